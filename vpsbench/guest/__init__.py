@@ -1,0 +1,1 @@
+"""The machine that we are in: what it is, and what it lets us see."""
