@@ -1,1 +1,27 @@
 """The commands of the CLI, one file each; only they wire rooms together."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command; each module defines ``COMMAND``.
+
+    Args:
+        name: the module's name, and the word that the user types.
+        help: one line.
+        examples: whole command lines, one a line, shown at the end of its ``--help``.
+        configure: adds its arguments.
+        run: does it; returns the exit status. Loads heavy rooms only when called, so that
+            ``vpsbench --help`` is quick.
+    """
+
+    name: str
+    help: str
+    examples: str
+    configure: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int]

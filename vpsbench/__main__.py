@@ -1,0 +1,69 @@
+"""The entry point: ``vpsbench`` and ``python -m vpsbench``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from vpsbench import __version__, commands
+from vpsbench.commands import Command
+from vpsbench.errors import VpsbenchError
+from vpsbench.packages import collect
+
+_EPILOG = """\
+examples:
+  vpsbench doctor                              what this machine is, and what can be measured on it
+  vpsbench run                                 ten minutes of measuring, a verdict, a report
+  vpsbench run --profile standard --plan my-plan.toml
+  vpsbench report --html report.html           the latest run once more
+
+exit status: 0 done; 1 findings, with run --fail-on; 2 wrong usage or files; 3 the run itself failed
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="vpsbench",
+        description="Tells whether a rented VPS delivers what was sold.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"vpsbench {__version__}")
+    found = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in collect(commands, "COMMAND", Command).values():
+        one = found.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help,
+            epilog="examples:\n" + "\n".join(f"  {line}" for line in command.examples.splitlines()),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.configure(one)
+        one.set_defaults(run=command.run)
+    return top
+
+
+def main() -> int:
+    """Runs one command; every expected error becomes a sentence, a hint and an exit status."""
+    arguments = parser().parse_args()
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except VpsbenchError as error:
+        print(f"vpsbench: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our pipe has left (``| head``): not an error, but Python would flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130  # what a shell reports for a program ended by Ctrl-C
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
