@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from vpsbench.guest.files import Files
 from vpsbench.model import Metric, Sample
 
 Texts = Mapping[str, str]  # file name as on the machine -> its text; unreadable files are absent
+Find = Callable[[Files], tuple[str, ...]]
+
+
+def matching(*patterns: str) -> Find:
+    """The usual ``Monitor.files``: all files whose names match these shell patterns."""
+
+    def find(files: Files) -> tuple[str, ...]:
+        return tuple(name for pattern in patterns for name in files.matching(pattern))
+
+    return find
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +31,15 @@ class Monitor:
 
     Args:
         name: the module's name.
-        files: shell patterns of the files to read, as on the machine.
+        files: names the files to read, as on the machine; asked once, when a run begins. None found means
+            that this guest has nothing to watch here. Most monitors use ``matching``.
         metrics: all that ``parse`` may yield.
-        parse: pure; turns the texts of one tick into samples. Raises ``ValueError`` or ``LookupError``
+        parse: pure; turns the texts of one tick into samples, complete or none: what was there before and is
+            missing now is a gap. Raises ``ValueError`` or ``LookupError``
             on text that is not in the expected format, which the runner records as a gap, never as 0.
     """
 
     name: str
-    files: tuple[str, ...]
+    files: Find
     metrics: tuple[Metric, ...]
     parse: Callable[[Texts], Iterable[Sample]]

@@ -1,0 +1,58 @@
+"""Lines of words, which is what most kernel files are made of; errors name the file and the line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from vpsbench.monitors import Texts
+
+NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")  # stricter than float(), which takes "nan" and "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, and where it stands."""
+
+    file: str
+    number: int  # from 1
+    words: tuple[str, ...]
+
+    def word(self, index: int) -> str:
+        """One word; ValueError where the line is too short."""
+        if index >= len(self.words):
+            raise self.wrong(f"expected at least {index + 1} words")
+        return self.words[index]
+
+    def value(self, index: int) -> float:
+        """One word as a number, which in these files is never negative; ValueError where it is none."""
+        if not NUMBER.fullmatch(word := self.word(index)):
+            raise self.wrong(f"expected a number instead of {word!r}")
+        return float(word)
+
+    def wrong(self, why: str) -> ValueError:
+        """The error to raise about this line."""
+        return ValueError(f"{self.file}, line {self.number}: {why}: {' '.join(self.words)[:200]!r}")
+
+
+def lines(texts: Texts, file: str) -> Iterator[Line]:
+    """The lines of a file that are not empty; LookupError where the file could not be read."""
+    if file not in texts:
+        raise LookupError(f"{file}: could not be read")
+    for number, line in enumerate(texts[file].splitlines(), 1):
+        if words := line.split():
+            yield Line(file, number, tuple(words))
+
+
+def first(texts: Texts, file: str) -> Line:
+    """The first line; LookupError where there is none."""
+    for line in lines(texts, file):
+        return line
+    raise LookupError(f"{file}, line 1: the file is empty")
+
+
+def by_name(texts: Texts, file: str) -> dict[str, Line]:
+    """The lines by their first words without a colon; LookupError where the file could not be read."""
+    return {line.words[0].removesuffix(":"): line for line in lines(texts, file)}

@@ -1,0 +1,148 @@
+"""Limits that control groups set us, and what they cost: our own cgroup and its visible parents.
+
+Formats: the kernel's Documentation/admin-guide/cgroup-v2.rst (version 2), and of version 1
+Documentation/scheduler/sched-bwc.rst (cpu) and Documentation/admin-guide/cgroup-v1/memory.rst.
+The label ``path`` is the cgroup's folder on this machine; a parent's path is the head of its child's,
+and the tightest limit of a chain is the one that counts. "No limit" yields no sample.
+
+In containers the files of /proc may be rewritten (lxcfs) and these are the plain truth; on a VM a
+limit here is the guest's own doing, and no one else's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.guest.files import Files
+from vpsbench.model import Kind, Metric, Sample
+from vpsbench.monitors import Monitor, Texts
+from vpsbench.monitors._cgroup_folders import V2, folders
+from vpsbench.monitors._lines import Line, by_name, first
+
+LIMITS: Final = ("memory.max", "memory.high", "memory.limit_in_bytes")
+USES: Final = ("memory.current", "memory.usage_in_bytes")
+NAMES: Final = {  # controller -> its files that are read
+    V2: ("cpu.max", "cpu.stat", "memory.max", "memory.high", "memory.current", "memory.events"),
+    "cpu": ("cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.stat"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.failcnt", "memory.oom_control"),
+}
+V1_UNLIMITED: Final = 2**63 - 2**16  # LONG_MAX rounded down to whole pages, of 64 KiB at most
+THROTTLING: Final = {  # line of cpu.stat -> (metric, its parts of ours)
+    "nr_throttled": ("cgroup.cpu.throttled", 1),
+    "throttled_usec": ("cgroup.cpu.throttled_time", 1e6),  # version 2
+    "throttled_time": ("cgroup.cpu.throttled_time", 1e9),  # version 1
+}
+
+
+def find(files: Files) -> tuple[str, ...]:
+    """The files of our own cgroup and its parents, as far as they exist: a hierarchy's root lacks some."""
+    ours = folders(files.text("/proc/self/cgroup") or "", files.text("/proc/self/mountinfo") or "")
+    return tuple(
+        file
+        for controller, names in NAMES.items()
+        for folder in ours.get(controller, ())
+        for file in (f"{folder}/{name}" for name in names)
+        if files.exists(file)
+    )
+
+
+def parse(texts: Texts) -> list[Sample]:
+    """Limits, use and refusals of each cgroup that was read."""
+    return [
+        sample
+        for path in sorted({file.rpartition("/")[0] for file in texts})
+        for read in (_gauges, _throttling, _failures)
+        for sample in read(texts, path)
+    ]
+
+
+def _gauges(texts: Texts, path: str) -> list[Sample]:
+    values = {
+        "cgroup.cpu.quota": _quota(texts, path),
+        "cgroup.memory.limit": min(_amounts(texts, path, LIMITS), default=None),
+        "cgroup.memory.current": min(_amounts(texts, path, USES), default=None),
+    }
+    return [Sample(name, value, (("path", path),)) for name, value in values.items() if value is not None]
+
+
+def _quota(texts: Texts, path: str) -> float | None:
+    """In CPUs; None: there is no limit, or no such controller."""
+    if (v2 := f"{path}/cpu.max") in texts:
+        line = first(texts, v2)
+        return None if line.word(0) == "max" else _cpus(line.value(0), line, 1)
+    if (v1 := f"{path}/cpu.cfs_quota_us") in texts:
+        line = first(texts, v1)
+        period = first(texts, f"{path}/cpu.cfs_period_us")
+        return None if line.word(0) == "-1" else _cpus(line.value(0), period, 0)
+    return None
+
+
+def _cpus(quota: float, line: Line, index: int) -> float:
+    if not (period := line.value(index)):
+        raise line.wrong("expected a period above 0")
+    return quota / period
+
+
+def _amounts(texts: Texts, path: str, names: tuple[str, ...]) -> list[float]:
+    """In B, of those files that are there and set a limit at all."""
+    found = [first(texts, file) for name in names if (file := f"{path}/{name}") in texts]
+    amounts = [line.value(0) for line in found if line.word(0) != "max"]
+    return [amount for amount in amounts if amount < V1_UNLIMITED]
+
+
+def _throttling(texts: Texts, path: str) -> list[Sample]:
+    file = f"{path}/cpu.stat"
+    table = by_name(texts, file) if file in texts else {}
+    return [
+        Sample(metric, table[name].value(1) / parts, (("path", path),))
+        for name, (metric, parts) in THROTTLING.items()
+        if name in table
+    ]
+
+
+def _failures(texts: Texts, path: str) -> list[Sample]:
+    """Version 2 names its events itself; version 1's failcnt is what version 2 calls ``max``."""
+    counts: dict[str, float] = {}
+    if (v2 := f"{path}/memory.events") in texts:
+        counts = {name: line.value(1) for name, line in by_name(texts, v2).items()}
+    if (v1 := f"{path}/memory.failcnt") in texts:
+        counts["max"] = first(texts, v1).value(0)
+    if (oom := f"{path}/memory.oom_control") in texts and "oom_kill" in (table := by_name(texts, oom)):
+        counts["oom_kill"] = table["oom_kill"].value(1)
+    return [
+        Sample("cgroup.memory.failures", count, (("path", path), ("event", event)))
+        for event, count in counts.items()
+    ]
+
+
+MONITOR = Monitor(
+    name="cgroup",
+    files=find,
+    metrics=(
+        Metric(
+            "cgroup.cpu.quota", "1", Kind.GAUGE, "higher",
+            "CPUs that the cgroup may use at most, its children's use included.",
+        ),
+        Metric(
+            "cgroup.cpu.throttled", "1", Kind.COUNTER, "lower",
+            "Quota periods so far in which the cgroup had used up its quota and was stopped.",
+        ),
+        Metric(
+            "cgroup.cpu.throttled_time", "s", Kind.COUNTER, "lower",
+            "Time so far for which the cgroup was stopped by its quota, summed over its run queues.",
+        ),
+        Metric(
+            "cgroup.memory.limit", "B", Kind.GAUGE, "higher",
+            "Memory that the cgroup may use: the lower of its bounds max (kills) and high (throttles).",
+        ),
+        Metric(
+            "cgroup.memory.current", "B", Kind.GAUGE, "neither",
+            "Memory charged to the cgroup and its children, page cache included.",
+        ),
+        Metric(
+            "cgroup.memory.failures", "1", Kind.COUNTER, "lower",
+            "How often the cgroup met a memory boundary: low, high, max, or ran out: oom, oom_kill.",
+        ),
+    ),
+    parse=parse,
+)  # fmt: skip

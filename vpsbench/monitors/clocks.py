@@ -1,0 +1,33 @@
+"""Two clocks to hold the others against: the real-time clock device, and the time since boot.
+
+Formats: /sys/class/rtc/rtc0/since_epoch, whole s since 1970 (Documentation/ABI/testing/sysfs-class-rtc
+of the kernel), which a host emulates from its own clock; /proc/uptime, whose first word is s since
+boot with two decimals (proc(5)), time suspended included, and in containers often the container's own.
+Either may be missing: many guests have no RTC.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.model import Kind, Metric, Sample
+from vpsbench.monitors import Monitor, Texts, matching
+from vpsbench.monitors._lines import first
+
+CLOCKS: Final = {"/sys/class/rtc/rtc0/since_epoch": "clock.rtc", "/proc/uptime": "clock.uptime"}
+
+
+def parse(texts: Texts) -> list[Sample]:
+    """The clocks that could be read, in s."""
+    return [Sample(metric, first(texts, file).value(0)) for file, metric in CLOCKS.items() if file in texts]
+
+
+MONITOR = Monitor(
+    name="clocks",
+    files=matching(*CLOCKS),
+    metrics=(
+        Metric("clock.rtc", "s", Kind.GAUGE, "neither", "The real-time clock device, since 1970, whole s."),
+        Metric("clock.uptime", "s", Kind.GAUGE, "neither", "Time since the guest (or container) booted."),
+    ),
+    parse=parse,
+)

@@ -1,0 +1,79 @@
+"""What the guest's disks did: /proc/diskstats.
+
+Format: the kernel's Documentation/admin-guide/iostats.rst. After major, minor and name come reads,
+reads merged, sectors read, ms reading, the same four of writes, I/Os under way, ms with any I/O under
+way; newer kernels add columns of discards and flushes. A sector is 512 B here, whatever the disk's own.
+
+Only whole disks count, and each byte once. This is decided by the names in this one file, since in
+containers /sys may show other disks than /proc, and since a disk may come and go:
+
+* What is memory, or rests on other disks of the list, is left out (``LAYERED``): dm-* (LVM, LUKS) and
+  md* (RAID) too, though a guest may have its root there: their I/O is that of the disks below them.
+* ``sda1`` or ``nvme0n1p1`` is a partition where ``sda`` or ``nvme0n1`` is listed. Else it is a disk
+  of its own: Xen hands out disks called ``xvda1`` without any ``xvda``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vpsbench.model import Kind, Metric, Sample
+from vpsbench.monitors import Monitor, Texts, matching
+from vpsbench.monitors._lines import Line, lines
+
+FILE: Final = "/proc/diskstats"
+LAYERED: Final = re.compile(
+    r"(loop|ram|zram|dm-|md|bcache|drbd|nbd|zd|sr|scd|fd)[0-9_].*"
+    r"|nvme[0-9]+c[0-9]+n[0-9]+"  # one path of several to a disk that is listed by itself
+    r"|mmcblk[0-9]+(boot[0-9]+|rpmb|gp[0-9]+)"  # small areas beside the storage proper
+)
+PARTITION: Final = re.compile(r"(.*[0-9])p[0-9]+|(.*[^0-9])[0-9]+")
+OLD_PARTITION_WORDS: Final = 7  # before 2.6.25 a partition had four columns only
+COLUMNS: Final = {  # metric -> (column, its unit in ours)
+    "disk.reads": (3, 1.0),
+    "disk.read_bytes": (5, 512.0),
+    "disk.read_time": (6, 0.001),
+    "disk.writes": (7, 1.0),
+    "disk.write_bytes": (9, 512.0),
+    "disk.write_time": (10, 0.001),
+    "disk.io_time": (12, 0.001),
+}
+
+
+def parse(texts: Texts) -> list[Sample]:
+    """I/Os, B and s since boot of each whole disk; none where no disk is shown, as in containers."""
+    listed = {line.word(2): line for line in lines(texts, FILE)}
+    return [sample for name in listed if _is_disk(name, listed) for sample in _disk(name, listed[name])]
+
+
+def _is_disk(name: str, listed: dict[str, Line]) -> bool:
+    if LAYERED.fullmatch(name) or len(listed[name].words) == OLD_PARTITION_WORDS:
+        return False
+    match = PARTITION.fullmatch(name)
+    return not (match and (match[1] or match[2]) in listed)
+
+
+def _disk(name: str, line: Line) -> list[Sample]:
+    labels = (("device", name),)
+    return [Sample(metric, line.value(column) * unit, labels) for metric, (column, unit) in COLUMNS.items()]
+
+
+def _counter(name: str, unit: str, text: str) -> Metric:
+    return Metric(name, unit, Kind.COUNTER, "neither", text)
+
+
+MONITOR = Monitor(
+    name="disks",
+    files=matching(FILE),
+    metrics=(
+        _counter("disk.reads", "1", "Reads that a disk completed since boot."),
+        _counter("disk.read_bytes", "B", "Bytes read from a disk since boot."),
+        _counter("disk.read_time", "s", "Time since boot that reads took, summed over all of them."),
+        _counter("disk.writes", "1", "Writes that a disk completed since boot."),
+        _counter("disk.write_bytes", "B", "Bytes written to a disk since boot."),
+        _counter("disk.write_time", "s", "Time since boot that writes took, summed over all of them."),
+        _counter("disk.io_time", "s", "Time since boot in which a disk had at least one I/O under way."),
+    ),
+    parse=parse,
+)

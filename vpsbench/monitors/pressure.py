@@ -1,0 +1,50 @@
+"""How long the guest's own tasks had to wait for a resource: /proc/pressure/*.
+
+Format: the kernel's Documentation/accounting/psi.rst; total= is in µs since boot. There since 4.20
+where the kernel has PSI switched on; ``irq`` has no ``some``, and old kernels no ``full`` of the cpu.
+Steal is no wait here: the pressure is the guest's own doing, unless a resource itself got slower.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.model import Kind, Metric, Sample
+from vpsbench.monitors import Monitor, Texts, matching
+from vpsbench.monitors._lines import Line, by_name
+
+HELP: Final = {
+    "some": "Time since boot in which at least one task of the guest waited for the resource.",
+    "full": "Time since boot in which all tasks with anything to do waited for the resource.",
+}
+
+
+def parse(texts: Texts) -> list[Sample]:
+    """Waiting time in s since boot per resource."""
+    return [sample for file in texts for sample in _resource(texts, file)]
+
+
+def _resource(texts: Texts, file: str) -> list[Sample]:
+    table = by_name(texts, file)
+    if not HELP.keys() & table.keys():
+        raise LookupError(f"{file}: neither a line some nor a line full")
+    labels = (("resource", file.rpartition("/")[2]),)
+    return [Sample(f"pressure.{kind}", _total(table[kind]), labels) for kind in HELP if kind in table]
+
+
+def _total(line: Line) -> float:
+    for word in line.words[1:]:
+        key, _, value = word.partition("=")
+        if key == "total" and value.isdecimal():
+            return int(value) / 1e6
+    raise line.wrong("expected total= and a number")
+
+
+MONITOR = Monitor(
+    name="pressure",
+    files=matching("/proc/pressure/*"),
+    metrics=tuple(
+        Metric(f"pressure.{kind}", "s", Kind.COUNTER, "lower", text) for kind, text in HELP.items()
+    ),
+    parse=parse,
+)
