@@ -121,12 +121,15 @@ def _strict(kind: type[T]) -> TypeAdapter[T]:
 
 def _quantities(kind: type[Any]) -> dict[str, Quantity]:
     """The fields of a dataclass that carry a unit, with their units."""
-    found = {}
-    for name, hint in get_type_hints(kind, include_extras=True).items():
-        for part in (hint, *get_args(hint)):
-            if get_origin(part) is Annotated:
-                found |= {name: mark for mark in part.__metadata__ if isinstance(mark, Quantity)}
-    return found
+    hints = get_type_hints(kind, include_extras=True).items()
+    parts = ((name, part) for name, hint in hints for part in (hint, *get_args(hint)))
+    return {
+        name: mark
+        for name, part in parts
+        if get_origin(part) is Annotated
+        for mark in part.__metadata__
+        if isinstance(mark, Quantity)
+    }
 
 
 def _unit_mistakes(data: dict[str, Any], kind: type[Any], where: str = "") -> Iterator[str]:
@@ -140,7 +143,7 @@ def _unit_mistakes(data: dict[str, Any], kind: type[Any], where: str = "") -> It
                 data[key] = round(data[key]) if "B" in units else data[key]
             else:
                 yield f"{where}{key}: found {data[key]!r}, expected a number and one of {', '.join(units)}"
-                del data[key]
+                data[key] = 1  # stands in while the other mistakes are looked for
     if kind is Profile and isinstance(data.get("turns"), list):
         for n, turn in enumerate(data["turns"]):
             if isinstance(turn, dict):
