@@ -27,7 +27,7 @@ NAMES: Final = {  # controller -> its files that are read
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.failcnt", "memory.oom_control"),
 }
 V1_UNLIMITED: Final = 2**63 - 2**16  # LONG_MAX rounded down to whole pages, of 64 KiB at most
-THROTTLING: Final = {  # line of cpu.stat -> (metric, its parts of ours)
+THROTTLING: Final = {  # line of cpu.stat -> (metric, how many of its units make one of ours)
     "nr_throttled": ("cgroup.cpu.throttled", 1),
     "throttled_usec": ("cgroup.cpu.throttled_time", 1e6),  # version 2
     "throttled_time": ("cgroup.cpu.throttled_time", 1e9),  # version 1

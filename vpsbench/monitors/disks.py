@@ -30,14 +30,14 @@ LAYERED: Final = re.compile(
 )
 PARTITION: Final = re.compile(r"(.*[0-9])p[0-9]+|(.*[^0-9])[0-9]+")
 OLD_PARTITION_WORDS: Final = 7  # before 2.6.25 a partition had four columns only
-COLUMNS: Final = {  # metric -> (column, its unit in ours)
-    "disk.reads": (3, 1.0),
-    "disk.read_bytes": (5, 512.0),
-    "disk.read_time": (6, 0.001),
-    "disk.writes": (7, 1.0),
-    "disk.write_bytes": (9, 512.0),
-    "disk.write_time": (10, 0.001),
-    "disk.io_time": (12, 0.001),
+COLUMNS: Final = {  # metric -> (column, how many of its units make one of ours)
+    "disk.reads": (3, 1),
+    "disk.read_bytes": (5, 1 / 512),
+    "disk.read_time": (6, 1000),
+    "disk.writes": (7, 1),
+    "disk.write_bytes": (9, 1 / 512),
+    "disk.write_time": (10, 1000),
+    "disk.io_time": (12, 1000),
 }
 
 
@@ -56,7 +56,7 @@ def _is_disk(name: str, listed: dict[str, Line]) -> bool:
 
 def _disk(name: str, line: Line) -> list[Sample]:
     labels = (("device", name),)
-    return [Sample(metric, line.value(column) * unit, labels) for metric, (column, unit) in COLUMNS.items()]
+    return [Sample(metric, line.value(column) / parts, labels) for metric, (column, parts) in COLUMNS.items()]
 
 
 def _counter(name: str, unit: str, text: str) -> Metric:
