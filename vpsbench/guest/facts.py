@@ -1,0 +1,92 @@
+"""What else is worth knowing about the guest, in words, to be kept with every run."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vpsbench.guest.cpuid import KVM_REALTIME, Cpuid
+from vpsbench.guest.files import Files
+
+_CLOCK: Final = "/sys/devices/system/clocksource/clocksource0"
+_SINGLE: Final = {  # fact -> the file that holds just it
+    "clocksource": f"{_CLOCK}/current_clocksource",
+    "clocksource.available": f"{_CLOCK}/available_clocksource",
+    "dmi.vendor": "/sys/class/dmi/id/sys_vendor",
+    "dmi.product": "/sys/class/dmi/id/product_name",
+    "dmi.version": "/sys/class/dmi/id/product_version",
+    "dmi.bios": "/sys/class/dmi/id/bios_version",
+    "ksm.run": "/sys/kernel/mm/ksm/run",
+    "governor": "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+}
+_BALLOON: Final = "0x0005"  # virtio's number for a balloon
+_BALLOON_BITS: Final = {  # virtio_balloon.h; with bit 2 Linux leaves MemTotal alone (commit 997e120843e8)
+    2: "deflates when memory runs out, and MemTotal does not show it",
+    3: "free page hints",
+    5: "free page reporting",
+}
+# Kernel options that change what is measured; all others stay out of the record, as they may name things.
+_OPTIONS: Final = re.compile(
+    r"""^(psi|mitigations|nosmt|isolcpus|nohz_full|rcu_nocbs|maxcpus|nr_cpus|mem|idle|clocksource|tsc
+        |no-steal-acc|no-kvmapf|no-kvmclock|hv_nopvspin|nopv|xen_nopv|processor\.max_cstate
+        |intel_idle\.max_cstate|cpuidle_haltpoll\.force|transparent_hugepage|hugepages|zswap\.enabled
+        |swapaccount|cgroup_disable|cgroup_enable|page_reporting\.page_reporting_order|preempt
+        |numa_balancing|nested_pvm)(=.*)?$""",
+    re.VERBOSE,
+)
+_BURSTABLE: Final = re.compile(r"t(2|3|3a|4g)\.")
+
+
+def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
+    """All facts that could be read; what could not is absent."""
+    found = {name: files.text(path) for name, path in _SINGLE.items()}
+    found["balloon"] = _balloon(files)
+    found["swap"] = _swap(files)
+    found["kernel.options"] = _options(files)
+    found["threads"] = _threads(files)
+    found["kvm.realtime"] = _realtime(cpuid)
+    found |= _instance(files)
+    return {name: text.strip() for name, text in found.items() if text and text.strip()}
+
+
+def _balloon(files: Files) -> str | None:
+    """What the virtio balloon may do; Xen's and VMware's balloons are no virtio devices."""
+    for name in files.matching("/sys/bus/virtio/devices/*/device"):
+        if (files.text(name) or "").strip() == _BALLOON:
+            bits = files.text(name.removesuffix("device") + "features") or ""  # one character a bit, 0 first
+            can = [f"bit {n}: {text}" for n, text in _BALLOON_BITS.items() if bits[n : n + 1] == "1"]
+            return "virtio; " + ("; ".join(can) or "none of bits 2, 3, 5")
+    return None
+
+
+def _swap(files: Files) -> str | None:
+    total = re.search(r"^SwapTotal:\s+(\d+ kB)", files.text("/proc/meminfo") or "", re.MULTILINE)
+    return total[1] if total else None
+
+
+def _options(files: Files) -> str:
+    words = (files.text("/proc/cmdline") or "").partition(" -- ")[0].split()
+    return " ".join(word for word in words if _OPTIONS.match(word))
+
+
+def _threads(files: Files) -> str:
+    """Which vCPUs say that they are threads of one core; the host need not have told the truth."""
+    names = files.matching("/sys/devices/system/cpu/cpu[0-9]*/topology/thread_siblings_list")
+    lists = dict.fromkeys((files.text(name) or "").strip() for name in names)
+    return " ".join(sorted(filter(None, lists), key=lambda text: int(re.split("[-,]", text)[0])))
+
+
+def _realtime(cpuid: Cpuid | None) -> str | None:
+    kvm = cpuid.interface("kvm") if cpuid else None
+    if kvm is None:
+        return None
+    return "the host promises never to preempt vCPUs" if kvm.hints >> KVM_REALTIME & 1 else "not promised"
+
+
+def _instance(files: Files) -> dict[str, str | None]:
+    """Amazon's instance type; only its Nitro machines write it into DMI."""
+    product = files.text("/sys/class/dmi/id/product_name") or ""
+    if files.text("/sys/class/dmi/id/sys_vendor") != "Amazon EC2":
+        return {}
+    bills = "burstable; unless set to standard, full load is billed instead of throttled"
+    return {"instance_type": product, "burstable": bills if _BURSTABLE.match(product) else None}

@@ -1,0 +1,111 @@
+"""What this guest may use: vCPUs, memory, and what a cgroup leaves of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+from vpsbench.guest.files import Files
+from vpsbench.model import Limits
+
+_NO_LIMIT: Final = 2**62  # B; cgroup v1 writes "unlimited" as the largest multiple of a page below 2^63
+
+
+def limits(files: Files, usable: Iterable[int], physical: int) -> Limits:
+    """Reads all limits.
+
+    Args:
+        files: the guest's files.
+        usable: the vCPUs that the scheduler lets us use (``os.sched_getaffinity``).
+        physical: B of memory as the C library tells; taken only where /proc/meminfo cannot be read.
+    """
+    vcpus = tuple(sorted(usable))
+    return Limits(
+        vcpus_online=_online(files) or len(vcpus),
+        vcpus_usable=vcpus,
+        memory_total=_memory_total(files) or physical,
+        cgroup_cpus=min(_cgroup(files, "cpu", _cpus), default=None),
+        cgroup_memory=min((int(v) for v in _cgroup(files, "memory", _memory)), default=None),
+    )
+
+
+def cgroup_folders(files: Files, controller: str = "") -> tuple[str, ...]:
+    """Our own cgroup's folder and those of its parents, as far as they are visible, our own first.
+
+    Args:
+        files: the guest's files.
+        controller: a controller of cgroup v1, such as ``cpu`` or ``memory``; empty: cgroup v2.
+    """
+    own = _own_path(files, controller)
+    mounted = _mount(files, controller)
+    if own is None or mounted is None:
+        return ()
+    root, point = mounted
+    # The path counts from the root of the cgroup namespace; the mount may start below it (Docker on v1).
+    # A path that leads out of what is mounted is not visible: then the mount itself is all we see of it.
+    path = PurePosixPath(own)
+    visible = path.is_relative_to(root) and ".." not in path.parts
+    folder = PurePosixPath(point) / (path.relative_to(root) if visible else "")
+    chain = (folder, *folder.parents)
+    return tuple(str(f) for f in chain if f.is_relative_to(point))
+
+
+def _own_path(files: Files, controller: str) -> str | None:
+    """The third field of our line in /proc/self/cgroup, such as ``4:cpu,cpuacct:/user.slice``."""
+    for line in (files.text("/proc/self/cgroup") or "").splitlines():
+        number, names, path = [*line.split(":", 2), "", ""][:3]
+        if controller in names.split(",") and (controller or number == "0"):
+            return path or None
+    return None
+
+
+def _mount(files: Files, controller: str) -> tuple[str, str] | None:
+    """Root within the hierarchy and mount point of the hierarchy, from /proc/self/mountinfo."""
+    for line in (files.text("/proc/self/mountinfo") or "").splitlines():
+        head, _, tail = line.partition(" - ")
+        mount, file_system = head.split(), tail.split()
+        if len(mount) < 5 or len(file_system) < 3:  # the fields that proc(5) promises
+            continue
+        is_ours = controller in file_system[2].split(",") and file_system[0] == "cgroup"
+        if is_ours if controller else file_system[0] == "cgroup2":
+            return mount[3], mount[4]
+    return None
+
+
+def _cgroup(files: Files, controller: str, found: Callable[[Files, str], Iterator[float]]) -> Iterator[float]:
+    """All limits on the way up, in v1's hierarchy of the controller and in v2's."""
+    for folder in (*cgroup_folders(files, controller), *cgroup_folders(files)):
+        yield from found(files, folder)
+
+
+def _cpus(files: Files, folder: str) -> Iterator[float]:
+    """CPU quotas in CPUs: v2 in one file ("max" is none), v1 in two (-1 is none)."""
+    v2 = (files.text(f"{folder}/cpu.max") or "").split()
+    v1 = [files.text(f"{folder}/cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
+    for fields in (v2, v1):
+        if len(fields) == 2 and all(f.isdigit() for f in fields) and int(fields[1]):
+            yield int(fields[0]) / int(fields[1])
+
+
+def _memory(files: Files, folder: str) -> Iterator[float]:
+    """Memory limits in B; above memory.high a cgroup is slowed down until it gives pages back."""
+    for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
+        text = files.text(f"{folder}/{name}") or ""
+        if text.isdigit() and int(text) < _NO_LIMIT:
+            yield int(text)
+
+
+def _online(files: Files) -> int | None:
+    """How many vCPUs are in a list such as ``0-3,8``; by /proc/stat where lxcfs or age hides the list."""
+    text = files.text("/sys/devices/system/cpu/online") or ""
+    if re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text):
+        ends = [part.split("-") for part in text.split(",")]
+        return sum(int(e[-1]) - int(e[0]) + 1 for e in ends)
+    return len(re.findall(r"^cpu\d+ ", files.text("/proc/stat") or "", re.MULTILINE)) or None
+
+
+def _memory_total(files: Files) -> int | None:
+    found = re.search(r"^MemTotal:\s+(\d+) kB", files.text("/proc/meminfo") or "", re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
