@@ -49,6 +49,7 @@ class TurnSpec:
 
     probe: str
     duration: Duration
+    start: Duration = 0.0  # of the first turn, since the run began
     every: Duration | None = None  # from start to start; None: once
     options: dict[str, Any] = field(default_factory=dict)  # checked against the probe's own Options
 

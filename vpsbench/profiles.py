@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
+import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,7 @@ from vpsbench.errors import VpsbenchError
 from vpsbench.model import Plan, Profile, Quantity, TurnSpec
 
 Options = Mapping[str, type[Any]]  # probe name -> its dataclass of options
+Mistake = tuple[str, str]  # key; what was found, and what was expected
 T = TypeVar("T")
 
 _PACKAGED: Final = Path(__file__).parent / "_profiles"  # in a wheel
@@ -39,7 +41,9 @@ def load_profile(name: str, options: Options, settings: list[str] | None = None)
     for setting in settings or ():
         _override(data, setting)
     data.setdefault("name", path.stem)
-    return _checked(path, data, Profile, lambda profile: _profile_mistakes(profile, options))
+    profile = _checked(path, data, Profile, _profile_rules(data, options))
+    turns = (replace(turn, options=_filled(options[turn.probe], turn.options)) for turn in profile.turns)
+    return replace(profile, turns=tuple(turns))
 
 
 def load_plan(name: str) -> Plan:
@@ -47,7 +51,7 @@ def load_plan(name: str) -> Plan:
     path = _find(name, folder() / "plans", "plan")
     data = _read(path)
     data.setdefault("name", path.stem)
-    return _checked(path, data, Plan, _plan_mistakes)
+    return _checked(path, data, Plan, _plan_rules(data))
 
 
 def _find(name: str, where: Path, what: str) -> Path:
@@ -98,17 +102,22 @@ def _below(place: Any, name: str) -> list[Any]:  # noqa: ANN401  parsed TOML can
     return []
 
 
-def _checked(path: Path, data: dict[str, Any], kind: type[T], rules: Any) -> T:  # noqa: ANN401
-    mistakes = list(_unit_mistakes(data, kind))
+def _checked(path: Path, data: dict[str, Any], kind: type[T], rules: Iterable[Mistake]) -> T:
+    """The dataclass, or every mistake at once. ``rules`` yields lazily, after the units were read."""
+    mistakes: dict[str, str] = {}  # the first one of each key: later ones only follow from it
+    value: T | None = None
+    for key, text in _unit_mistakes(data, kind):
+        mistakes.setdefault(key, text)
     try:
         value = _strict(kind).validate_python(data)
     except ValidationError as error:
-        mistakes += [_sentence(e, kind) for e in error.errors()]
-    else:
-        mistakes += list(rules(value))
-        if not mistakes:
-            return value
-    lines = "\n".join(f"  {path}: {m}" for m in dict.fromkeys(mistakes))
+        for key, text in _told(error, kind):
+            mistakes.setdefault(key, text)
+    for key, text in rules:
+        mistakes.setdefault(key, text)
+    if value is not None and not mistakes:
+        return value
+    lines = "\n".join(f"  {path}: {key}: {text}" for key, text in mistakes.items())
     many = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
     raise VpsbenchError(f"{many} in {path}:\n{lines}")
 
@@ -132,79 +141,88 @@ def _quantities(kind: type[Any]) -> dict[str, Quantity]:
     }
 
 
-def _unit_mistakes(data: dict[str, Any], kind: type[Any], where: str = "") -> Iterator[str]:
-    """Turns ``"2 GiB"`` into a number in place, and yields what could not be turned."""
+def _unit_mistakes(data: dict[str, Any], kind: type[Any], where: str = "") -> Iterator[Mistake]:
+    """Turns ``"2 GiB"`` into a number in place, and tells what could not be turned."""
     for key, mark in _quantities(kind).items():
         if isinstance(data.get(key), str):
             units = dict(mark.units)
             match = _NUMBER.fullmatch(data[key])
             if match and match[2] in units:
-                data[key] = float(match[1]) * units[match[2]]
-                data[key] = round(data[key]) if "B" in units else data[key]
+                number = float(match[1]) * units[match[2]]
+                data[key] = round(number) if "B" in units else number
             else:
-                yield f"{where}{key}: found {data[key]!r}, expected a number and one of {', '.join(units)}"
-                data[key] = 1  # stands in while the other mistakes are looked for
-    if kind is Profile and isinstance(data.get("turns"), list):
-        for n, turn in enumerate(data["turns"]):
-            if isinstance(turn, dict):
-                yield from _unit_mistakes(turn, TurnSpec, f"turns.{n}.")
+                yield f"{where}{key}", f"found {data[key]!r}, expected a number and one of {', '.join(units)}"
+                data[key] = math.nan
+    if kind is Profile:
+        for n, turn in _turns(data):
+            yield from _unit_mistakes(turn, TurnSpec, f"turns.{n}.")
 
 
-def _sentence(error: Any, kind: type[Any]) -> str:  # noqa: ANN401  pydantic's ErrorDetails
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        inner = TurnSpec if "turns" in error["loc"] else kind
-        known = [f.name for f in dataclasses.fields(inner)] if dataclasses.is_dataclass(inner) else []
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        return f"{key}: unknown key; " + (
-            f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-        )
-    if error["type"] == "missing" or error["type"] == "missing_argument":
-        return f"{key}: missing, expected a value"
-    return f"{key}: found {error['input']!r}, expected: {error['msg'].removeprefix('Input should be ')}"
+def _turns(data: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    turns = data.get("turns")
+    return [(n, t) for n, t in enumerate(turns) if isinstance(t, dict)] if isinstance(turns, list) else []
 
 
-def _profile_mistakes(profile: Profile, options: Options) -> Iterator[str]:
-    if not 10 <= profile.duration <= 31 * 86400:
-        yield f"duration: found {profile.duration:g} s, expected 10 s to 31 d"
-    if not 0.2 <= profile.tick <= 60:
-        yield f"tick: found {profile.tick:g} s, expected 0.2 s to 60 s"
-    if profile.write_budget < 0:
-        yield f"write_budget: found {profile.write_budget}, expected 0 B or more"
-    if not profile.turns:
-        yield "turns: found none, expected at least one [[turns]] table"
-    for n, turn in enumerate(profile.turns):
-        yield from (f"turns.{n}.{m}" for m in _turn_mistakes(turn, profile, options))
+def _told(error: ValidationError, kind: type[Any]) -> Iterator[Mistake]:
+    """Pydantic's findings in our words."""
+    for one in error.errors():
+        key = ".".join(str(part) for part in one["loc"])
+        if one["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            inner = TurnSpec if len(one["loc"]) > 1 and kind is Profile else kind
+            known = [field.name for field in fields(inner)]
+            close = difflib.get_close_matches(str(one["loc"][-1]), known, n=1)
+            yield key, "unknown key, expected " + (f"{close[0]}?" if close else f"one of {', '.join(known)}")
+        elif one["type"] in ("missing", "missing_argument"):
+            yield key, "missing, expected a value"
+        else:
+            expected = one["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            yield key or "options", f"found {one['input']!r}, expected {expected}"
 
 
-def _turn_mistakes(turn: TurnSpec, profile: Profile, options: Options) -> Iterator[str]:
-    if not 1 <= turn.duration <= profile.duration:
-        yield f"duration: found {turn.duration:g} s, expected 1 s to the profile's {profile.duration:g} s"
-    if turn.every is not None and turn.every < turn.duration:
-        yield f"every: found {turn.every:g} s, expected at least the turn's own {turn.duration:g} s"
-    if turn.probe not in options:
-        yield f"probe: found {turn.probe!r}, expected one of {', '.join(options)}"
-        return
-    try:
-        read_options(options[turn.probe], turn.options)
-    except ValidationError as error:
-        yield from (f"options.{_sentence(e, options[turn.probe])}" for e in error.errors())
+def _range(data: dict[str, Any], key: str, low: float, high: float, expected: str) -> Iterator[Mistake]:
+    value = data.get(key)
+    if isinstance(value, int | float) and not low <= value <= high:
+        yield key, f"found {value:g}, expected {expected}"
 
 
-def read_options(kind: type[T], data: dict[str, Any]) -> T:
-    """A probe's options from a profile's table; raises pydantic's ``ValidationError``."""
-    return _strict(kind).validate_python(data)
+def _profile_rules(data: dict[str, Any], options: Options) -> Iterator[Mistake]:
+    yield from _range(data, "duration", 10, 31 * 86400, "10 s to 31 d")
+    yield from _range(data, "tick", 0.2, 60, "0.2 s to 60 s")
+    yield from _range(data, "write_budget", 0, math.inf, "0 B or more")
+    if data.get("turns") == []:
+        yield "turns", "found none, expected at least one [[turns]] table"
+    length = data.get("duration")
+    whole = length if isinstance(length, int | float) and length > 0 else math.inf
+    for n, turn in _turns(data):
+        yield from ((f"turns.{n}.{key}", text) for key, text in _turn_rules(turn, whole, options))
 
 
-def _plan_mistakes(plan: Plan) -> Iterator[str]:
+def _turn_rules(turn: dict[str, Any], whole: float, options: Options) -> Iterator[Mistake]:
+    yield from _range(turn, "duration", 1, whole, f"1 s to the run's {whole:g} s")
+    yield from _range(turn, "start", 0, whole, f"0 s to the run's {whole:g} s")
+    own = turn.get("duration")
+    if isinstance(own, int | float):
+        yield from _range(turn, "every", own, math.inf, f"at least the turn's own {own:g} s")
+    probe, given = turn.get("probe"), turn.get("options", {})
+    if isinstance(probe, str) and probe not in options:
+        yield "probe", f"found {probe!r}, expected one of {', '.join(options)}"
+    elif isinstance(probe, str) and isinstance(given, dict):
+        try:
+            _filled(options[probe], given)
+        except ValidationError as error:
+            for key, text in _told(error, options[probe]):
+                yield key if key == "options" else f"options.{key}", text
+
+
+def _filled(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """A probe's options, checked and with its defaults; raises pydantic's ``ValidationError``."""
+    return asdict(_strict(kind).validate_python(data))
+
+
+def _plan_rules(data: dict[str, Any]) -> Iterator[Mistake]:
     tib = 1024**4
-    for key, low, high, what in (
-        ("vcpus", 1, 4096, "1 to 4096"),
-        ("cpu_share", 0.001, 1, "a share of each vCPU, above 0 and up to 1"),
-        ("memory", 16 * 1024**2, 64 * tib, "16 MiB to 64 TiB"),
-        ("disk", 64 * 1024**2, 4096 * tib, "64 MiB to 4096 TiB"),
-        ("disk_iops", 1, 100e6, "1 to 100,000,000 a second"),
-    ):
-        value = getattr(plan, key)
-        if value is not None and not low <= value <= high:
-            yield f"{key}: found {value:g}, expected {what}"
+    yield from _range(data, "vcpus", 1, 4096, "1 to 4096")
+    yield from _range(data, "cpu_share", 0.001, 1, "a share of each vCPU, above 0 and up to 1")
+    yield from _range(data, "memory", 16 * 1024**2, 64 * tib, "16 MiB to 64 TiB")
+    yield from _range(data, "disk", 64 * 1024**2, 4096 * tib, "64 MiB to 4096 TiB")
+    yield from _range(data, "disk_iops", 1, 100e6, "1 to 100,000,000 a second")

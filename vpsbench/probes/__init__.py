@@ -40,7 +40,7 @@ class Request:
 
     Args:
         seconds: how long the turn lasts, all in all; the runner ends a probe that takes far longer.
-        options: an instance of the probe's ``Options``.
+        options: an instance of the probe's ``Options`` (on the runner's side, its fields as a dict).
         write_budget: B that this turn may still write to disk.
         folder: an empty folder of the turn's own, on the disk under test; removed afterwards.
         vcpus: the vCPUs that may be used.

@@ -1,0 +1,47 @@
+# make bench   sets everything up and measures this machine (about 10 minutes), with a report at the end
+# make test    sets everything up and runs the tests
+# make lab     runs the ground-truth lab: real hypervisors with real faults
+
+PROFILE ?= quick
+PLAN ?=
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: bench test lint clean
+.DEFAULT_GOAL := bench
+
+bench: $(VENV)/.bench
+	@.ci/packages fio=fio
+	@$(BIN)/vpsbench run --profile '$(PROFILE)' $(if $(PLAN),--plan '$(PLAN)')
+
+test: $(VENV)/.test
+	@.ci/packages fio=fio chromium=chromium
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	@test -n '$(PYTHON)' || { echo 'vpsbench needs Python 3.11 or newer: sudo apt-get install python3' >&2; exit 1; }
+	@.ci/packages "$(PYTHON) -c 'import ensurepip'=python3-venv"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.bench: $(VENV)/bin/python pyproject.toml
+	@echo 'setting up (once): Python packages into $(VENV)' >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	@echo 'setting up (once): Python packages for the tests into $(VENV)' >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

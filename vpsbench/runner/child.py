@@ -1,0 +1,155 @@
+"""A probe's process as the runner sees it: started, listened to, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+from vpsbench.model import Event, Sample, Status
+from vpsbench.probes import Request
+
+_PREFIX: Final = "vpsbench-turn-"  # of a turn's folder; the runner's process id follows
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a probe has said since it was last asked."""
+
+    samples: list[Sample] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Child:
+    """One turn's process, the folder it may write to, and all that it says.
+
+    Args:
+        probe: the probe's name.
+        request: what it may do; ``folder`` is the place in which the turn's own folder is made.
+    """
+
+    def __init__(self, probe: str, request: Request) -> None:
+        self.probe = probe
+        self.raw: dict[str, str] = {}
+        self.status: Status | None = None
+        self.detail = ""
+        self.cost: float | None = None  # CPU s of the process and all that it waited for
+        self._partial = b""
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by _clean
+        self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=request.folder)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "vpsbench.probes", probe],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError:
+            self._clean()
+            raise
+        self._ask(dataclasses.replace(request, folder=self._folder))
+
+    def _ask(self, request: Request) -> None:
+        assert self._process.stdin is not None  # noqa: S101  asked for above
+        with (
+            contextlib.suppress(BrokenPipeError),
+            self._process.stdin as pipe,
+        ):  # it may have died: poll() tells
+            pipe.write(json.dumps(dataclasses.asdict(request)).encode())
+
+    @property
+    def output(self) -> int:
+        """The file number to wait for."""
+        assert self._process.stdout is not None  # noqa: S101  asked for above
+        return self._process.stdout.fileno()
+
+    def listen(self, at: float) -> Heard | None:
+        """What it said, after ``output`` became readable; None at its end. ``at`` dates events, s."""
+        data = os.read(self.output, 1 << 20)
+        if not data:
+            return None
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        heard = Heard()
+        for line in lines:
+            try:
+                self._understand(json.loads(line), heard, at)
+            except (ValueError, KeyError, TypeError):
+                heard.events.append(Event(at, "probe_garbage", f"{self.probe} said {line[:200]!r}"))
+        return heard
+
+    def _understand(self, said: dict[str, Any], heard: Heard, at: float) -> None:
+        match said["kind"]:
+            case "sample":
+                labels = tuple(sorted(said["labels"].items()))
+                heard.samples.append(Sample(said["metric"], float(said["value"]), labels, float(said["at"])))
+            case "event":
+                heard.events.append(Event(at, said["event"], f"{self.probe}: {said['detail']}"))
+            case "raw":
+                self.raw[said["name"]] = said["text"]
+            case "note":
+                heard.notes.append(said["text"])
+            case "done":
+                self.status, self.detail = Status(said["status"]), said["detail"]
+            case other:
+                raise ValueError(other)
+
+    def terminate(self, status: Status, detail: str) -> None:
+        """Asks it to end and to clean up; its turn has then this status."""
+        self.status, self.detail = status, detail
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends it and all of its own children at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """After its output ended: waits for its end, and leaves no process and no file behind."""
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.kill()
+        self.cost = usage.ru_utime + usage.ru_stime
+        self._errors.seek(0)
+        if text := self._errors.read().decode(errors="replace").strip():
+            self.raw["stderr"] = text
+        if self.status is None:
+            self.status, self.detail = Status.FAILED, _ending(self._process.returncode, text)
+        self._clean()
+
+    def _clean(self) -> None:
+        self._errors.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _ending(code: int, errors: str) -> str:
+    last = errors.splitlines()[-1] if errors else "it said nothing"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name} ({last})"
+    return f"ended with status {code} before it was done ({last})"
+
+
+def remove_leftovers(folder: Path) -> list[str]:
+    """Removes the turn folders of runs that were killed; returns their names. Each name tells its owner."""
+    removed = []
+    for path in folder.glob(f"{_PREFIX}*-*"):
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if (
+            owner.isdecimal()
+            and path.is_dir()
+            and not path.is_symlink()
+            and not Path("/proc", owner).exists()
+        ):
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path.name)
+    return removed

@@ -1,0 +1,250 @@
+"""One run: turns one after another, monitors all along, everything to the collector as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from vpsbench.collector import Collector
+from vpsbench.model import Kind, Metric, Profile, RunState, Sample, Status, Turn, TurnSpec
+from vpsbench.probes import Probe, Request
+from vpsbench.runner.child import Child
+from vpsbench.runner.clock import Clock
+from vpsbench.runner.schedule import Schedule
+from vpsbench.runner.ticker import Ticker
+
+METRICS: Final = (
+    Metric("clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME"),
+    Metric("instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"),
+    Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
+    Metric("load.applied", "1", Kind.GAUGE, "neither", "1 while a turn of this probe runs"),
+)
+_GRACE: Final = 0.5  # of a turn's length, and
+_GRACE_SECONDS: Final = 30.0  # on top, before a probe that does not end is asked to
+_CLEAN_UP_SECONDS: Final = 10.0  # from the asking to the killing
+_SIGNAL_SECONDS: Final = 1.0  # how long ``stop`` may go unnoticed
+_STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
+_CLOCK_STEP_SECONDS: Final = 0.1  # of the wall clock against CLOCK_BOOTTIME between two ticks
+
+
+class Progress(Protocol):
+    """Told what happens, for a person who watches."""
+
+    def turn(self, probe: str, seconds: float) -> None:
+        """A turn begins."""
+
+    def ended(self, turn: Turn) -> None:
+        """A turn ended."""
+
+    def note(self, text: str) -> None:
+        """What the probe does now."""
+
+    def seen(self, samples: list[Sample]) -> None:
+        """Readings."""
+
+    def tick(self, elapsed: float) -> None:
+        """Time goes on."""
+
+
+@dataclass(slots=True)
+class _Current:
+    """The turn that runs now."""
+
+    child: Child
+    spec: TurnSpec
+    started: float  # CLOCK_BOOTTIME, s
+    deadline: float  # likewise
+
+
+@dataclass(slots=True)
+class Runner:
+    """Walks one profile. ``missing`` gives, by probe, why this guest cannot be measured with it."""
+
+    profile: Profile
+    probes: Mapping[str, Probe]
+    missing: Mapping[str, str]
+    ticker: Ticker
+    collector: Collector
+    clock: Clock
+    progress: Progress
+    folder: str
+    vcpus: tuple[int, ...]
+    seed: int
+    boot: float  # CLOCK_BOOTTIME when the run began, s
+    stop: str = ""  # set by a signal handler: why the run is to end now
+    _current: _Current | None = None
+    _schedule: Schedule = field(init=False)
+    _written: float = 0.0
+    _wall_offset: float | None = None
+
+    def run(self) -> RunState:
+        """Measures until the profile's time is up or ``stop`` is set."""
+        self._schedule = Schedule(self.profile)
+        for reason in self.ticker.unavailable:
+            self._event("monitor_unavailable", reason)
+        try:
+            self._loop()
+        finally:
+            if self._current:  # an error of our own, or of the disk: leave no process behind
+                self._current.child.kill()
+                self._current.child.close()
+        for spec in self._schedule.never_began():
+            reason = self.stop or "no time was left for it in this run"
+            self._record(Turn(spec.probe, self._now(), 0.0, Status.SKIPPED, reason, spec.options, {}))
+        if self.stop:
+            self._event("interrupted", self.stop)
+        return RunState.INTERRUPTED if self.stop else RunState.FINISHED
+
+    def _now(self) -> float:
+        return self.clock.boot() - self.boot
+
+    def _loop(self) -> None:
+        next_tick = self.clock.boot()
+        while not (self._over() and self._current is None):
+            if self.clock.boot() >= next_tick:
+                next_tick = self._tick(next_tick)
+            if self._current:
+                self._mind(self._current)
+            elif not self.stop:
+                self._begin()
+            self._wait(next_tick)
+
+    def _over(self) -> bool:
+        """Whether nothing more is to be started."""
+        return bool(self.stop) or self._schedule.next_due(self._now()) is None
+
+    def _wait(self, next_tick: float) -> None:
+        current = self._current
+        until = min(next_tick, current.deadline) if current else next_tick
+        if current is None and (due := self._schedule.next_due(self._now())) is not None:
+            until = min(until, self.boot + due)
+        seconds = min(until - self.clock.boot(), _SIGNAL_SECONDS)
+        self.clock.wait(current.child.output if current else None, seconds)
+
+    # --- turns ---
+
+    def _begin(self) -> None:
+        taken = self._schedule.take(self._now())
+        if taken is None:
+            return
+        spec, seconds = taken
+        if reason := self.missing.get(spec.probe):
+            self._record(Turn(spec.probe, self._now(), 0.0, Status.UNAVAILABLE, reason, spec.options, {}))
+            return
+        coming = 1 + self._schedule.coming(spec.probe, self._now())
+        budget = max(0, int((self.profile.write_budget - self._written) / coming))
+        request = Request(
+            seconds=seconds,
+            options=spec.options,
+            write_budget=budget,
+            folder=self.folder,
+            vcpus=self.vcpus,
+            seed=self.seed,
+        )
+        now = self.clock.boot()
+        deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
+        self._current = _Current(Child(spec.probe, request), spec, now, deadline)
+        self.progress.turn(spec.probe, seconds)
+
+    def _mind(self, current: _Current) -> None:
+        """Listens to the probe, and ends it when it must."""
+        now = self.clock.boot()
+        if self.stop and current.child.status is None:
+            self._end(current, Status.INTERRUPTED, self.stop)
+        elif now >= current.deadline:
+            if current.child.status in (Status.TIMED_OUT, Status.INTERRUPTED):
+                current.child.kill()
+                current.deadline = now + _CLEAN_UP_SECONDS
+            else:
+                self._end(current, Status.TIMED_OUT, "it did not end in time")
+        if self.clock.wait(current.child.output, 0.0):
+            self._listen(current)
+
+    def _end(self, current: _Current, status: Status, why: str) -> None:
+        current.child.terminate(status, why)
+        current.deadline = self.clock.boot() + _CLEAN_UP_SECONDS
+
+    def _listen(self, current: _Current) -> None:
+        heard = current.child.listen(self._now())
+        if heard is None:
+            self._finish(current)
+            return
+        known = [
+            s for s in heard.samples if s.metric in {m.name for m in self.probes[current.spec.probe].metrics}
+        ]
+        if len(known) < len(heard.samples):
+            self._event("probe_garbage", f"{current.spec.probe} emitted a metric that it does not declare")
+        self.collector.add(known, self.clock.boot())
+        self._written += sum(s.value for s in known if s.metric == "disk.fio.written")
+        for event in heard.events:
+            self._event(event.kind, event.detail)
+        for note in heard.notes:
+            self.progress.note(note)
+        self.progress.seen(known)
+
+    def _finish(self, current: _Current) -> None:
+        child, now = current.child, self.clock.boot()
+        child.close()
+        self._current = None
+        if child.cost is not None:
+            cost = Sample("instrument.turn_cost", child.cost, (("probe", child.probe),))
+            self.collector.add([cost], now)
+        status = child.status or Status.FAILED
+        if status in (Status.FAILED, Status.TIMED_OUT):
+            self._event("probe_failed", f"{child.probe}: {child.detail}")
+        started = current.started - self.boot
+        self._record(
+            Turn(
+                child.probe,
+                started,
+                now - current.started,
+                status,
+                child.detail,
+                current.spec.options,
+                child.raw,
+            )
+        )
+
+    def _record(self, turn: Turn) -> None:
+        self.collector.turn(turn)
+        self.collector.commit(self._now())
+        self.progress.ended(turn)
+
+    def _event(self, kind: str, detail: str) -> None:
+        self.collector.event(kind, detail, self.clock.boot())
+
+    # --- ticks ---
+
+    def _tick(self, due: float) -> float:
+        """Reads the monitors; returns when the next tick is due."""
+        began, cost = self.clock.boot(), self.clock.cpu()
+        late = began - due
+        if late > _STALL_TICKS * self.profile.tick:
+            self._event("stall", f"a tick came {late:.1f} s late: the guest, or this program, did not run")
+        tick = self.ticker.read()
+        for problem in tick.problems:
+            self._event("gap", problem)
+        for metric, labels in tick.gaps:
+            self.collector.gap(metric, labels, began)
+        samples = [*tick.samples, *self._own(began)]
+        samples.append(Sample("instrument.tick_cost", self.clock.cpu() - cost))
+        self.collector.add(samples, began)
+        self.collector.commit(self._now())
+        self.progress.seen(samples)
+        self.progress.tick(self._now())
+        planned = due + self.profile.tick
+        return planned if planned > began else began + self.profile.tick
+
+    def _own(self, boot: float) -> list[Sample]:
+        """What the runner itself knows: the wall clock, and the load that it applies."""
+        offset = self.clock.wall() - boot
+        if self._wall_offset is not None and abs(offset - self._wall_offset) > _CLOCK_STEP_SECONDS:
+            self._event("clock_step", f"the wall clock stepped by {offset - self._wall_offset:+.3f} s")
+        self._wall_offset = offset
+        running = self._current.spec.probe if self._current else None
+        loads = [
+            Sample("load.applied", float(probe == running), (("probe", probe),))
+            for probe in sorted({spec.probe for spec in self.profile.turns})
+        ]
+        return [Sample("clock.wall_offset", offset), *loads]

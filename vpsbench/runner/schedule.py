@@ -1,0 +1,62 @@
+"""Which turn comes next. Pure: times are seconds since the run began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vpsbench.model import Profile, TurnSpec
+
+# A turn that would get less than this share of its time shows too little to be worth the load.
+_WORTHWHILE = 0.5
+
+
+@dataclass(slots=True)
+class _Line:
+    spec: TurnSpec
+    due: float | None
+
+
+class Schedule:
+    """Walks the lines of a profile: the longest overdue first, then in the profile's order."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._duration = profile.duration
+        self._lines = [_Line(spec, spec.start) for spec in profile.turns]
+
+    def take(self, now: float) -> tuple[TurnSpec, float] | None:
+        """The turn to start now and the seconds it may last; None: nothing is due."""
+        due = [line for line in self._lines if line.due is not None and line.due <= now]
+        if not due:
+            return None
+        line = min(due, key=lambda one: one.due or 0.0)
+        left = self._duration - now
+        if left < line.spec.duration * _WORTHWHILE:
+            return None
+        # Turns that were missed while others ran are not made up for: they would crowd the rest.
+        line.due = None if line.spec.every is None else max(line.due or 0.0, now) + line.spec.every
+        return line.spec, min(line.spec.duration, left)
+
+    def next_due(self, now: float) -> float | None:
+        """When something can start next; None: nothing more fits into this run."""
+        times = [max(line.due, now) for line in self._lines if line.due is not None and self._fits(line, now)]
+        return min(times, default=None)
+
+    def coming(self, probe: str, now: float) -> int:
+        """How many turns of a probe can still come, at most; for sharing a budget among them."""
+        return sum(self._count(line, now) for line in self._lines if line.spec.probe == probe)
+
+    def never_began(self) -> Iterator[TurnSpec]:
+        """The turns that no time was left for."""
+        return (line.spec for line in self._lines if line.due == line.spec.start)
+
+    def _fits(self, line: _Line, now: float) -> bool:
+        starts = max(line.due or 0.0, now)
+        return self._duration - starts >= line.spec.duration * _WORTHWHILE
+
+    def _count(self, line: _Line, now: float) -> int:
+        if line.due is None or not self._fits(line, now):
+            return 0
+        if line.spec.every is None:
+            return 1
+        return 1 + int((self._duration - max(line.due, now)) / line.spec.every)

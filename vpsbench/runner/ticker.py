@@ -1,0 +1,61 @@
+"""One tick: every monitor reads its files; what cannot be read is a gap, never a zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vpsbench.guest.files import Files
+from vpsbench.model import Labels, Sample
+from vpsbench.monitors import Monitor
+
+Key = tuple[str, Labels]  # metric and labels
+
+
+@dataclass(slots=True)
+class Tick:
+    """What one tick gave."""
+
+    samples: list[Sample] = field(default_factory=list)
+    gaps: list[Key] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # "NAME: reason", each told once while it lasts
+
+
+class Ticker:
+    """Reads all monitors that find their files on this guest."""
+
+    def __init__(self, monitors: Iterable[Monitor], files: Files) -> None:
+        self._files = files
+        found = {monitor: monitor.files(files) for monitor in monitors}
+        self._names: Mapping[Monitor, tuple[str, ...]] = {m: names for m, names in found.items() if names}
+        self.unavailable = [
+            f"{m.name}: this guest has no such files" for m, names in found.items() if not names
+        ]
+        self._seen: dict[Monitor, set[Key]] = {}
+        self._failing: dict[Monitor, str] = {}
+
+    def read(self) -> Tick:
+        """Reads every monitor once."""
+        tick = Tick()
+        for monitor, names in self._names.items():
+            samples = self._read(monitor, names, tick)
+            keys = {(s.metric, s.labels) for s in samples}
+            seen = self._seen.setdefault(monitor, set())
+            tick.samples += samples
+            tick.gaps += sorted(seen - keys)
+            seen |= keys
+        return tick
+
+    def _read(self, monitor: Monitor, names: tuple[str, ...], tick: Tick) -> list[Sample]:
+        texts = {name: text for name in names if (text := self._files.text(name)) is not None}
+        try:
+            if not texts:
+                raise LookupError(f"cannot read {', '.join(names[:3])}")  # noqa: TRY301  one way out
+            samples = list(monitor.parse(texts))
+        except (ValueError, LookupError) as error:
+            if self._failing.get(monitor) != str(error):
+                tick.problems.append(f"{monitor.name}: {error}")
+            self._failing[monitor] = str(error)
+            return []
+        self._failing.pop(monitor, None)
+        return samples
