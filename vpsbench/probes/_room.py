@@ -1,0 +1,82 @@
+"""How much memory may be taken: what the kernel calls available, and what our cgroups leave of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from vpsbench.guest.files import Files
+from vpsbench.probes import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Memory in B, as the tightest of machine and cgroups sees it."""
+
+    total: int
+    available: int
+
+
+def room(files: Files) -> Room:
+    """The room that there is now.
+
+    Raises:
+        Unavailable: /proc/meminfo cannot be read.
+    """
+    memory = _meminfo(files.text("/proc/meminfo") or "")
+    if "MemTotal" not in memory or "MemFree" not in memory:
+        raise Unavailable("/proc/meminfo does not say how much memory there is")
+    total = memory["MemTotal"]
+    available = memory.get("MemAvailable", memory["MemFree"])  # kernels before 3.14 lack the former
+    for limit, used in _cgroups(files):
+        total = min(total, limit)
+        available = min(available, limit - used)
+    return Room(total, max(available, 0))
+
+
+def _meminfo(text: str) -> dict[str, int]:
+    """/proc/meminfo in B (its unit "kB" means KiB)."""
+    lines = (line.replace(":", " ").split() for line in text.splitlines())
+    return {words[0]: int(words[1]) * 1024 for words in lines if len(words) == 3}
+
+
+def _cgroups(files: Files) -> Iterator[tuple[int, int]]:
+    """Limit and use, in B, of each memory cgroup that we are in, and of its parents.
+
+    Inside a container the path may be the host's, while the folder shows only our own part of the
+    tree; so what does not exist is passed over, and the root is always looked at.
+    """
+    for line in (files.text("/proc/self/cgroup") or "").splitlines():
+        number, controllers, path = line.split(":", 2)
+        here = PurePosixPath(path)
+        for folder in (here, *here.parents):
+            if "memory" in controllers.split(","):
+                yield from _version1(files, f"/sys/fs/cgroup/memory{folder}".rstrip("/"))
+            elif number == "0":
+                yield from _version2(files, f"/sys/fs/cgroup{folder}".rstrip("/"))
+
+
+def _version1(files: Files, folder: str) -> Iterator[tuple[int, int]]:
+    limit = files.text(f"{folder}/memory.limit_in_bytes")  # "none" is a number beyond any machine
+    used = files.text(f"{folder}/memory.usage_in_bytes")
+    if limit is not None and used is not None:
+        yield int(limit), int(used) - _cache(files, folder, "total_inactive_file")
+
+
+def _version2(files: Files, folder: str) -> Iterator[tuple[int, int]]:
+    """Above memory.high the kernel slows a group down, so that limit is respected as well."""
+    used = files.text(f"{folder}/memory.current")
+    for name in ("memory.max", "memory.high"):
+        limit = files.text(f"{folder}/{name}")
+        if limit not in (None, "max") and used is not None:
+            yield int(limit), int(used) - _cache(files, folder, "inactive_file")
+
+
+def _cache(files: Files, folder: str, field: str) -> int:
+    """B of page cache that the kernel drops first when the group needs memory; counted as use."""
+    for line in (files.text(f"{folder}/memory.stat") or "").splitlines():
+        name, _, value = line.partition(" ")
+        if name == field:
+            return int(value)
+    return 0
