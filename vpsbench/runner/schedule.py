@@ -59,4 +59,5 @@ class Schedule:
             return 0
         if line.spec.every is None:
             return 1
-        return 1 + int((self._duration - max(line.due, now)) / line.spec.every)
+        last = self._duration - line.spec.duration * _WORTHWHILE
+        return 1 + int((last - max(line.due, now)) / line.spec.every)

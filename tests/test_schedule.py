@@ -1,0 +1,57 @@
+from vpsbench.model import Profile, TurnSpec
+from vpsbench.runner.schedule import Schedule
+
+
+def schedule(duration: float, *turns: TurnSpec) -> Schedule:
+    return Schedule(Profile(name="p", description="", duration=duration, turns=turns))
+
+
+def walk(plan: Schedule) -> list[tuple[str, float, float]]:
+    """Runs a schedule on a clock that moves only while turns run or nothing is due."""
+    now, found = 0.0, []
+    while (due := plan.next_due(now)) is not None:
+        now = max(now, due)
+        taken = plan.take(now)
+        assert taken is not None, "what is due can be taken"
+        spec, seconds = taken
+        found.append((spec.probe, now, seconds))
+        now += seconds
+    return found
+
+
+def test_turns_follow_one_another_in_the_profiles_order() -> None:
+    plan = schedule(100, TurnSpec(probe="cpu", duration=40), TurnSpec(probe="disk", duration=30))
+    assert walk(plan) == [("cpu", 0, 40), ("disk", 40, 30)]
+
+
+def test_a_turn_comes_back_and_missed_ones_are_not_made_up_for() -> None:
+    plan = schedule(
+        100, TurnSpec(probe="cpu", duration=5, every=20), TurnSpec(probe="disk", duration=50, start=5)
+    )
+    assert walk(plan) == [("cpu", 0, 5), ("disk", 5, 50), ("cpu", 55, 5), ("cpu", 75, 5), ("cpu", 95, 5)]
+
+
+def test_a_turn_without_enough_time_does_not_begin() -> None:
+    plan = schedule(60, TurnSpec(probe="cpu", duration=40), TurnSpec(probe="disk", duration=50))
+    assert walk(plan) == [("cpu", 0, 40)]
+    assert [spec.probe for spec in plan.never_began()] == ["disk"]
+
+
+def test_a_turn_with_most_of_its_time_is_shortened() -> None:
+    plan = schedule(60, TurnSpec(probe="cpu", duration=40), TurnSpec(probe="disk", duration=30))
+    assert walk(plan) == [("cpu", 0, 40), ("disk", 40, 20)]
+    assert list(plan.never_began()) == []
+
+
+def test_a_later_start_is_kept() -> None:
+    plan = schedule(100, TurnSpec(probe="cpu", duration=10, start=70))
+    assert plan.take(69.9) is None
+    assert walk(plan) == [("cpu", 70, 10)]
+
+
+def test_the_turns_to_come_are_counted() -> None:
+    plan = schedule(100, TurnSpec(probe="cpu", duration=5, every=20))
+    assert plan.coming("cpu", 0) == 5
+    plan.take(0)
+    assert plan.coming("cpu", 1) == 4
+    assert plan.coming("disk", 0) == 0
