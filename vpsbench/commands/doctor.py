@@ -11,6 +11,7 @@ from vpsbench.model import Guest
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 _AT_ONCE: Final = ("fio", "cpuid")  # capabilities that a command mends here and now, without a reboot
 _WORDS: Final = {
@@ -46,15 +47,15 @@ def show(guest: Guest, console: Console) -> None:
     console.print(_pairs(_machine(guest)))
     _heading(console, "What this machine is, outermost first")
     for layer in guest.layers:
-        console.print(layer.kind, style="cyan", markup=False)
+        console.print(layer.kind, style="cyan")
         for evidence in layer.evidence:
-            console.print(f"  {evidence}", markup=False, highlight=False, soft_wrap=True)
+            console.print(_plain(f"  {evidence}"), soft_wrap=True)
     _heading(console, "What can be measured")
     console.print(_capabilities(guest))
     _heading(console, "What else was read")
     console.print(_pairs(guest.facts))
     _heading(console, "To do")
-    console.print(mend(guest) or "Nothing to install.", markup=False, highlight=False, soft_wrap=True)
+    console.print(_plain(mend(guest) or "Nothing to install."), soft_wrap=True)
 
 
 def mend(guest: Guest) -> str:
@@ -87,29 +88,34 @@ def _heading(console: Console, text: str) -> None:
     console.print(text, style="bold")
 
 
+def _plain(text: str, style: str = "") -> Text:
+    """Text without markup and without control characters: the host writes the DMI strings, not we."""
+    from rich.text import Text
+
+    return Text("".join(c if c.isprintable() else "?" for c in text), style)
+
+
 def _pairs(rows: dict[str, str]) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(Text(name), Text(value))
+        table.add_row(_plain(name), _plain(value))
     return table
 
 
 def _capabilities(guest: Guest) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for heading in ("What", "Here", "Because", "What would mend it"):
         table.add_column(heading, overflow="fold")
     for one in guest.capabilities:
-        here = Text("yes", style="green") if one.available else Text("no", style="yellow")
-        what = Text(_WORDS.get(one.name, one.name))
-        table.add_row(what, here, Text(one.because), Text("" if one.available else one.remedy))
+        here = _plain("yes", "green") if one.available else _plain("no", "yellow")
+        what = _plain(_WORDS.get(one.name, one.name))
+        table.add_row(what, here, _plain(one.because), _plain("" if one.available else one.remedy))
     return table
 
 

@@ -108,7 +108,7 @@ def _mlock(here: Surroundings) -> Capability:
     if limit is None:
         return Capability("mlock", available=True, because="RLIMIT_MEMLOCK: unlimited")
     because = f"RLIMIT_MEMLOCK: {limit / _MI:.3g} MiB, so held memory may go to our own swap"
-    return Capability("mlock", available=False, because=because, remedy=_AS_ROOT)
+    return Capability("mlock", available=False, because=because, remedy="" if here.process.root else _AS_ROOT)
 
 
 def _disk_space(process: Process) -> Capability:

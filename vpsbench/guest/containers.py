@@ -54,10 +54,27 @@ def _clues(files: Files) -> Iterator[Clue]:
     for variable in (files.text("/proc/1/environ") or "").split("\0"):
         if variable.startswith("container=") and (manager := variable.removeprefix("container=")):
             yield Clue(_manager(manager), f"/proc/1/environ: {variable}")
+    if not _sees_kernel_threads(files):
+        yield from _markers(files)
+    yield from _cgroup_clues(files.text("/proc/self/cgroup") or "")
+
+
+def leftovers(files: Files) -> tuple[str, ...]:
+    """Marks of a container that an image has brought into a machine which is none, with the reason."""
+    if not _sees_kernel_threads(files):
+        return ()
+    return tuple(f"{c.evidence}, yet kernel threads are visible: a rest of an image" for c in _markers(files))
+
+
+def _sees_kernel_threads(files: Files) -> bool:
+    """Process 2 of the first PID namespace; a container on OpenVZ has a ``kthreadd/ID`` of its own."""
+    return (files.text("/proc/2/comm") or "").strip() == "kthreadd"
+
+
+def _markers(files: Files) -> Iterator[Clue]:
     for name, kind in (("/.dockerenv", "docker"), ("/run/.containerenv", "podman")):
         if files.exists(name):
             yield Clue(kind, f"{name}: there")
-    yield from _cgroup_clues(files.text("/proc/self/cgroup") or "")
 
 
 def _cgroup_clues(text: str) -> Iterator[Clue]:

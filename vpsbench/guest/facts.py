@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vpsbench.guest.containers import leftovers
 from vpsbench.guest.cpuid import KVM_REALTIME, Cpuid
 from vpsbench.guest.files import Files
 
@@ -34,6 +35,7 @@ _OPTIONS: Final = re.compile(
         |numa_balancing|nested_pvm)(=.*)?$""",
     re.VERBOSE,
 )
+_CPU_LIST: Final = re.compile(r"\d+([-,]\d+)*")
 _BURSTABLE: Final = re.compile(r"t(2|3|3a|4g)\.")
 
 
@@ -45,6 +47,7 @@ def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
     found["kernel.options"] = _options(files)
     found["threads"] = _threads(files)
     found["kvm.realtime"] = _realtime(cpuid)
+    found["container.leftovers"] = "; ".join(leftovers(files))
     found |= _instance(files)
     return {name: text.strip() for name, text in found.items() if text and text.strip()}
 
@@ -72,8 +75,12 @@ def _options(files: Files) -> str:
 def _threads(files: Files) -> str:
     """Which vCPUs say that they are threads of one core; the host need not have told the truth."""
     names = files.matching("/sys/devices/system/cpu/cpu[0-9]*/topology/thread_siblings_list")
-    lists = dict.fromkeys((files.text(name) or "").strip() for name in names)
-    return " ".join(sorted(filter(None, lists), key=lambda text: int(re.split("[-,]", text)[0])))
+    lists = {(files.text(name) or "").strip() for name in names}
+    return " ".join(
+        sorted(
+            filter(_CPU_LIST.fullmatch, lists), key=lambda text: int(text.replace(",", "-").partition("-")[0])
+        )
+    )
 
 
 def _realtime(cpuid: Cpuid | None) -> str | None:
