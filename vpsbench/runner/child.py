@@ -30,15 +30,21 @@ class Heard:
     notes: list[str] = field(default_factory=list)
 
 
+def worker(probe: str) -> list[str]:
+    """The command line of a probe's own process."""
+    return [sys.executable, "-m", "vpsbench.probes", probe]
+
+
 class Child:
     """One turn's process, the folder it may write to, and all that it says.
 
     Args:
         probe: the probe's name.
+        command: what to start.
         request: what it may do; ``folder`` is the place in which the turn's own folder is made.
     """
 
-    def __init__(self, probe: str, request: Request) -> None:
+    def __init__(self, probe: str, command: list[str], request: Request) -> None:
         self.probe = probe
         self.raw: dict[str, str] = {}
         self.status: Status | None = None
@@ -49,7 +55,7 @@ class Child:
         self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=request.folder)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "vpsbench.probes", probe],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -119,6 +125,8 @@ class Child:
         _, status, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self.kill()
+        assert self._process.stdout is not None  # noqa: S101  asked for above
+        self._process.stdout.close()
         self.cost = usage.ru_utime + usage.ru_stime
         self._errors.seek(0)
         if text := self._errors.read().decode(errors="replace").strip():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from vpsbench.collector import Collector
 from vpsbench.model import Kind, Metric, Profile, RunState, Sample, Status, Turn, TurnSpec
 from vpsbench.probes import Probe, Request
-from vpsbench.runner.child import Child
+from vpsbench.runner.child import Child, worker
 from vpsbench.runner.clock import Clock
 from vpsbench.runner.schedule import Schedule
 from vpsbench.runner.ticker import Ticker
@@ -72,6 +72,7 @@ class Runner:
     vcpus: tuple[int, ...]
     seed: int
     boot: float  # CLOCK_BOOTTIME when the run began, s
+    command: Callable[[str], list[str]] = worker  # starts the process of a probe
     stop: str = ""  # set by a signal handler: why the run is to end now
     _current: _Current | None = None
     _schedule: Schedule = field(init=False)
@@ -144,7 +145,7 @@ class Runner:
         )
         now = self.clock.boot()
         deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
-        self._current = _Current(Child(spec.probe, request), spec, now, deadline)
+        self._current = _Current(Child(spec.probe, self.command(spec.probe), request), spec, now, deadline)
         self.progress.turn(spec.probe, seconds)
 
     def _mind(self, current: _Current) -> None:
