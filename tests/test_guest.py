@@ -142,17 +142,17 @@ def test_a_cpuid_without_the_hypervisor_bit_is_not_read_further(tmp_path: Path) 
     assert read == cpuid.Cpuid("/dev/cpu/0/cpuid", hypervisor=False, interfaces=())
 
 
-def test_an_unknown_signature_is_unknown_and_named() -> None:
+def test_an_unknown_signature_is_named_and_yields_to_dmi(tmp_path: Path) -> None:
     class Strange(Tree):
         def data(self, name: str, offset: int, size: int) -> bytes | None:
-            if offset == 0x40000000:
-                return struct.pack("<I12s", offset, b"NewHyper2030")
-            return super().data(name, offset, size)
+            leaves = {1: struct.pack("<4I", 0, 0, 1 << 31, 0), 0x40000000: b"\x01\x00\x00\x40NewHyper2030"}
+            return leaves.get(offset, bytes(size))
 
-    layer = inspect(Strange(TREES / "bhyve"), ROOT).layers[0]
-    assert layer.kind == "bhyve"  # by its DMI
-    layer = inspect(Strange(TREES / "bare-metal"), ROOT).layers[0]
-    assert layer.kind == "bare-metal"  # without the bit that leaf means nothing
+    assert inspect(Strange(TREES / "bhyve"), ROOT).layers[0].kind == "bhyve"
+    written(tmp_path, {"/dev/cpu/0/cpuid": ""})
+    layer = inspect(Strange(tmp_path), ROOT).layers[0]
+    assert layer.kind == "unknown"
+    assert "'NewHyper2030' at leaf 0x40000000" in layer.evidence[0]
 
 
 def test_a_hypervisor_unknown_by_name_is_never_bare_metal(tmp_path: Path) -> None:
