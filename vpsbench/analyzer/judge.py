@@ -1,0 +1,99 @@
+"""Judges a run: asks every sign, then draws the verdict. Pure: no database, no clock, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from vpsbench import packages
+from vpsbench.analyzer import signs
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.verdict import verdict
+from vpsbench.model import Finding, Judgement, Level, Record, Skipped, Status
+
+# Which probe measures what, and which monitor reads it, by the start of a metric's name; the first that fits.
+PROBES: Final = {
+    "cpu.loop.": "cpu",
+    "score.": "score",
+    "memory.touch.": "memory",
+    "memory.held": "memory",
+    "memory.first_touch": "memory",
+    "memory.verify.": "memory",
+    "disk.fio.": "disk",
+}
+MONITORS: Final = {
+    "cpu.time": "cpu_times",
+    "memory.": "memory",
+    "vm.": "vmstat",
+    "disk.": "disks",
+    "pressure.": "pressure",
+    "cgroup.": "cgroup",
+    "interrupts.": "interrupts",
+    "clock.rtc": "clocks",
+    "ubc.": "beancounters",
+    "xen.": "xen_memory",
+}
+NOTHING: Final = {Status.UNAVAILABLE, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED}
+
+
+def judge(record: Record) -> Judgement:
+    """All that is to be said of a run: every sign reports, each skipped probe and monitor is named."""
+    known = packages.collect(signs, "SIGN", Sign)
+    findings = tuple(finding for sign in known.values() for finding in ask(sign, record))
+    return Judgement(record, verdict(record, findings, known), findings, tuple(skipped(record)))
+
+
+def ask(sign: Sign, record: Record) -> list[Finding]:
+    """A sign's findings, or one that says why it has none.
+
+    A sign that fails must not take the report with it, nor pass for clean: its failure is a doubt.
+    """
+    missing = [metric for metric in sign.needs if not any(s.values.size for s in record.named(metric))]
+    if missing:
+        claim = f"Not measured: {why_missing(record, missing[0])}."
+        return [Finding(sign=sign.name, level=Level.NOT_MEASURABLE, claim=claim, series=tuple(missing))]
+    try:
+        return sign.look(record)
+    except Exception as error:  # noqa: BLE001  whatever failed in one sign, the others still speak; it is reported
+        claim = (
+            f"The sign {sign.name} itself failed ({type(error).__name__}: {error}): it says "
+            "nothing of this run."
+        )
+        return [Finding(sign=sign.name, level=Level.DOUBT, claim=claim)]
+
+
+def why_missing(record: Record, metric: str) -> str:
+    """Why a metric has no series in this run, in words."""
+    if probe := _first(PROBES, metric):
+        turns = [turn for turn in record.turns if turn.probe == probe]
+        if not turns:
+            return f"this run's profile had no {probe} probe"
+        reasons = [f"{t.status.replace('_', ' ')}: {t.detail}" for t in turns if t.status is not Status.OK]
+        return f"the {probe} probe " + (reasons[0] if reasons else f"ran, but gave no {metric}")
+    monitor = _first(MONITORS, metric) or "runner"
+    reasons = [s.reason for s in _monitors(record) if s.probe == monitor]
+    return f"the {monitor} monitor " + (
+        f"unavailable: {reasons[0]}" if reasons else f"gave no {metric} in this run"
+    )
+
+
+def _first(names: dict[str, str], metric: str) -> str | None:
+    return next((name for start, name in names.items() if metric.startswith(start)), None)
+
+
+def skipped(record: Record) -> list[Skipped]:
+    """Every probe's turn and every monitor that measured nothing, with its reason."""
+    turns = [
+        Skipped(t.probe, f"{t.status.replace('_', ' ')}: {t.detail}")
+        for t in record.turns
+        if t.status in NOTHING
+    ]
+    return [*turns, *_monitors(record)]
+
+
+def _monitors(record: Record) -> Iterable[Skipped]:
+    """Monitors that could not read at all; the event's detail is "NAME: reason"."""
+    for event in record.events:
+        if event.kind == "monitor_unavailable":
+            name, _, reason = event.detail.partition(": ")
+            yield Skipped(name, reason)

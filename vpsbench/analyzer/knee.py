@@ -1,0 +1,113 @@
+"""Burst, then throttle: one knee in a rate, and whether it is more than noise that wanders.
+
+The best single step is placed by least squares. How much of the variance it explains is compared with
+what the best step explains in a random walk of the same length: the longest memory that noise can
+have. Noise of any shorter memory, a steady drift and a sine stay below that, so nothing about the
+noise has to be estimated. Critical values were simulated (docs/method.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+FEWEST: Final = 5  # bins on each side of a knee
+LEAST_BINS: Final = 15  # below that nothing is said
+# Series are averaged into this many bins at most: fine ones place a knee, coarse ones see through noise.
+MOST_BINS: Final = (120, 30)
+LEAST_DROP: Final = 0.2
+LEAST_TAIL: Final = 0.2  # of the time, for which the low rate must last to the end: a dip is no throttle
+# The share of variance that the best step explains in a random walk, at about 1 in 10,000.
+EXPLAINED: Final = 0.945
+RESAMPLES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """A step down. Rates as the series; ``bucket`` in rate times s; ``at`` s since the series began."""
+
+    at: float
+    high: float
+    low: float
+    bucket: float
+    interval: tuple[float, float]
+    explained: float
+
+    @property
+    def drop(self) -> float:
+        """The part of the first rate that is gone after the knee."""
+        return 1 - self.low / self.high if self.high > 0 else 0.0
+
+
+def throttled(rates: Floats, width: float) -> Knee | None:
+    """The knee of a rate that is flat, falls once, and stays low to the end; None where there is none.
+
+    Args:
+        rates: one value a bin, at least ``LEAST_BINS`` of them.
+        width: length of a bin, s.
+    """
+    found = (_knee(*_averaged(rates, width, most)) for most in MOST_BINS)
+    return next((knee for knee in found if knee), None)
+
+
+def _knee(values: Floats, width: float) -> Knee | None:
+    place, explained = _step(values)
+    high, low = _levels(values, place)
+    tail = (values.size - place) / values.size
+    if explained < EXPLAINED or tail < LEAST_TAIL or high <= 0 or 1 - low / high < LEAST_DROP:
+        return None
+    size = bucket(values, place, width)
+    least, most = _interval(values, place, width)
+    return Knee(place * width, high, low, size, (min(least, size), max(most, size)), explained)
+
+
+def _averaged(rates: Floats, width: float, most: int) -> tuple[Floats, float]:
+    """The rates in at most ``most`` bins, and the length of one."""
+    factor = -(-rates.size // most)
+    kept = rates[: rates.size // factor * factor]
+    return kept.reshape(-1, factor).mean(axis=1), width * factor
+
+
+def _step(values: Floats) -> tuple[int, float]:
+    """The first place after the best step, and the share of variance that the step explains."""
+    n = values.size
+    counts = np.arange(FEWEST, n - FEWEST + 1)
+    sums = np.cumsum(values - values.mean())
+    gain = sums[counts - 1] ** 2 * n / (counts * (n - counts))
+    best = int(gain.argmax())
+    total = float(((values - values.mean()) ** 2).sum())
+    return int(counts[best]), float(gain[best]) / total if total > 1e-12 * float((values**2).sum()) else 0.0
+
+
+def _levels(values: Floats, place: int) -> tuple[float, float]:
+    return float(np.median(values[:place])), float(np.median(values[place:]))
+
+
+def bucket(values: Floats, place: int, seconds: float) -> float:
+    """What the first stretch delivered above the second one's rate."""
+    low = float(np.median(values[place:]))
+    return float((values[:place] - low).sum()) * seconds
+
+
+def _interval(values: Floats, place: int, seconds: float) -> tuple[float, float]:
+    """95 % of the buckets found after each stretch's blocks were drawn anew."""
+    random = np.random.default_rng(0)  # the same record gives the same report
+    found = []
+    for _ in range(RESAMPLES):
+        drawn = np.concatenate([_blocks(values[:place], random), _blocks(values[place:], random)])
+        found.append(bucket(drawn, _step(drawn)[0], seconds))
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _blocks(values: Floats, random: np.random.Generator) -> Floats:
+    """As many values, drawn in circular blocks whose length grows as the cube root of theirs."""
+    length = max(1, round(1.5 * values.size ** (1 / 3)))
+    starts = random.integers(0, values.size, -(-values.size // length))
+    places = (starts[:, None] + np.arange(length)) % values.size
+    return np.asarray(values[places.ravel()[: values.size]], dtype=np.float64)

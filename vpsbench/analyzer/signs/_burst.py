@@ -1,0 +1,145 @@
+"""What both burst signs share: how a knee, or the lack of one, is put into a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpsbench.analyzer import knee
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Alternative, Finding, Level
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A rate over the longest stretch of full load, and how to speak of it.
+
+    Args:
+        sign: the sign's name.
+        what: "The disk", "Each vCPU".
+        say: puts a rate into words.
+        amount: puts a bucket (rate times s) into words.
+        unit: of the rate.
+        start: of the stretch, s.
+        width: of a bin, s.
+        rates: one a bin.
+        series: that it rests on.
+        disclosed: the plan says that full speed lasts only for a while.
+        enough: a promised rate; a throttle that still delivers it breaks nothing.
+    """
+
+    sign: str
+    what: str
+    say: Callable[[float], str]
+    amount: Callable[[float], str]
+    unit: str
+    start: float
+    width: float
+    rates: Floats
+    series: tuple[str, ...]
+    disclosed: bool
+    enough: float | None = None
+
+    @property
+    def until(self) -> float:
+        """The end of the stretch, s."""
+        return self.start + self.width * self.rates.size
+
+
+def judge(course: Course) -> Finding:
+    """The finding on one course."""
+    if course.rates.size < knee.LEAST_BINS:
+        return _finding(
+            course,
+            Level.NOT_MEASURABLE,
+            f"{course.what} was under full load for {span(course.until - course.start)} without a "
+            "pause, which is too "
+            f"short to see a throttle; {span(knee.LEAST_BINS * course.width)} is the least.",
+        )
+    found = knee.throttled(course.rates, course.width)
+    return _throttled(course, found) if found else _steady(course)
+
+
+def _steady(course: Course) -> Finding:
+    rates, seconds = course.rates, course.until - course.start
+    return _finding(
+        course,
+        Level.CLEAN,
+        f"{course.what} delivered {course.say(float(rates.mean()))} and was not throttled for good within "
+        f"{span(seconds)} of full load; a bucket larger than "
+        f"{course.amount(float(rates.sum()) * course.width)}, "
+        f"or a throttle by less than {percent(knee.LEAST_DROP)}, cannot be excluded.",
+        float(rates.mean()),
+    )
+
+
+def _throttled(course: Course, found: knee.Knee) -> Finding:
+    fall = (
+        f"{course.what} delivered {course.say(found.high)} for {span(found.at)}, then "
+        f"{course.say(found.low)} to the end "
+        f"of the load ({percent(found.drop)} less), as if a bucket of "
+        f"{course.amount(found.bucket)} had run dry"
+    )
+    fine = course.disclosed or (course.enough is not None and found.low >= course.enough)
+    why = "the plan discloses such a burst" if course.disclosed else "what is left still meets the plan"
+    return _finding(
+        course,
+        Level.CLEAN if fine else Level.NOTICE,
+        f"{fall}; {why}." if fine else f"{fall}.",
+        found.low,
+        _rate_interval(course, found),
+        _alternatives(found),
+    )
+
+
+def _rate_interval(course: Course, found: knee.Knee) -> tuple[float, float]:
+    """The middle nine tenths of the low rate's bins."""
+    low, high = np.quantile(course.rates[round(found.at / course.width) :], (0.05, 0.95))
+    return min(float(low), found.low), max(float(high), found.low)
+
+
+def _alternatives(found: knee.Knee) -> tuple[Alternative, ...]:
+    return (
+        Alternative(
+            "noise or drift",
+            ruled_out=True,
+            because=f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
+            f"{percent(knee.EXPLAINED)} once in 10,000 times",
+        ),
+        Alternative(
+            "a neighbour who came at that moment and stayed, or a device's own cache that was full",
+            ruled_out=None,
+            because="only a rest and a second burst would tell, as a bucket refills; not measured yet",
+        ),
+    )
+
+
+def _finding(  # noqa: PLR0913, PLR0917  one place that fills the fields of a finding
+    course: Course,
+    level: Level,
+    claim: str,
+    measured: float | None = None,
+    interval: tuple[float, float] | None = None,
+    alternatives: tuple[Alternative, ...] = (),
+) -> Finding:
+    return Finding(
+        sign=course.sign,
+        level=level,
+        claim=claim,
+        promised="full speed only for a while, as the plan says"
+        if course.disclosed
+        else "the same speed all along",
+        measured=measured,
+        interval=interval,
+        unit=course.unit,
+        since=course.start,
+        until=course.until,
+        series=course.series,
+        alternatives=alternatives,
+    )

@@ -1,0 +1,105 @@
+"""What the CPU signs share: how much may be lost, and what of our own could explain a loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vpsbench.analyzer.words import percent
+from vpsbench.model import Alternative, Plan, Record, Series
+
+if TYPE_CHECKING:
+    from vpsbench.analyzer.ledger import Bins
+
+SERIES: Final = (
+    "cpu.loop.wall",
+    "cpu.loop.gap",
+    "cpu.loop.own_wait",
+    "cpu.loop.own_wait_in_gaps",
+    "cpu.loop.irq",
+    "cpu.loop.steal",
+)
+# Hitting a disclosed cap costs a little more than the cap itself: a quota of 50 % took 50.7 % in trials.
+CAP_TOLERANCE: Final = 0.05
+CONTAINERS: Final = {"openvz", "lxc", "systemd-nspawn", "podman", "docker", "container"}
+# Throttling for less than this part of the time explains nothing that would be accused.
+QUOTA_FELT: Final = 0.002
+
+
+def cap(plan: Plan | None) -> float | None:
+    """The disclosed share of each vCPU, where the plan names one below the whole."""
+    share = plan.cpu_share if plan else None
+    return share if share is not None and 0 < share < 1 else None
+
+
+def limit(plan: Plan | None, fault: float, already: float = 0.0) -> float:
+    """The share of a busy vCPU's time that may be lost.
+
+    Args:
+        plan: may disclose a cap; what it withholds is no fault.
+        fault: what may be lost where there is no cap.
+        already: the part of the cap that another sign has seen.
+    """
+    share = cap(plan)
+    if share is None:
+        return fault
+    return max(0.0, 1 - share - already) + share * max(fault, CAP_TOLERANCE)
+
+
+def own_quota(record: Record, since: float, until: float) -> str | None:
+    """A CPU quota of our own cgroup or its parents that was at work, in words; None where there was none."""
+    allowed, usable = record.run.guest.limits.cgroup_cpus, len(record.run.guest.limits.vcpus_usable)
+    if allowed is not None and allowed < usable:
+        return f"a quota of {allowed:g} CPUs is set on a cgroup that is visible from in here"
+    throttled = max(
+        (_growth(s, since, until) for s in record.named("cgroup.cpu.throttled_time")), default=0.0
+    )
+    if throttled > QUOTA_FELT * (until - since):
+        return f"a cgroup that is visible from in here was throttled for {throttled:.1f} s"
+    return None
+
+
+def _growth(series: Series, since: float, until: float) -> float:
+    """How much a counter grew, with a few seconds around for the monitors' slower tick."""
+    during = series.values[(series.times >= since - 5) & (series.times <= until + 5)]
+    return float(during[-1] - during[0]) if during.size else 0.0
+
+
+def quota_in_words(record: Record, quota: str) -> str:
+    """What a visible quota means for the buyer."""
+    plan, guest = record.run.plan, record.run.guest
+    kinds = {layer.kind for layer in guest.layers} & CONTAINERS
+    text = f"{quota}, which explains it, so nothing can be said about the host"
+    if kinds and plan is not None:
+        names = ", ".join(sorted(kinds))
+        text += f"; this is a container ({names}): ask who set that limit, as the plan names none"
+    return text
+
+
+def alternatives(record: Record, table: Bins, *, proven: bool) -> tuple[Alternative, ...]:
+    """What else could take a busy vCPU's time, and whether it did."""
+    plan = record.run.plan
+    capped = cap(plan)
+    disclosed = f"the plan discloses {percent(capped)} of each vCPU; that is allowed for" if capped else ""
+    return (
+        Alternative(
+            "other processes of this guest",
+            ruled_out=True,
+            because=f"their {percent(table.own_share)} of the time is known from the run queue and taken out",
+        ),
+        Alternative("interrupts of this guest", ruled_out=True, because="their time is taken out"),
+        Alternative(
+            "a CPU quota of our own cgroup", ruled_out=True, because="none is visible that was at work"
+        ),
+        Alternative(
+            "a cap that was sold as such",
+            True if capped or plan else None,
+            disclosed or ("the plan names none" if plan else "no plan was given"),
+        ),
+        Alternative(
+            "one isolated event, such as a live migration",
+            True if proven else None,
+            "the evidence stands without its largest batch and that one's neighbours"
+            if proven
+            else "nothing was proven that would need it",
+        ),
+    )

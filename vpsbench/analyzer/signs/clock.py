@@ -1,0 +1,97 @@
+"""Doubt: the guest's clocks disagree, so it was paused, or its seconds are not seconds.
+
+Durations rest on the boot clock, and steps of the wall clock change none of them: those are told and touch
+nothing (no ``since``). A pause of the whole guest hides what happened meanwhile: it has its time range.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.words import span
+from vpsbench.model import Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+DRIFT: Final = 0.1  # s of wall clock against boot clock
+JUMP: Final = 2.0  # s; the battery clock reads whole seconds
+AROUND: Final = 10  # readings on each side of a jump
+
+
+def look(record: Record) -> list[Finding]:
+    """One finding for each clock that disagrees, or one that says which agreed."""
+    found = [f for f in (_wall(record), _pause(record)) if f]
+    if found:
+        return found
+    return [_finding(Level.CLEAN, f"The clocks agreed{_compared(record)}.")]
+
+
+def _compared(record: Record) -> str:
+    if record.named("clock.rtc"):
+        return ": wall clock within 0.1 s, battery clock without a jump"
+    return (
+        ": wall clock within 0.1 s; there is no battery clock here, so a pause of the whole guest is not seen"
+    )
+
+
+def _wall(record: Record) -> Finding | None:
+    values = np.concatenate([s.values for s in record.named("clock.wall_offset")] or [np.zeros(0)])
+    drift = float(values.max() - values.min()) if values.size else 0.0
+    if drift <= DRIFT:
+        return None
+    return _finding(
+        Level.DOUBT,
+        f"The wall clock moved by {drift:.2f} s against the time since boot; times of day are "
+        "uncertain, durations are not.",
+        drift,
+    )
+
+
+def _pause(record: Record) -> Finding | None:
+    """The greatest jump of the battery clock against the time since the run began."""
+    jumps = [_jump(s.times, s.values - s.times) for s in record.named("clock.rtc") if s.times.size > 2]
+    since, until, jump = max(jumps, key=lambda j: abs(j[2]), default=(0.0, 0.0, 0.0))
+    if abs(jump) < JUMP:
+        return None
+    return _finding(
+        Level.DOUBT,
+        f"The guest stood still for about {span(abs(jump))} without noticing: its battery clock "
+        "jumped against its own.",
+        abs(jump),
+        (since, until),
+    )
+
+
+def _jump(times: Floats, offsets: Floats) -> tuple[float, float, float]:
+    """(last time before, first time after, s) of the largest lasting jump."""
+    place = int(np.abs(np.diff(offsets)).argmax()) + 1
+    before, after = offsets[max(0, place - AROUND) : place], offsets[place : place + AROUND]
+    return float(times[place - 1]), float(times[place]), float(np.median(after) - np.median(before))
+
+
+def _finding(
+    level: Level, claim: str, measured: float | None = None, when: tuple[float, float] | None = None
+) -> Finding:
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        measured=measured,
+        unit="s",
+        since=when[0] if when else None,
+        until=when[1] if when else None,
+        series=("clock.wall_offset", "clock.rtc"),
+    )
+
+
+SIGN = Sign(
+    name="clock",
+    question="Can this machine's clocks be trusted?",
+    promise="measurement",
+    needs=("clock.wall_offset",),
+    look=look,
+)

@@ -1,0 +1,80 @@
+"""Doubt: the guest's own other work was in the way of the measurement.
+
+Own waiting is known and taken out, so a moderate load is only told. Where it leaves the loops too little,
+or where the guest itself swapped while its memory was tested, the finding has the time range that it spoils.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.analyzer import ledger
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.words import percent
+from vpsbench.model import Finding, Level, Record
+
+TOLD: Final = 0.1  # of the loops' time
+SPOILT: Final = 0.6
+SWAPPED: Final = 0.001  # of the pages touched
+
+
+def look(record: Record) -> list[Finding]:
+    """One finding for the vCPUs and one for memory, or one that says that nothing was in the way."""
+    table = ledger.bins(record)
+    return [f for f in (_cpu(table), _memory(record)) if f] or [
+        Finding(
+            sign=SIGN.name,
+            level=Level.CLEAN,
+            claim=f"The guest's own other work took {percent(table.own_share)} of the vCPUs under test.",
+            measured=table.own_share,
+            unit="1",
+            series=SERIES,
+        )
+    ]
+
+
+def _cpu(table: ledger.Bins) -> Finding | None:
+    share = table.own_share
+    if share <= TOLD:
+        return None
+    spoilt = share > SPOILT
+    effect = "too much to judge the host" if spoilt else "which was taken out"
+    return Finding(
+        sign=SIGN.name,
+        level=Level.DOUBT,
+        claim=f"Other processes of this guest took {percent(share)} of the vCPUs under test, {effect}.",
+        measured=share,
+        unit="1",
+        since=float(table.start.min()) if spoilt else None,
+        until=float(table.end.max()) if spoilt else None,
+        series=SERIES,
+    )
+
+
+def _memory(record: Record) -> Finding | None:
+    swapped = sum(float(s.values.sum()) for s in record.named("memory.touch.swap"))
+    touched = sum(float(s.values.sum()) for s in record.named("memory.touch.total", arm="held"))
+    if touched == 0 or swapped <= SWAPPED * touched:
+        return None
+    times = [float(t) for s in record.named("memory.touch.swap") for t in s.times[s.values > 0]]
+    began = [turn.started for turn in record.turns if turn.probe == "memory" and turn.started <= min(times)]
+    return Finding(
+        sign=SIGN.name,
+        level=Level.DOUBT,
+        claim=f"The guest itself swapped {swapped:.0f} pages during the memory test: close programs and repeat.",
+        measured=swapped,
+        unit="1",
+        since=max(began, default=min(times)),
+        until=max(times),
+        series=("memory.touch.swap",),
+    )
+
+
+SERIES: Final = ("cpu.loop.own_wait", "cpu.loop.wall")
+SIGN = Sign(
+    name="own_load",
+    question="Was this machine's own work in the way?",
+    promise="measurement",
+    needs=(),
+    look=look,
+)

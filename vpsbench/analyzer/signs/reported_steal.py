@@ -1,0 +1,112 @@
+"""Steal: time that the guest's own counters say the host gave to somebody else while a vCPU was busy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.analyzer import ledger
+from vpsbench.analyzer.signs import Sign, _cpu
+from vpsbench.analyzer.weigh import Weighed, weigh
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Finding, Level, Plan, Record
+
+SHARED: Final = 0.05
+DEDICATED: Final = 0.01
+ACCUSING: Final = {Level.NOTICE, Level.STRONG}
+
+
+def look(record: Record) -> list[Finding]:
+    """Weighs what was reported during the loops; says "not measurable" where nothing could report."""
+    table = ledger.bins(record)
+    clock = record.run.guest.steal_clock
+    allowed = _cpu.limit(record.run.plan, _threshold(record.run.plan))
+    counted = bool(table.steal.sum() > 0)
+    if clock.value is False or (clock.value is None and not counted):
+        return [_no_clock(table, clock.because)]
+    weighed = weigh(table, ledger.reported, allowed)
+    quota = _cpu.own_quota(record, weighed.since, weighed.until)
+    proven = weighed.level in ACCUSING
+    level, claim = weighed.level, _claim(record, weighed, allowed)
+    if quota and proven:
+        level = Level.NOT_MEASURABLE
+        claim = f"Steal took {percent(weighed.share)}, but {_cpu.quota_in_words(record, quota)}."
+    return [
+        Finding(
+            sign=SIGN.name,
+            level=level,
+            claim=claim,
+            promised=f"at most {percent(allowed)} of a busy vCPU's time stolen ({_kind(record.run.plan)})",
+            measured=weighed.share,
+            interval=weighed.interval,
+            unit="1",
+            since=weighed.since,
+            until=weighed.until,
+            series=("cpu.loop.steal", "cpu.loop.wall", "cpu.time"),
+            alternatives=() if quota else _cpu.alternatives(record, table, proven=proven),
+        )
+    ]
+
+
+def _threshold(plan: Plan | None) -> float:
+    return DEDICATED if plan and plan.cpu == "dedicated" else SHARED
+
+
+def _kind(plan: Plan | None) -> str:
+    kind = plan.cpu if plan else None
+    return f"a {kind} plan" if kind else "no plan says shared or dedicated, so as if shared"
+
+
+def _no_clock(table: ledger.Bins, because: str) -> Finding:
+    """Nothing reported where nothing can be: the measured loss stands beside it."""
+    weighed = weigh(table, ledger.lost, DEDICATED)
+    return Finding(
+        sign=SIGN.name,
+        level=Level.NOT_MEASURABLE,
+        claim=(
+            f"Steal cannot be read here ({because}); what busy vCPUs lost in all, measured without it, "
+            f"is {percent(weighed.share)} of their time."
+        ),
+        measured=weighed.share,
+        interval=weighed.interval,
+        unit="1",
+        since=weighed.since,
+        until=weighed.until,
+        series=_cpu.SERIES,
+    )
+
+
+def _claim(record: Record, weighed: Weighed, allowed: float) -> str:
+    share, context = percent(weighed.share), _context(record)
+    if weighed.level in ACCUSING:
+        return (
+            f"Steal took {share} of busy vCPUs' time, more than the {percent(allowed)} allowed: "
+            f"the host gave that time to others{context}."
+        )
+    if weighed.needed is not None:
+        return (
+            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, which is "
+            "too short or "
+            f"too uneven to judge against {percent(allowed)}; about {span(weighed.needed)} would do."
+        )
+    return (
+        f"In {span(weighed.seconds)} of full load steal took {share} of the vCPUs' time, within the "
+        f"{percent(allowed)} allowed{context}; above {percent(weighed.interval[1])} on the long "
+        "run is excluded."
+    )
+
+
+def _context(record: Record) -> str:
+    """Steal over the whole run, idle times included, from the monitor."""
+    clocks = [s for s in record.named("cpu.time", state="steal") if s.times.size > 1]
+    seconds = sum(float(s.times[-1] - s.times[0]) for s in clocks)
+    grown = sum(max(0.0, float(s.values[-1] - s.values[0])) for s in clocks)
+    return f" ({percent(grown / seconds)} over the whole run, idle times included)" if seconds else ""
+
+
+SIGN = Sign(
+    name="reported_steal",
+    question="Does the host admit that it gives this machine's CPU time to others?",
+    promise="cpu",
+    needs=("cpu.loop.wall", "cpu.loop.steal"),
+    look=look,
+)

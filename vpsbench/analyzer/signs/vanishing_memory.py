@@ -1,0 +1,206 @@
+"""Memory that is held, and yet has to be brought back by the host when it is touched again.
+
+A page that the host had swapped out comes back far slower than one that is there, and no counter of the
+guest moves. What is slow is not a fixed number: it lies beyond the 99.9 % quantile of the hot control
+arm, and in the valley between the two modes of the held arm's latencies. Slow touches that the guest's own
+faults and swap, its run queue or reported steal could explain are taken away in full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isinf, log2
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.stats import share_difference
+from vpsbench.analyzer.weigh import strength_of
+from vpsbench.analyzer.words import percent, size
+from vpsbench.model import Alternative, Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+EXCESS: Final = 0.005  # of the held pages, beyond the control's share
+CALM: Final = 0.999  # quantile of the control arm
+Z: Final = 3.66  # one side at 0.001 / 8: the family's share of this sign
+ROUNDS: Final = 2  # that must show it, and two thirds of all
+FEWEST_TOUCHES: Final = 1000  # a round and arm: fewer have no 99.9 % quantile
+STEPS: Final = 4  # bins an octave; finer histograms are added up to these
+OCTAVES: Final = 40  # up to 2^40 ns, 18 minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of touching: histograms over quarter octaves of ns, and the guest's own doings."""
+
+    t: float
+    held: Floats
+    hot: Floats
+    faults: float  # pages: major, minor, and swapped in or out
+    waits: float  # s of reported steal and of own run-queue wait
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """How many more of the held pages were slow, as a share, after all that explains it."""
+
+    share: float
+    low: float
+    high: float
+
+
+def look(record: Record) -> list[Finding]:
+    """Weighs each round by itself; a finding needs most of them."""
+    rounds = [r for r in _rounds(record) if min(r.held.sum(), r.hot.sum()) >= FEWEST_TOUCHES]
+    if len(rounds) < ROUNDS:
+        return [
+            Finding(
+                sign=SIGN.name,
+                level=Level.NOT_MEASURABLE,
+                claim=f"Held memory was touched again in {len(rounds)} full rounds; {ROUNDS} are the least.",
+                series=SERIES,
+            )
+        ]
+    border = threshold(np.sum([r.held for r in rounds], axis=0), np.sum([r.hot for r in rounds], axis=0))
+    found = [_excess(r, border) for r in rounds]
+    times = [r.t for r in rounds]
+    level = strength_of(times, [e.low > EXCESS for e in found], ROUNDS, 2 / 3)
+    return [_finding(record, rounds, border, found, level)]
+
+
+def _rounds(record: Record) -> list[Round]:
+    """All rounds in the order of time; each is told by its end."""
+    times = sorted({float(t) for s in record.named("memory.touch.total", arm="held") for t in s.times})
+    held, hot = (_histograms(record, arm, times) for arm in ("held", "hot"))
+    faults = sum(_at(record, f"memory.touch.{name}", times) for name in ("majflt", "minflt", "swap"))
+    waits = sum(_at(record, f"memory.touch.{name}", times) for name in ("steal", "own_wait"))
+    columns = zip(
+        times, held, hot, np.broadcast_to(faults, len(times)), np.broadcast_to(waits, len(times)), strict=True
+    )
+    return [Round(t, a, b, float(f), float(w)) for t, a, b, f, w in columns]
+
+
+def _histograms(record: Record, arm: str, times: list[float]) -> Floats:
+    found = np.zeros((len(times), STEPS * OCTAVES))
+    for series in record.named("memory.touch.count", arm=arm):
+        bound = float(series.labels["le"])
+        column = STEPS * OCTAVES - 1 if isinf(bound) else min(round(STEPS * log2(bound)), STEPS * OCTAVES - 1)
+        here = np.isin(series.times, times)
+        np.add.at(found[:, column], np.searchsorted(times, series.times[here]), series.values[here])
+    return found
+
+
+def _at(record: Record, metric: str, times: list[float]) -> Floats:
+    """A figure of each round; one that this guest does not count explains nothing, and adds nothing."""
+    found = np.zeros(len(times))
+    for series in record.named(metric):
+        here = np.isin(series.times, times)
+        np.add.at(found, np.searchsorted(times, series.times[here]), series.values[here])
+    return found
+
+
+def threshold(held: Floats, hot: Floats) -> int:
+    """The first bin that counts as slow: beyond the control's calm part, and in the valley, if there is one.
+
+    The valley is the emptiest place between the main mode and the highest mode beyond the calm part.
+    """
+    calm = int(np.searchsorted(np.cumsum(hot), CALM * hot.sum())) + 1
+    if calm >= held.size or held[calm:].sum() == 0:
+        return min(calm, held.size - 1)
+    smooth = np.convolve(held, (0.25, 0.5, 0.25), mode="same")
+    second = calm + int(smooth[calm:].argmax())
+    between = smooth[calm : second + 1]
+    emptiest = np.flatnonzero(between == between.min())
+    return calm + int(emptiest[len(emptiest) // 2])
+
+
+def _excess(one: Round, border: int) -> Excess:
+    """What is left of the slow held touches once all other causes have had theirs."""
+    slow, calm = float(one.held[border:].sum()), float(one.hot[border:].sum())
+    low_edges = 2.0 ** (np.arange(one.held.size) / STEPS - 1 / STEPS) * 1e-9
+    spent = float((one.held * low_edges)[border:].sum() + (one.hot * low_edges)[border:].sum())
+    waited = min(1.0, one.waits / spent) if spent > 0 else 0.0
+    left = max(0.0, slow * (1 - waited) - one.faults)
+    low, high = share_difference(left, float(one.held.sum()), calm, float(one.hot.sum()), Z)
+    return Excess(left / one.held.sum() - calm / one.hot.sum(), low, high)
+
+
+def _finding(record: Record, rounds: list[Round], border: int, found: list[Excess], level: Level) -> Finding:
+    share = float(np.median([e.share for e in found]))
+    limit = _nanoseconds(border)
+    standing = sum(e.low > EXCESS for e in found)
+    if level is Level.CLEAN:
+        claim = (
+            f"Of the memory held{_held(record)} {percent(max(share, 0))} came back slowly (beyond "
+            f"{limit}) when touched "
+            f"again, more than the control did; under {percent(EXCESS)} counts as present. Pages "
+            "that the host holds "
+            "compressed, or swaps only under pressure at other hours, are not excluded."
+        )
+    else:
+        claim = (
+            f"{percent(share)} of the memory held{_held(record)} was not there when touched again: "
+            "it came back beyond "
+            f"{limit} in {standing} of {len(found)} rounds, while the guest itself swapped nothing "
+            "out. The host had taken it."
+        )
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        promised="memory that stays in memory",
+        measured=share,
+        interval=(float(np.median([e.low for e in found])), float(np.median([e.high for e in found]))),
+        unit="1",
+        since=rounds[0].t,
+        until=rounds[-1].t,
+        series=SERIES,
+        alternatives=_alternatives(rounds),
+    )
+
+
+def _nanoseconds(border: int) -> str:
+    """The lower edge of a bin in words."""
+    edge = 2 ** ((border - 1) / STEPS)
+    return f"{edge / 1000:.0f} µs" if edge >= 10_000 else f"{edge / 1000:.1f} µs"
+
+
+def _held(record: Record) -> str:
+    most = max((float(s.values.max()) for s in record.named("memory.held") if s.values.size), default=0.0)
+    return f" ({size(most)})" if most else ""
+
+
+def _alternatives(rounds: list[Round]) -> tuple[Alternative, ...]:
+    faults, waits = sum(r.faults for r in rounds), sum(r.waits for r in rounds)
+    return (
+        Alternative(
+            "the guest's own faults and swap",
+            ruled_out=True,
+            because=f"{faults:.0f} pages in all rounds; each was taken away from the slow ones",
+        ),
+        Alternative(
+            "the vCPU was taken away or busy at that moment",
+            ruled_out=True,
+            because=f"{waits:.2f} s of steal and run-queue wait are taken away, and the control arm felt the same",
+        ),
+        Alternative(
+            "free page reporting",
+            ruled_out=True,
+            because="it gives back only free memory; these pages were held",
+        ),
+    )
+
+
+SERIES: Final = tuple(
+    f"memory.touch.{name}" for name in ("count", "total", "majflt", "minflt", "swap", "steal")
+)
+SIGN = Sign(
+    name="vanishing_memory",
+    question="Is the memory that I use really in memory?",
+    promise="memory",
+    needs=("memory.touch.count", "memory.touch.total"),
+    look=look,
+)

@@ -1,0 +1,115 @@
+"""Weighs a loss of CPU time against what was promised: the one place where steal is judged.
+
+Batches are at least ten times as long as the loss remembers itself, and never span a pause. The
+whole run, and each session of it, is one claim; the bar rises with their number and with the number of
+signs that can accuse, so the chance that a whole report accuses wrongly stays below ``ALPHA``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import eprocess, ledger, stats
+from vpsbench.model import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vpsbench.model import Floats
+
+ALPHA: Final = 0.001  # the chance that an honest seller's run is accused, over all signs together
+FAMILY: Final = 8  # signs that can accuse; a test counts them
+SHORTEST: Final = 5.0  # s, of a batch
+MEMORIES: Final = 10.0  # a batch lasts that many autocorrelation times
+FEWEST: Final = 20  # batches below which nobody is accused
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What came of it. Times in s; ``needed``: how much measuring would tell, None where it was told."""
+
+    level: Level
+    share: float
+    interval: tuple[float, float]
+    since: float
+    until: float
+    seconds: float
+    needed: float | None
+
+
+def weigh(table: ledger.Bins, part: ledger.Part, limit: float, shortest: float = SHORTEST) -> Weighed:
+    """Judges a part of the loops' time against the share that may be lost.
+
+    Accused is who exceeds ``limit`` beyond the bar. Below it, and measured for long enough to have been
+    accused at all, is clean; above it and not proven is neither.
+
+    Args:
+        table: at least one bin.
+        part: which part of the time.
+        limit: the share that may be lost, above 0.
+        shortest: the shortest batch, s; longer where the part is known only in coarse ticks.
+    """
+    length = max(shortest, MEMORIES * _memory(table, part, limit))
+    batches = ledger.cut(table, length)
+    values = part(batches)
+    seconds = float(sum(end - start for start, end in table.pieces()))
+    share = _share(table, part, shortest)
+    low, high = eprocess.interval(values)
+    level = repeated(batches.start, values, limit)
+    needed = None
+    if level is Level.CLEAN and (share > limit or seconds < FEWEST * SHORTEST):
+        level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
+    since, until = float(table.start.min()), float(table.end.max())
+    return Weighed(level, share, (min(low, share), max(high, share)), since, until, seconds, needed)
+
+
+def _memory(table: ledger.Bins, part: ledger.Part, limit: float) -> float:
+    """The autocorrelation time, s, of what the bets see: the part with its peaks cut off."""
+    width = table.length
+    fine = ledger.cut(table, width)
+    values = np.minimum(part(fine), eprocess.CAP * limit)
+    pieces = np.split(values, np.flatnonzero(np.diff(fine.piece)) + 1) if values.size else []
+    return width * stats.correlation_time(pieces)
+
+
+def _share(table: ledger.Bins, part: ledger.Part, shortest: float) -> float:
+    """The part of all usable time, added up over windows; over whole stretches where those are short."""
+    windows = ledger.cut(table, shortest)
+    if windows.usable.size == 0:
+        windows = ledger.cut(table, table.length)
+    return float(np.average(part(windows), weights=windows.usable)) if windows.usable.size else 0.0
+
+
+def repeated(times: Floats, values: Floats, limit: float) -> Level:
+    """CLEAN; NOTICE when the whole or one session proves it; STRONG when two sessions hours apart do."""
+    parts = stats.sessions(times)
+    looks = 1 if len(parts) == 1 else 1 + len(parts)
+    bar = FAMILY * looks / ALPHA
+
+    def proven(of: Floats) -> bool:
+        return of.size >= FEWEST and eprocess.proves(of, limit, bar)
+
+    proofs = [proven(values[part]) for part in parts]
+    return strength(any(proofs) or proven(values), sum(proofs))
+
+
+def strength(proven: bool, in_sessions: int) -> Level:  # noqa: FBT001  the first of two facts, not a switch
+    """How much weight evidence has: it must come back hours later to be strong."""
+    if not proven:
+        return Level.CLEAN
+    return Level.STRONG if in_sessions >= 2 else Level.NOTICE
+
+
+def strength_of(times: Sequence[float], standing: Sequence[bool], fewest: int, part: float) -> Level:
+    """The same for rounds that each stand or not: at least ``fewest``, and ``part`` of them, must stand."""
+
+    def proven(places: Sequence[int]) -> bool:
+        stood = sum(standing[i] for i in places)
+        return stood >= max(fewest, ceil(part * len(places) - 1e-9))
+
+    proofs = [proven(places) for places in stats.sessions(times)]
+    return strength(any(proofs) or proven(range(len(times))), sum(proofs))

@@ -1,0 +1,24 @@
+"""Numbers in a claim's sentence: short, with the unit that a tired person expects."""
+
+from __future__ import annotations
+
+MIB = 1024**2
+GIB = 1024**3
+
+
+def percent(share: float) -> str:
+    """``0.05 %``, ``3.2 %``, ``51 %``."""
+    value = 100 * share
+    return f"{value:.0f} %" if abs(value) >= 10 else f"{value:.2g} %" if abs(value) >= 0.005 else "0 %"
+
+
+def size(count: float) -> str:
+    """``512 MiB``, ``1.95 GiB``."""
+    return f"{count / GIB:.2f} GiB" if abs(count) >= GIB else f"{count / MIB:.0f} MiB"
+
+
+def span(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
