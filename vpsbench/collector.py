@@ -1,0 +1,218 @@
+"""The collector: the only writer of the database. ``schema/`` says how things are stored.
+
+What is handed in is kept in memory until the end of the tick, then written in one transaction: the file
+is locked for milliseconds, and what was committed survives the death of this process.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, Self
+
+from vpsbench import database
+from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
+
+_RUN: Final = (
+    "INSERT INTO runs (state, started, seed, profile, plan, guest) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
+)
+_SERIES: Final = """
+    INSERT INTO series (run, id, metric, labels, unit, kind, better, help) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_TURN: Final = """
+    INSERT INTO turns (run, probe, started, elapsed, status, detail, options, raw)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_EVENT: Final = "INSERT INTO events (run, t, kind, detail) VALUES (?, ?, ?, ?)"
+_TICK: Final = "INSERT INTO ticks (run, elapsed, samples) VALUES (?, ?, ?)"
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows that wait for the next commit."""
+
+    series: list[tuple[Any, ...]] = field(default_factory=list)
+    samples: list[tuple[int, float, float]] = field(default_factory=list)  # series, time, value
+    turns: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+class Collector:
+    """Writes runs, one after another, to a database that it opens, migrates, or makes.
+
+    Every method that writes to the file raises ``VpsbenchError`` (exit status ``FAILED``) when that
+    fails. Nothing that was committed is lost then, and what waited goes on waiting for the next commit.
+
+    Raises:
+        VpsbenchError: the file is foreign, newer or damaged (and left untouched), or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = database.writable(path)
+        self._run = 0
+        self._boot = 0.0
+        self._metrics: dict[str, Metric] = {}
+        self._ids: dict[tuple[str, Labels], int] = {}
+        self._pending = _Pending()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(  # noqa: PLR0913  all that a run is made of, each by its name
+        self,
+        *,
+        profile: Profile,
+        plan: Plan | None,
+        guest: Guest,
+        seed: int,
+        metrics: Iterable[Metric],
+        wall: float,
+        boot: float,
+    ) -> int:
+        """Begins a run, and commits that; returns its id.
+
+        Args:
+            profile: how it measures.
+            plan: what was promised.
+            guest: the machine.
+            seed: of all randomness.
+            metrics: all that may be added.
+            wall: Unix time now, s.
+            boot: CLOCK_BOOTTIME now, s; every later ``at`` is stored relative to it.
+        """
+        self._boot = boot
+        self._metrics = {metric.name: metric for metric in metrics}
+        self._ids = {}
+        self._pending = _Pending()
+        promised = None if plan is None else _json(asdict(plan))
+        row = (RunState.RUNNING, wall, seed, _json(asdict(profile)), promised, _json(asdict(guest)))
+        with self._transaction():
+            self._run = int(self._db.execute(_RUN, row).fetchone()[0])
+        return self._run
+
+    def add(self, samples: Iterable[Sample], at: float) -> None:
+        """Takes readings; ``at`` (CLOCK_BOOTTIME, s) is the time of those that have none of their own.
+
+        All or, after an error, none are taken. A series has one value at a time: a later reading of the
+        same time takes the place of the earlier one.
+
+        Raises:
+            KeyError: a metric was not announced to ``begin``.
+            ValueError: a value or time is not a finite number; what is missing is a gap.
+        """
+        taken = list(samples)
+        for sample in taken:
+            self._check(sample)
+        for sample in taken:
+            self._take(sample.metric, sample.labels, at if sample.at is None else sample.at, sample.value)
+
+    def gap(self, metric: str, labels: Labels, at: float) -> None:
+        """Notes that a reading failed.
+
+        Raises:
+            KeyError: the metric was not announced to ``begin``.
+        """
+        self._check(Sample(metric, 0.0))
+        self._take(metric, labels, at, math.nan)
+
+    def event(self, kind: str, detail: str, at: float) -> None:
+        """Notes that something happened to the run."""
+        self._pending.events.append((at - self._boot, _text(kind), _text(detail)))
+
+    def turn(self, turn: Turn) -> None:
+        """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""
+        self._pending.turns.append(
+            (
+                _text(turn.probe),
+                turn.started,
+                turn.elapsed,
+                turn.status,
+                _text(turn.detail),
+                _json(turn.options),
+                zlib.compress(_json(turn.raw).encode()),
+            )
+        )
+
+    def commit(self, elapsed: float) -> None:
+        """Ends a tick: stores all that waits, and how far the run came (s)."""
+        with self._transaction():
+            self._store(elapsed)
+        self._pending = _Pending()
+
+    def finish(self, state: RunState, elapsed: float) -> None:
+        """Ends the run, with a last commit."""
+        with self._transaction():
+            self._store(elapsed)
+            self._db.execute(
+                "UPDATE runs SET state = ?, elapsed = ? WHERE id = ?", (state, elapsed, self._run)
+            )
+        self._pending = _Pending()
+
+    def close(self) -> None:
+        """Closes the file; what was not committed is dropped, a run that was not finished stays "running"."""
+        self._db.close()
+
+    def _check(self, sample: Sample) -> None:
+        if sample.metric not in self._metrics:
+            raise KeyError(f"the metric {sample.metric!r} was not announced when the run began")
+        if not math.isfinite(sample.value) or not math.isfinite(sample.at or 0):
+            raise ValueError(f"{sample} is not finite; a reading that failed is a gap")
+
+    def _take(self, metric: str, labels: Labels, at: float, value: float) -> None:
+        self._pending.samples.append((self._id(metric, labels), at - self._boot, value))
+
+    def _id(self, name: str, labels: Labels) -> int:
+        key = (name, tuple(sorted(labels)))
+        found = self._ids.get(key)
+        if found is None:
+            found = self._ids[key] = len(self._ids) + 1
+            metric = self._metrics[name]
+            about = (metric.unit, metric.kind, metric.better, metric.help)
+            self._pending.series.append((found, name, _json(dict(key[1])), *about))
+        return found
+
+    def _store(self, elapsed: float) -> None:
+        waiting = self._pending
+        self._insert(_SERIES, waiting.series)
+        self._insert(_TURN, waiting.turns)
+        self._insert(_EVENT, waiting.events)
+        self._insert(_TICK, [(elapsed, _pack(waiting.samples))])
+
+    def _insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        self._db.executemany(sql, ((self._run, *row) for row in rows))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            with database.transaction(self._db):
+                yield
+        except sqlite3.DatabaseError as error:
+            raise database.unwritable(self._path, error) from error
+
+
+def _pack(samples: list[tuple[int, float, float]]) -> bytes:
+    """The column ``ticks.samples``; see there."""
+    series = [0, *(s for s, _, _ in samples)]
+    steps = (after - before for before, after in pairwise(series))
+    n = len(samples)
+    times, values = (t for _, t, _ in samples), (v for _, _, v in samples)
+    return zlib.compress(struct.pack(f"<{n}d{n}d{n}i", *times, *values, *steps))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _text(text: str) -> str:
+    """A text that SQLite can store: half a surrogate pair, as in names that are no UTF-8, is spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode()
