@@ -84,7 +84,7 @@ def budget_for(name: JobName, left: Sequence[JobName], budget: int) -> int:
 
 
 def arguments(name: JobName, engine: str, file: str, size: int, seconds: int, budget: int) -> list[str]:  # noqa: PLR0913, PLR0917  what defines a fio job
-    """The command line of fio for a job; ``size`` is the file's, ``budget`` what may be written, both in B."""
+    """The command line of a job; ``size`` is the file's, ``budget`` what may be written, both in B."""
     job = JOBS[name]
     line = [
         f"--name={name}",

@@ -1,0 +1,387 @@
+"""The disk probe: what it may use, what it runs, and what it leaves when fio or the disk misbehaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from vpsbench.probes import Request, Unavailable, disk
+from vpsbench.probes._jobs import BURST, JOBS, JobName, arguments, budget_for, seconds_for
+from vpsbench.probes._layout import BLOCK, file_size, file_system
+from vpsbench.probes.disk import FioError, Options, run
+
+MIB = 1024**2
+CAPTURED = Path(__file__).parent / "fixtures/fio"
+
+
+@dataclass
+class Collected:
+    """An ``Emit`` that keeps everything."""
+
+    samples: dict[tuple[str, str], list[tuple[float, float | None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    events: list[tuple[str, str]] = field(default_factory=list)
+    raws: dict[str, str] = field(default_factory=dict)
+
+    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
+        self.samples[metric.removeprefix("disk.fio."), labels["job"]].append((value, at))
+
+    def event(self, kind: str, detail: str) -> None:
+        self.events.append((kind, detail))
+
+    def raw(self, name: str, text: str) -> None:
+        self.raws[name] = text
+
+    def note(self, text: str) -> None:
+        assert text
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.events]
+
+    def written(self) -> float:
+        return sum(
+            value for (name, _), found in self.samples.items() for value, _ in found if name == "written"
+        )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """On a disk: pytest's own folders may lie in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as path:
+        yield Path(path)
+
+
+def request(folder: Path, seconds: float, options: Options, budget: int = 256 * MIB) -> Request:
+    return Request(seconds, options, budget, str(folder), (0,), 1)
+
+
+# --- arithmetic --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "memory", "free", "total", "budget", "size"),
+    [
+        (0, 100, 10_000, 10_000, 10_000, 200),  # twice the memory
+        (0, 5000, 5500, 10_000, 10_000, 2000),  # half of what is free beyond 15 %
+        (0, 5000, 5500, 10_000, 400, 400),  # the budget
+        (3000, 100, 10_000, 10_000, 10_000, 3000),  # as asked for
+        (3000, 100, 2500, 10_000, 10_000, 1000),  # as asked for, but 15 % stay free
+        (3000, 100, 1400, 10_000, 10_000, 0),
+    ],
+)
+def test_size_of_the_file(  # noqa: PLR0913, PLR0917  one row of the table
+    wanted: int, memory: int, free: int, total: int, budget: int, size: int
+) -> None:
+    found = file_size(*(value * BLOCK for value in (wanted, memory, free, total, budget)))
+    assert found == size * BLOCK
+
+
+def test_size_is_in_whole_blocks() -> None:
+    assert file_size(2 * BLOCK + 1, 0, 100 * BLOCK, 100 * BLOCK, 100 * BLOCK) == 2 * BLOCK
+
+
+def test_time_is_shared_out() -> None:
+    jobs: list[JobName] = list(JOBS)
+    assert seconds_for(BURST, jobs, 129, 0, 0) == 40  # a third of the 120 that are left beside the overhead
+    assert seconds_for("randread-qd1", jobs[1:], 88, 0, 0) == 10
+    assert seconds_for("seqwrite", ["seqwrite"], 12.5, 0, 0) == 11
+
+
+def test_time_asked_for_is_given_while_it_lasts() -> None:
+    jobs: list[JobName] = ["burst", "seqread", "mix"]
+    assert seconds_for("burst", jobs, 100, 0, 50) == 50
+    assert seconds_for("seqread", jobs[1:], 49, 20, 50) == 20
+    assert seconds_for("mix", jobs[2:], 10, 20, 50) == 9
+    assert seconds_for("mix", jobs[2:], 1.5, 20, 50) == 0
+    assert seconds_for("mix", jobs[2:], -5, 0, 0) == 0
+    assert seconds_for("burst", jobs, 43, 10, 0) == 20  # 3 of overhead and 2 times 10 are not its own
+
+
+def test_budget_is_shared_among_those_that_write() -> None:
+    jobs: list[JobName] = ["seqread", "fdatasync", "mix"]
+    assert budget_for("seqread", jobs, 100) == 0
+    assert budget_for("fdatasync", jobs[1:], 100) == 50
+    assert budget_for("mix", jobs[2:], 90) == 90
+
+
+@pytest.mark.parametrize("name", list(JOBS))
+def test_only_jobs_that_cannot_write_run_without_a_limit(name: JobName) -> None:
+    line = arguments(name, "libaio", "data", 64 * MIB, 5, 100 * MIB)
+    limits = [int(word.split("=")[1]) for word in line if word.startswith("--io_size=")]
+    assert ("--time_based" in line) == (not limits) == (JOBS[name].writes == 0)
+    assert all(limit * JOBS[name].writes < 100 * MIB for limit in limits)
+    assert "--runtime=5300ms" in line
+
+
+def test_the_line_says_what_is_measured() -> None:
+    line = arguments("mix", "io_uring", "data", 64 * MIB, 5, 100 * MIB)
+    assert {
+        "--rw=randrw",
+        "--rwmixread=70",
+        "--bs=4096",
+        "--iodepth=32",
+        "--direct=1",
+        "--norandommap",
+    } < set(line)
+    assert "--fdatasync=1" in arguments("fdatasync", "io_uring", "data", 64 * MIB, 5, 100 * MIB)
+
+
+def test_file_system_by_device() -> None:
+    mounts = "27 1 254:0 / / rw - ext4 /dev/vda rw\n25 24 0:23 / /dev/shm rw shared:4 - tmpfs tmpfs rw\n"
+    assert file_system(mounts, os.makedev(0, 23)) == "tmpfs"
+    assert file_system(mounts, os.makedev(254, 0)) == "ext4"
+    assert file_system(mounts, os.makedev(9, 9)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"jobs": ("nosuch",)}, {"jobs": ()}, {"jobs": ("mix", "mix")}, {"seconds": -1}, {"file_size": -1}],
+)
+def test_wrong_options_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"jobs|negative"):
+        Options(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+# --- a fio that misbehaves ---------------------------------------------------------------------------
+
+FAKE = """#!/bin/sh
+case "$*" in
+  *--name=engine*--ioengine=io_uring*) {io_uring};;
+  *--name=engine*) cat {good};;
+  *--name=burst*) {burst};;
+  *--name=randread-qd1*) cat {good}; printf '%s, 100, 0, 0, 0\\n' $(date +%s)000 > randread-qd1_iops.1.log;;
+  *) echo "unexpected: $*" >&2; exit 9;;
+esac
+"""
+TWO = Options(jobs=("burst", "randread-qd1"), file_size=16 * MIB)
+
+
+def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, burst: str, io_uring: str = "") -> None:
+    """A fio whose burst job does something else; its other one succeeds with 7 I/Os."""
+    report = json.loads((CAPTURED / "mix/out").read_text())
+    good = folder / "good.json"
+    job = report["jobs"][0]
+    job["write"] |= {"total_ios": 0, "io_bytes": 0, "runtime": 0, "clat_ns": {}}
+    job["read"] |= {"total_ios": 7, "io_bytes": 28672, "runtime": 1000, "clat_ns": {"bins": {"9000": 7}}}
+    good.write_text(json.dumps(report))
+    path = folder / "bin/fio"
+    path.parent.mkdir()
+    path.write_text(FAKE.format(good=good, burst=burst, io_uring=io_uring or f"cat {good}"))
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    ("burst", "detail"),
+    [
+        ("echo what?; exit 0", "no whole JSON report in fio's output; exit status 0"),
+        ("head -c 900 {good}", "no whole JSON report in fio's output; exit status 0"),
+        ("echo 'fio: bad option' >&2; exit 1", "exit status 1: fio: bad option"),
+        ("kill -9 $$", "signal 9"),
+        ("cat {good}; echo x, 1 > burst_iops.1.log", "invalid literal"),
+    ],
+)
+def test_one_failed_job_loses_nothing_else(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, burst: str, detail: str
+) -> None:
+    fake(tmp_path, monkeypatch, burst.replace("{good}", str(tmp_path / "good.json")))
+    emit = Collected()
+    run(request(folder, 10, TWO), emit)
+    ((kind, found),) = emit.events
+    assert kind == "disk.failed"
+    assert found.startswith("burst: ")
+    assert detail in found
+    assert [value for value, _ in emit.samples["iops", "randread-qd1"]] == [100]
+    assert ("iops", "burst") not in emit.samples
+    assert "randread-qd1.json" in emit.raws
+    assert list(folder.iterdir()) == []
+
+
+def test_a_job_that_hangs_is_stopped(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, monkeypatch, "echo $$; exec sleep 1000")
+    monkeypatch.setattr(disk, "GRACE", 0.2)
+    emit = Collected()
+    run(request(folder, 60, dataclasses.replace(TWO, burst=1.0, seconds=1.0)), emit)
+    assert emit.kinds == ["disk.hung", "disk.failed"]
+    assert "signal 15 after we stopped it" in emit.events[1][1]
+    assert not psutil.pid_exists(int(emit.raws["burst.json"]))
+    assert ("latency_quantile", "randread-qd1") in emit.samples
+
+
+def test_warnings_before_the_report_do_no_harm(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, f"echo 'fio: note'; cat {tmp_path}/good.json; echo 'uh' >&2")
+    emit = Collected()
+    run(request(folder, 10, TWO), emit)
+    assert emit.events == []
+    assert emit.raws["burst.stderr"] == "uh\n"
+    ((iops, _),) = emit.samples["iops", "burst"]  # no log: the mean of the whole job
+    assert iops == 7
+    assert emit.samples["latency", "burst"][0][0] == 9e-6
+
+
+def test_an_engine_that_is_refused_is_replaced(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, "exit 1", io_uring="echo 'fio: not permitted' >&2; exit 1")
+    emit = Collected()
+    run(request(folder, 10, TWO), emit)
+    assert emit.kinds == ["disk.engine", "disk.failed"]
+    assert emit.events[0][1].startswith("libaio is used; io_uring: ")
+    assert "not permitted" in emit.events[0][1]
+
+
+def test_no_job_that_succeeds_is_an_error(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, "exit 1")
+    with pytest.raises(FioError, match="not one"):
+        run(request(folder, 10, dataclasses.replace(TWO, jobs=("burst",))), Collected())
+    assert list(folder.iterdir()) == []
+
+
+def test_times_outside_the_job_are_dropped(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, f"cat {tmp_path}/good.json; echo 1000, 5, 0, 0, 0 > burst_iops.1.log")
+    emit = Collected()
+    run(request(folder, 10, TWO), emit)
+    assert emit.kinds == ["disk.times"]
+    assert ("iops", "burst") not in emit.samples
+
+
+# --- a disk that misbehaves --------------------------------------------------------------------------
+
+
+def test_a_full_disk_ends_the_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, _data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), descriptor)
+
+    monkeypatch.setattr(os, "write", full)
+    emit = Collected()
+    run(request(folder, 10, TWO), emit)
+    assert emit.kinds == ["disk.full"]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_under_a_job_ends_the_turn(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, f'sed \'s/"error": 0/"error": {errno.ENOSPC}/\' {tmp_path}/good.json; exit 1')
+    emit = Collected()
+    run(request(folder, 10, TWO), emit)
+    assert emit.kinds == ["disk.failed", "disk.full"]
+    assert ("iops", "randread-qd1") not in emit.samples
+
+
+def test_memory_is_no_disk() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as path:
+        with pytest.raises(Unavailable, match=r"tmpfs: memory, not a disk"):
+            run(request(Path(path), 10, TWO), Collected())
+        assert list(Path(path).iterdir()) == []
+
+
+def test_a_file_system_without_direct_io_is_unavailable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECT:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(Unavailable, match="no direct I/O"):
+        run(request(folder, 10, TWO), Collected())
+
+
+def test_no_budget_no_turn(folder: Path) -> None:
+    with pytest.raises(Unavailable, match="8 MiB may still be written"):
+        run(request(folder, 10, TWO, budget=8 * MIB), Collected())
+
+
+def test_no_fio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get install fio" in str(disk.missing(None))  # type: ignore[arg-type]  # no guest is looked at
+
+
+# --- the real fio ------------------------------------------------------------------------------------
+
+
+@pytest.mark.system
+def test_every_job_measures_and_heeds_the_budget(folder: Path) -> None:
+    emit, budget = Collected(), 256 * MIB
+    began = time.clock_gettime(time.CLOCK_BOOTTIME)
+    run(request(folder, 60, Options(seconds=1.0, burst=2.0, file_size=32 * MIB), budget), emit)
+    ended = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert set(emit.kinds) <= {"disk.engine", "disk.silent"}
+    for name in JOBS:
+        assert emit.samples["latency_quantile", name], name
+        if name == "seqwrite" and not emit.samples["iops", name]:
+            continue  # a quick disk writes all that the budget allows before a rate can be told
+        assert emit.samples["iops", name], name
+        assert f"{name}.json" in emit.raws
+        assert all(value > 0 for value, _ in emit.samples["bandwidth", name])
+        assert all(at is not None and began < at < ended + 1 for _, at in emit.samples["iops", name])
+        assert bool(emit.samples["latency", name]) == (name != "fdatasync")
+        assert bool(emit.samples["written", name]) == bool(JOBS[name].writes)
+    assert emit.samples["written", "layout"][0][0] == 32 * MIB
+    assert 32 * MIB < emit.written() <= budget
+    assert list(folder.iterdir()) == []
+
+
+WORKER = """
+import signal, sys
+from test_probe_disk import Collected, Path, request
+from vpsbench.probes.disk import Options, run
+class Printing(Collected):
+    def note(self, text):
+        print(text, flush=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+emit = Printing()
+try:
+    run(request(Path(sys.argv[1]), 300, Options(jobs=("burst",), burst=200.0, file_size=16 << 20)), emit)
+finally:
+    print("seconds:", len(emit.samples["iops", "burst"]), flush=True)
+"""
+
+
+@pytest.mark.system
+def test_a_turn_that_is_ended_keeps_what_it_measured_and_leaves_nothing(folder: Path) -> None:
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    ) as worker:
+        assert worker.stdout is not None
+        while "burst" not in worker.stdout.readline():
+            pass
+        time.sleep(3)  # fio's start, and one second of I/O at least
+        fios = psutil.Process(worker.pid).children(recursive=True)
+        worker.send_signal(signal.SIGTERM)
+        rest = worker.stdout.read()
+    assert worker.returncode == 143
+    assert int(rest.split("seconds:")[1]) >= 1
+    assert fios
+    assert psutil.wait_procs(fios, timeout=10)[1] == []
+    assert list(folder.iterdir()) == []
