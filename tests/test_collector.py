@@ -25,9 +25,9 @@ import example_run
 from vpsbench.collector import Collector
 from vpsbench.errors import VpsbenchError
 {before}
-collector = Collector(Path(sys.argv[1]))
-example_run.begin(collector)
 try:
+    collector = Collector(Path(sys.argv[1]))
+    example_run.begin(collector)
     for n in count():
         collector.add([example_run.steal(n, vcpu) for vcpu in range(50)], at=example_run.BOOT + n)
         collector.commit(n)
@@ -93,6 +93,14 @@ def test_disk_that_takes_no_more_is_told_and_what_was_committed_is_kept(tmp_path
     assert last.startswith(f"{FAILED} Cannot write to {path}: ")
     assert len(committed) > 3
     assert _seen(records.read(path)) == [float(n) for n in committed]
+
+
+def test_disk_too_full_for_a_new_file_leaves_none(tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))"
+    with _writer(tmp_path / "a.db", before=limit) as writer:
+        output, _ = writer.communicate()
+    assert output.startswith(f"{FAILED} Cannot write to ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_waits_is_stored_once_the_disk_takes_it_again(tmp_path: Path) -> None:

@@ -21,9 +21,7 @@ from typing import Any, Final, Self
 from vpsbench import database
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
 
-_RUN: Final = (
-    "INSERT INTO runs (state, started, seed, profile, plan, guest) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
-)
+_RUN: Final = "INSERT INTO runs (state, started, seed, profile, plan, guest) VALUES (?, ?, ?, ?, ?, ?)"
 _SERIES: Final = """
     INSERT INTO series (run, id, metric, labels, unit, kind, better, help) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _TURN: Final = """
@@ -97,7 +95,8 @@ class Collector:
         promised = None if plan is None else _json(asdict(plan))
         row = (RunState.RUNNING, wall, seed, _json(asdict(profile)), promised, _json(asdict(guest)))
         with self._transaction():
-            self._run = int(self._db.execute(_RUN, row).fetchone()[0])
+            self._db.execute(_RUN, row)
+            (self._run,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
         return self._run
 
     def add(self, samples: Iterable[Sample], at: float) -> None:

@@ -20,9 +20,8 @@ from typing import Final
 from vpsbench.errors import FAILED, VpsbenchError
 
 APPLICATION_ID: Final = int.from_bytes(b"vpsb")  # marks a file as ours; file(1) shows it too
-_HEADER: Final = struct.Struct(
-    ">16s2xB41xI4xI28x"
-)  # https://www.sqlite.org/fileformat2.html#the_database_header
+# Magic, write version, user_version, application_id: https://www.sqlite.org/fileformat2.html, section 1.3
+_HEADER: Final = struct.Struct(">16s2xB41xI4xI28x")
 _WAL_MODE: Final = 2
 _PATIENCE: Final = 30.0  # s to wait for another writer; each of its transactions takes a fraction of one
 
@@ -99,8 +98,8 @@ def writable(path: Path, migrations: Migrations | None = None) -> sqlite3.Connec
             db.execute("PRAGMA foreign_keys = ON")
             stack.pop_all()
     except sqlite3.DatabaseError as error:
-        if new and path.exists():
-            path.unlink()  # half made
+        if new and path.exists() and not path.stat().st_size:
+            path.unlink()  # not even the first migration was made
         raise unwritable(path, error) from error
     return db
 

@@ -41,7 +41,7 @@ _BATCH: Final = 512  # ticks taken apart together: about 2 MB, and 100 times qui
 _RUNS: Final = """
     SELECT id, state, started, seed, profile, plan, guest,
            coalesce(elapsed, (SELECT max(elapsed) FROM ticks WHERE run = runs.id), 0)
-    FROM runs WHERE ?1 IS NULL OR id = ?1 ORDER BY id"""
+    FROM runs WHERE :run IS NULL OR id = :run ORDER BY id"""
 _TURNS: Final = """
     SELECT probe, started, elapsed, status, detail, options, raw
     FROM turns WHERE run = ? ORDER BY started, id"""
@@ -56,7 +56,7 @@ def runs(path: Path) -> list[Run]:
         VpsbenchError: the file is missing, foreign, newer or damaged.
     """
     with _reading(path) as db:
-        return [_run(row) for row in db.execute(_RUNS, (None,))]
+        return [_run(row) for row in db.execute(_RUNS, {"run": None})]
 
 
 def read(path: Path, run: int | None = None) -> Record:
@@ -69,7 +69,7 @@ def read(path: Path, run: int | None = None) -> Record:
         VpsbenchError: no such run, or the file is missing, foreign, newer or damaged.
     """
     with _reading(path) as db:
-        rows = db.execute(_RUNS, (run,)).fetchall()
+        rows = db.execute(_RUNS, {"run": run}).fetchall()
         if not rows:
             raise _no_such_run(db, path, run)
         found = _run(rows[-1])

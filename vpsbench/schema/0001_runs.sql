@@ -1,4 +1,5 @@
 -- Runs, and what was measured in them. All times are seconds since the run began, unless said otherwise.
+-- Nothing here needs more than SQLite 3.34, which RHEL 9 and its kin still have (STRICT came with 3.37).
 
 CREATE TABLE runs (
     id      INTEGER PRIMARY KEY,
@@ -9,7 +10,7 @@ CREATE TABLE runs (
     profile TEXT NOT NULL,   -- JSON, all quantities as plain numbers of the base unit
     plan    TEXT,            -- JSON; NULL: nothing was promised
     guest   TEXT NOT NULL    -- JSON
-) STRICT;
+);
 
 CREATE TABLE series (
     run    INTEGER NOT NULL REFERENCES runs,
@@ -22,7 +23,7 @@ CREATE TABLE series (
     help   TEXT NOT NULL,
     PRIMARY KEY (run, id),
     UNIQUE (run, metric, labels)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 
 -- One row a tick, with all that was read since the last one. A row a sample would take about 25 B and,
 -- ordered by series, would touch a page of the file for each series in every tick; this takes about 5 B.
@@ -36,7 +37,7 @@ CREATE TABLE ticks (
     run     INTEGER NOT NULL REFERENCES runs,
     elapsed REAL NOT NULL,
     samples BLOB NOT NULL
-) STRICT;
+);
 
 CREATE INDEX ticks_of_run ON ticks (run, elapsed);
 
@@ -50,7 +51,7 @@ CREATE TABLE turns (
     detail  TEXT NOT NULL,
     options TEXT NOT NULL,   -- JSON
     raw     BLOB NOT NULL    -- zlib over a JSON object: name of the output -> its whole text
-) STRICT;
+);
 
 CREATE INDEX turns_of_run ON turns (run);
 
@@ -60,6 +61,6 @@ CREATE TABLE events (
     t      REAL NOT NULL,
     kind   TEXT NOT NULL,
     detail TEXT NOT NULL
-) STRICT;
+);
 
 CREATE INDEX events_of_run ON events (run);
