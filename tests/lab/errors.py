@@ -1,0 +1,15 @@
+"""What can go wrong in the lab, in a form that the matrix can show."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """The lab cannot go on; the message says why and, where possible, what would help."""
+
+
+class Skip(LabError):  # noqa: N818  it is an outcome, not a fault
+    """A scenario cannot run on this machine; the message is the reason."""
+
+
+class Hung(LabError):  # noqa: N818  likewise
+    """A guest did not end in its time, and was ended."""

@@ -1,0 +1,77 @@
+"""The guest that a scenario asks for, and the QEMU command that makes it. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tests.lab.image import Image
+from tests.lab.quantities import Bytes
+
+from pathlib import Path
+
+Platform = Literal["kvm", "xen", "lxc", "openvz"]
+_MIB: Final = 1024**2
+_XEN_ITSELF: Final = 324 * _MIB  # what Xen and its tables need beside dom0: 1024 MiB for a dom0 of 700 MiB
+# dom0 of Debian 12 crashes at its first page fault with these features under QEMU's emulator.
+_XEN_CPU: Final = "max,-smap,-smep,-la57"
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes, and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Machine(Strict):
+    """A guest. ``kvm`` is QEMU with its software emulator: the only one without hardware virtualization."""
+
+    platform: Platform = "kvm"
+    memory: Bytes = 768 * _MIB
+    vcpus: Annotated[int, Field(ge=1, le=8)] = 1
+    cores: Annotated[int, Field(ge=1, le=8)] | None = None  # xen: that its vCPUs share; default: one each
+    disk: Bytes = 2048 * _MIB
+    cache: Literal["writeback", "directsync", "unsafe"] = "writeback"
+    merge: bool = False  # whether the host may merge its pages
+    memory_limit: Bytes | None = None  # lxc, openvz: of the container's cgroup
+    guarantee: Bytes | None = None  # openvz: the barrier of vmguarpages
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it is a virtual machine, not a container."""
+        return self.platform in ("kvm", "xen")
+
+
+def qemu(machine: Machine, image: Image, folder: Path) -> list[str]:
+    """The command line. Disks: root (changes are dropped), job, results, and the one to be tested."""
+    kernel = _xen_boot(machine, image) if machine.platform == "xen" else _boot(image)
+    memory = machine.memory + (_XEN_ITSELF if machine.platform == "xen" else 0)
+    return [
+        *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-no-reboot", "-nodefaults", "-display", "none"),
+        *("-machine", f"pc,mem-merge={'on' if machine.merge else 'off'}", "-m", f"{memory // _MIB}M"),
+        *("-smp", str((machine.cores or machine.vcpus) if machine.platform == "xen" else machine.vcpus)),
+        *("-rtc", "base=utc,clock=host", "-serial", "stdio"),
+        *kernel,
+        *("-drive", f"file={image['root.img']},if=virtio,format=raw,snapshot=on"),
+        *("-drive", f"file={folder / 'job.tar'},if=virtio,format=raw,readonly=on"),
+        *("-drive", f"file={folder / 'results.tar'},if=virtio,format=raw"),
+        *("-drive", f"id=data,file={folder / 'data.img'},if=virtio,format=raw,cache={machine.cache}"),
+        *("-device", "virtio-balloon-pci", "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
+    ]
+
+
+def _boot(image: Image) -> list[str]:
+    return [
+        *("-cpu", "max", "-kernel", str(image["vmlinuz-cloud"]), "-initrd", str(image["initrd-cloud.gz"])),
+        *("-append", "console=ttyS0 quiet panic=1 mitigations=off"),
+    ]
+
+
+def _xen_boot(machine: Machine, image: Image) -> list[str]:
+    options = f"dom0_mem={machine.memory // _MIB}M dom0_max_vcpus={machine.vcpus} smap=0 smep=0"
+    dom0 = f"{image['vmlinuz-xen']} console=hvc0 quiet panic=1,{image['initrd-xen.gz']}"
+    return [
+        *("-cpu", _XEN_CPU, "-kernel", str(image["xen"]), "-initrd", dom0),
+        *("-append", f"console=com1 com1=115200,8n1 {options}"),
+    ]
