@@ -1,0 +1,180 @@
+"""The command line as a user has it: real processes, real probes, in a few seconds each."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from vpsbench import commands
+from vpsbench.commands import Command
+from vpsbench.packages import collect
+
+PROFILE = """
+description = "the shortest run that measures something"
+duration = "10 s"
+tick = "0.5 s"
+write_budget = "64 MiB"
+[[turns]]
+probe = "cpu"
+duration = "2 s"
+[[turns]]
+probe = "disk"
+duration = "3 s"
+options = { jobs = ["randread-qd1"] }
+"""
+
+
+def vpsbench(
+    *words: object, path: str | None = None, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | ({"PATH": path} if path is not None else {})
+    return subprocess.run(
+        [sys.executable, "-m", "vpsbench", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=environment,
+        user=user,
+    )
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    path = tmp_path / "short.toml"
+    path.write_text(PROFILE, encoding="utf-8")
+    return path
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import atexit, runpy, sys; sys.argv = ['vpsbench', '--help'];"
+        "atexit.register(lambda: print('LOADED', *sys.modules));"
+        "runpy.run_module('vpsbench', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    loaded = done.stdout.rsplit("LOADED", 1)[1].split()
+    heavy = {"numpy", "pydantic", "rich", "altair", "jinja2", "pyperf", "psutil"}
+    assert heavy.intersection(loaded) == set()
+    assert "exit status" in done.stdout
+
+
+@pytest.mark.parametrize("name", collect(commands, "COMMAND", Command))
+def test_every_command_has_examples_and_stands_in_the_readme(name: str) -> None:
+    shown = vpsbench(name, "--help").stdout
+    assert "examples:" in shown
+    assert f"vpsbench {name}" in shown.split("examples:")[1]
+    assert f"vpsbench {name}" in (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.system
+def test_a_run_ends_in_a_verdict_a_report_and_json(profile: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = vpsbench("run", "--profile", profile, "--plan", "shared-kvm", "--db", out / "a.db", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["schema"] == 1
+    assert found["verdict"] in ("kept", "suspect", "broken", "inconclusive")
+    assert {"hidden_steal", "missing_memory", "disk_burst"} <= {f["sign"] for f in found["findings"]}
+    assert "\x1b" not in done.stdout + done.stderr
+    assert [turn["status"] for turn in found["run"]["turns"]] == ["ok", "ok"]
+    [report] = out.glob("*.html")
+    assert "<svg" in report.read_text(encoding="utf-8")
+    assert {path.suffix for path in out.iterdir()} == {".db", ".html"}, "nothing else is left"
+    again = vpsbench("report", "--db", out / "a.db", "--json", "-")
+    assert json.loads(again.stdout)["findings"] == found["findings"]
+
+
+def test_without_fio_the_run_goes_on_and_says_what_would_mend_it(profile: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    done = vpsbench("run", "--profile", profile, "--db", tmp_path / "a.db", "--no-html", path=str(bare))
+    assert done.returncode == 0, done.stderr
+    assert "fio" in done.stdout
+    assert "install" in done.stdout
+
+
+def test_ctrl_c_stops_keeps_what_was_measured_and_still_reports(profile: Path, tmp_path: Path) -> None:
+    words = ["run", "--profile", profile, "--db", tmp_path / "a.db", "--set", "duration=100 s"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vpsbench", *map(str, words), "--set", "turns.cpu.duration=90 s"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "cpu for" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "VERDICT" in out
+    assert "stopped by SIGINT" in out
+    shown = json.loads(vpsbench("runs", "--db", tmp_path / "a.db", "--json").stdout)
+    assert shown[0]["state"] == "interrupted"
+    assert not list(tmp_path.glob("vpsbench-turn-*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--profile", "nonesuch"), "nonesuch"),
+        (("run", "--plan", "nonesuch"), "nonesuch"),
+        (("run", "--set", "tick=0"), "tick"),
+        (("report", "--db", "/nonesuch/a.db"), "/nonesuch/a.db"),
+        (("run", "--db", "/proc/nowhere/a.db"), "/proc/nowhere"),
+        (("run", "--html", "/proc/report.html"), "/proc/report.html"),
+    ],
+)
+def test_wrong_words_and_files_are_told_before_anything_runs(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    began = time.monotonic()
+    extra = () if "--db" in words else ("--db", str(tmp_path / "a.db"))
+    done = vpsbench(*words, *extra)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 30
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_a_foreign_database_is_refused_and_left_alone(profile: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    other.write_bytes(b"not a database" * 1000)
+    done = vpsbench("run", "--profile", profile, "--db", other)
+    assert done.returncode == 2
+    assert other.read_bytes() == b"not a database" * 1000
+
+
+def test_findings_become_an_exit_status_only_when_asked(profile: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('memory = "60 TiB"', encoding="utf-8")  # no guest that runs this has as much
+    words = ("run", "--profile", profile, "--plan", plan, "--db", tmp_path / "a.db", "--no-html")
+    assert vpsbench(*words).returncode == 0
+    assert vpsbench(*words, "--fail-on", "strong").returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_without_root_it_still_measures(profile: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="vpsbench-test-"))  # others cannot enter pytest's own folder
+    folder.chmod(0o777)
+    try:
+        shutil.copy(profile, folder)
+        done = vpsbench(
+            "run", "--profile", folder / "short.toml", "--db", folder / "a.db", "--json", "-", user=65534
+        )
+    except PermissionError:
+        pytest.skip("this Python interpreter lies where others cannot run it")
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["guest"]["root"] is False
