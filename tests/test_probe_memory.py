@@ -45,6 +45,10 @@ class Collected:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def surprises(self) -> list[tuple[str, str]]:
+        """All events but the one that depends on who runs the tests."""
+        return [event for event in self.events if event[0] != "memory.not_locked"]
+
     def values(self, metric: str) -> list[float]:
         return [value for value, _, _ in self.samples[metric]]
 
@@ -244,7 +248,7 @@ def test_memory_is_given_back_when_the_guest_needs_it() -> None:
     emit = Collected()
     files = Pretended(late=20 * MIB, after=12)  # after the look before, eight while filling, and three rests
     run(request(30, Options(share=0.16, rest=1.0, floor=0)), emit, files)
-    ((kind, detail),) = emit.events
+    ((kind, detail),) = emit.surprises()
     assert kind == "memory.given_back"
     assert "only 20 MiB were left available, under the floor of 25 MiB" in detail
     assert emit.values("memory.held")[-2:] == [32 * MIB, 0]
@@ -255,7 +259,7 @@ def test_filling_stops_above_the_reserve() -> None:
     # After seven looks 40 MiB are left; 4 more taken would leave less than 1.5 times the floor of 25.6.
     run(request(1.5, Options(share=0.5, rounds=1, floor=0)), emit, Pretended(late=40 * MIB, after=7))
     assert max(emit.values("memory.held")) == 6 * BLOCK
-    assert not emit.events
+    assert not emit.surprises()
 
 
 def test_too_little_memory_is_unavailable() -> None:
@@ -264,8 +268,8 @@ def test_too_little_memory_is_unavailable() -> None:
 
 
 def test_memory_that_may_not_be_locked_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_held: Held, name: str, _start: int, _size: int) -> int:
-        return -1 if name == "mlock" else 0
+    def refuse(_held: Held, _name: str, _start: int, _size: int) -> int:
+        return -1
 
     monkeypatch.setattr(Held, "_call", refuse)
     emit = Collected()

@@ -41,7 +41,8 @@ class Held:
 
     def __init__(self, size: int, stride: int, rng: np.random.Generator) -> None:
         self.filled = 0
-        self.locked = True
+        self.locked = True  # all of it, so far
+        self._lock_end = 0
         self._stride = stride
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._refuse_huge_pages()
@@ -87,6 +88,7 @@ class Held:
         """Keep the guest itself from swapping these pages out; after a refusal it is not tried again."""
         if self.locked:
             self.locked = self._call("mlock", start, size) == 0
+            self._lock_end = start + size if self.locked else start
 
     def _call(self, name: str, start: int, size: int) -> int:
         address = ctypes.c_void_p(self._array.ctypes.data + start)
@@ -113,7 +115,7 @@ class Held:
 
     def give_back(self) -> None:
         """Return the memory to the guest at once, whoever still has a view of it."""
-        if self._call("munlock", 0, len(self._map)):
+        if self._lock_end and self._call("munlock", 0, self._lock_end):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self._map.madvise(mmap.MADV_DONTNEED)
         self.filled = 0
