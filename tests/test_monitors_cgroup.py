@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from vpsbench.guest.cgroups import folders
 from vpsbench.guest.files import Files
 from vpsbench.model import Sample
 from vpsbench.monitors import cgroup
-from vpsbench.monitors._cgroup_folders import folders
 
 ROOT = "/sys/fs/cgroup"
 V2_MOUNT = f"30 20 0:26 / {ROOT} rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate"

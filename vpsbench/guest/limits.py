@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
 from typing import Final
 
+from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
 from vpsbench.model import Limits
 
@@ -31,47 +31,15 @@ def limits(files: Files, usable: Iterable[int], physical: int) -> Limits:
     )
 
 
-def cgroup_folders(files: Files, controller: str = "") -> tuple[str, ...]:
+def cgroup_folders(files: Files, controller: str = V2) -> tuple[str, ...]:
     """Our own cgroup's folder and those of its parents, as far as they are visible, our own first.
 
     Args:
         files: the guest's files.
-        controller: a controller of cgroup v1, such as ``cpu`` or ``memory``; empty: cgroup v2.
+        controller: a controller of cgroup v1, such as ``cpu`` or ``memory``; ``V2``: cgroup v2.
     """
-    own = _own_path(files, controller)
-    mounted = _mount(files, controller)
-    if own is None or mounted is None:
-        return ()
-    root, point = mounted
-    # The path counts from the root of the cgroup namespace; the mount may start below it (Docker on v1).
-    # A path that leads out of what is mounted is not visible: then the mount itself is all we see of it.
-    path = PurePosixPath(own)
-    visible = path.is_relative_to(root) and ".." not in path.parts
-    folder = PurePosixPath(point) / (path.relative_to(root) if visible else "")
-    chain = (folder, *folder.parents)
-    return tuple(str(f) for f in chain if f.is_relative_to(point))
-
-
-def _own_path(files: Files, controller: str) -> str | None:
-    """The third field of our line in /proc/self/cgroup, such as ``4:cpu,cpuacct:/user.slice``."""
-    for line in (files.text("/proc/self/cgroup") or "").splitlines():
-        number, names, path = [*line.split(":", 2), "", ""][:3]
-        if controller in names.split(",") and (controller or number == "0"):
-            return path or None
-    return None
-
-
-def _mount(files: Files, controller: str) -> tuple[str, str] | None:
-    """Root within the hierarchy and mount point of the hierarchy, from /proc/self/mountinfo."""
-    for line in (files.text("/proc/self/mountinfo") or "").splitlines():
-        head, _, tail = line.partition(" - ")
-        mount, file_system = head.split(), tail.split()
-        if len(mount) < 5 or len(file_system) < 3:  # the fields that proc(5) promises
-            continue
-        is_ours = controller in file_system[2].split(",") and file_system[0] == "cgroup"
-        if is_ours if controller else file_system[0] == "cgroup2":
-            return mount[3], mount[4]
-    return None
+    cgroup, mounts = files.text("/proc/self/cgroup"), files.text("/proc/self/mountinfo")
+    return folders(cgroup or "", mounts or "").get(controller, ())
 
 
 def _cgroup(files: Files, controller: str, found: Callable[[Files, str], Iterator[float]]) -> Iterator[float]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts
-from vpsbench.monitors._cgroup_folders import V2, folders
 from vpsbench.monitors._lines import Line, by_name, first
 
 LIMITS: Final = ("memory.max", "memory.high", "memory.limit_in_bytes")
