@@ -5,6 +5,7 @@ import pytest
 
 from vpsbench import probes, profiles
 from vpsbench.errors import USAGE, VpsbenchError
+from vpsbench.model import Duration
 from vpsbench.packages import collect
 from vpsbench.probes import Probe
 from vpsbench.profiles import load_plan, load_profile
@@ -12,7 +13,7 @@ from vpsbench.profiles import load_plan, load_profile
 
 @dataclass(frozen=True)
 class Bins:
-    bin: float = 0.5
+    bin: Duration = 0.5
 
 
 OPTIONS = {"cpu": Bins}
@@ -95,7 +96,9 @@ def test_a_mistake_says_what_was_found_and_what_was_expected(tmp_path: Path) -> 
     assert mistakes(tmp_path, GOOD, "tick=-1") == ["tick: found -1, expected 0.2 s to 60 s"]
     assert mistakes(tmp_path, GOOD, "duratoin=5") == ["duratoin: unknown key, expected duration?"]
     [line] = mistakes(tmp_path, GOOD, "turns.cpu.options.bin=fast")
-    assert line.startswith("turns.0.options.bin: found 'fast', expected ")
+    assert line == "turns.0.options.bin: found 'fast', expected a number and one of s, min, h, d"
+    [line] = mistakes(tmp_path, GOOD, "turns.cpu.options.bin=[1]")
+    assert line.startswith("turns.0.options.bin: found [1], expected ")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", '"1 GiB"', "true", "[1]"])
@@ -122,7 +125,7 @@ def test_an_impossible_plan_is_refused(tmp_path: Path, line: str) -> None:
 def test_settings_reach_every_turn_of_a_probe(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD + GOOD[GOOD.index("[[turns]]") :])
     profile = load_profile(
-        path, OPTIONS, ["turns.cpu.options.bin=2", "turns.1.duration=20 s", "duration=1 min"]
+        path, OPTIONS, ["turns.cpu.options.bin=2 s", "turns.1.duration=20 s", "duration=1 min"]
     )
     assert [turn.options["bin"] for turn in profile.turns] == [2, 2]
     assert ([turn.duration for turn in profile.turns], profile.duration) == ([30, 20], 60)

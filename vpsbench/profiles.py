@@ -42,7 +42,7 @@ def load_profile(name: str, options: Options, settings: list[str] | None = None)
         _override(data, setting)
     data.setdefault("name", path.stem)
     profile = _checked(path, data, Profile, _profile_rules(data, options))
-    turns = (replace(turn, options=_filled(options[turn.probe], turn.options)) for turn in profile.turns)
+    turns = (replace(turn, options=_options(options[turn.probe], turn.options)[0]) for turn in profile.turns)
     return replace(profile, turns=tuple(turns))
 
 
@@ -207,16 +207,19 @@ def _turn_rules(turn: dict[str, Any], whole: float, options: Options) -> Iterato
     if isinstance(probe, str) and probe not in options:
         yield "probe", f"found {probe!r}, expected one of {', '.join(options)}"
     elif isinstance(probe, str) and isinstance(given, dict):
-        try:
-            _filled(options[probe], given)
-        except ValidationError as error:
-            for key, text in _told(error, options[probe]):
-                yield key if key == "options" else f"options.{key}", text
+        for key, text in _options(options[probe], given)[1]:
+            yield key if key == "options" else f"options.{key}", text
 
 
-def _filled(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """A probe's options, checked and with its defaults; raises pydantic's ``ValidationError``."""
-    return asdict(_strict(kind).validate_python(data))
+def _options(kind: type[Any], given: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
+    """A probe's options, checked and with its defaults, and the mistakes in them."""
+    data = dict(given)
+    mistakes = list(_unit_mistakes(data, kind))
+    try:
+        return asdict(_strict(kind).validate_python(data)), mistakes
+    except ValidationError as error:
+        known = {key for key, _ in mistakes}
+        return {}, mistakes + [(key, text) for key, text in _told(error, kind) if key not in known]
 
 
 def _plan_rules(data: dict[str, Any]) -> Iterator[Mistake]:
