@@ -196,7 +196,7 @@ def test_garbage_and_unknown_metrics_are_events(tmp_path: Path) -> None:
 def test_a_probe_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
     script = (
         "import subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen(['sleep', '1000'])\n"
+        "child = subprocess.Popen(['sleep', '1000'], process_group=0)\n"
         'say(kind="raw",name="pid",text=str(child.pid))\ntime.sleep(1000)'
     )
     record, state = measure(tmp_path, {"hangs": script}, hasty=True)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
+import psutil
+
 from vpsbench.model import Event, Sample, Status
 from vpsbench.probes import Request
 
@@ -116,9 +118,11 @@ class Child:
         self._process.terminate()
 
     def kill(self) -> None:
-        """Ends it and all of its own children at once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Ends it and all that it started at once: a session holds them, also when their parent is gone."""
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                if os.getsid(pid) == self._process.pid:
+                    os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """After its output ended: waits for its end, and leaves no process and no file behind."""
