@@ -1,0 +1,67 @@
+"""``vpsbench report``: a stored run once more, as text, HTML or JSON."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from vpsbench.commands import Command
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
+    )
+    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as one HTML file")
+    parser.add_argument("--json", metavar="FILE", help="write the findings as JSON; - is standard output")
+    parser.add_argument("--quiet", action="store_true", help="do not print the report here")
+
+
+def _run(args: Namespace) -> int:
+    from vpsbench.database import default_path
+    from vpsbench.report.files import replacing, require_writable
+
+    to_stdout = args.json == "-"
+    json_file = Path(args.json) if args.json is not None and not to_stdout else None
+    for path in (args.html, json_file):
+        if path is not None:
+            require_writable(path)
+
+    from vpsbench.analyzer.judge import judge
+    from vpsbench.records import read
+    from vpsbench.report import json
+
+    judgement = judge(read(args.db or default_path(), args.run_id))
+    if not args.quiet and not to_stdout:
+        from rich.console import Console
+
+        from vpsbench.report import text
+
+        text.show(judgement, Console())
+    if to_stdout:
+        print(json.render(judgement), end="")
+    if json_file is not None:
+        with replacing(json_file) as file:
+            file.write(json.render(judgement))
+    if args.html is not None:
+        from vpsbench.report import html
+
+        html.write(judgement, args.html)
+    if not args.quiet and not to_stdout:
+        for name, path in (("report", args.html), ("findings as JSON", json_file)):
+            if path is not None:
+                print(f"{name}: {path}")
+    return 0
+
+
+COMMAND = Command(
+    name="report",
+    help="show a stored run once more, or write it as HTML or JSON",
+    examples="""\
+vpsbench report
+vpsbench report 3 --html report.html
+vpsbench report --db old.db --json - | jq .verdict""",
+    configure=_configure,
+    run=_run,
+)

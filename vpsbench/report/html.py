@@ -1,0 +1,87 @@
+"""The report as one HTML file that needs nothing else: no network, no fonts, and no JavaScript to be read.
+
+Every chart is a still picture first. Where JavaScript runs, one inline bundle draws the same charts
+so that they can be zoomed, and hides a still picture only once its live one stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vpsbench.model import Judgement
+from vpsbench.report import charts, page
+from vpsbench.report.files import replacing
+from vpsbench.report.vegalite import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An inline script, and the digest by which the page's own security policy lets it run."""
+
+    text: Markup
+
+    @property
+    def digest(self) -> str:
+        """As a Content-Security-Policy source."""
+        return "sha256-" + base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()
+
+
+def write(judgement: Judgement, path: Path) -> None:
+    """Write the report of a run; ``path`` is replaced at the end, as a whole.
+
+    Raises:
+        VpsbenchError: ``path`` cannot be written; found out before the work.
+    """
+    with replacing(path) as file:
+        file.writelines(render(judgement))
+
+
+def render(judgement: Judgement) -> Iterator[str]:
+    """The page, piece by piece."""
+    drawn, absent = charts.draw(judgement.record)
+    environment = Environment(
+        loader=PackageLoader("vpsbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["still"] = still
+    specs = {c.name: c.spec for c in drawn if c.timed}
+    yield from environment.get_template("report.html.j2").generate(
+        page=page.build(judgement),
+        charts=drawn,
+        absent=absent,
+        specs=specs,
+        scripts=_scripts() if specs else (),
+        style=Markup(_asset("style.css")),  # noqa: S704  our own file
+    )
+
+
+def still(chart: Chart) -> Markup:
+    """A chart as SVG text; the renderer escapes what came from outside.
+
+    Ids of clip paths are made the chart's own: pictures in one page would otherwise share them.
+    """
+    svg: str = vl_convert.vegalite_to_svg(chart.spec)
+    svg = svg.replace('id="clip', f'id="{chart.name}-clip').replace("url(#clip", f"url(#{chart.name}-clip")
+    return Markup(svg)  # noqa: S704  made by the renderer, which escapes
+
+
+def _scripts() -> tuple[Script, ...]:
+    """The bundle that draws, and our few lines that use it. Neither holds anything from outside."""
+    texts = (vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), _asset("zoom.js"))
+    return tuple(Script(Markup(text)) for text in texts)  # noqa: S704
+
+
+def _asset(name: str) -> str:
+    return files("vpsbench.report").joinpath("templates", name).read_text(encoding="utf-8")
