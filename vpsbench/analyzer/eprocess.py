@@ -1,10 +1,11 @@
 """Evidence by betting: whether a mean exceeds what was promised, and in which interval it lies.
 
-A gambler starts with 1 and, before each batch, bets that the next value exceeds the promised mean. While
-the promise is kept nobody can expect to win, so a capital of 1/alpha is reached with a chance of at
-most alpha, however often one looks (Ville 1939). The capital is the evidence; the means against which no capital
-could be won make the interval. Method: Waudby-Smith and Ramdas, "Estimating means of bounded random
-variables by betting", JRSS B 2024. All values are shares in [0, 1]; capital is kept as a logarithm.
+A gambler starts with 1 and, before each batch, bets that the next value exceeds the promised mean.
+While the promise is kept nobody can expect to win, so a capital of 1/alpha is reached with a chance of
+at most alpha, however often one looks (Ville 1939). The capital is the evidence; the means against
+which no capital could be won make the interval. Method: Waudby-Smith and Ramdas, "Estimating means of
+bounded random variables by betting", JRSS B 2024. All values are shares in [0, 1]; capital is kept as a
+logarithm.
 """
 
 from __future__ import annotations

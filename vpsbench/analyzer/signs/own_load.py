@@ -61,7 +61,7 @@ def _memory(record: Record) -> Finding | None:
     return Finding(
         sign=SIGN.name,
         level=Level.DOUBT,
-        claim=f"The guest itself swapped {swapped:.0f} pages during the memory test: close programs and repeat.",
+        claim=f"The guest itself swapped {swapped:.0f} pages in the memory test: close programs and repeat.",
         measured=swapped,
         unit="1",
         since=max(began, default=min(times)),

@@ -184,7 +184,7 @@ def _alternatives(rounds: list[Round]) -> tuple[Alternative, ...]:
         Alternative(
             "the vCPU was taken away or busy at that moment",
             ruled_out=True,
-            because=f"{waits:.2f} s of steal and run-queue wait are taken away, and the control arm felt the same",
+            because=f"{waits:.2f} s of steal and own waiting are taken away, and the control arm felt it too",
         ),
         Alternative(
             "free page reporting",

@@ -1,0 +1,197 @@
+"""Builds a Record from a small description: the fixtures of the signs, and the analyzer's tests.
+
+A description is JSON: plain series, and generators with a seed for what a probe would emit (``loops``,
+``rates``, ``rounds``). See tests/fixtures/signs for examples of each key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vpsbench.model import (
+    Answer,
+    Event,
+    Guest,
+    Kind,
+    Layer,
+    Limits,
+    Metric,
+    Plan,
+    Profile,
+    Record,
+    Run,
+    RunState,
+    Series,
+    Status,
+    Turn,
+)
+
+Floats = NDArray[np.float64]
+Description = dict[str, Any]
+COUNTERS = ("cpu.time", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
+
+
+def build(case: Description) -> Record:
+    """The record that a description stands for."""
+    series = [*_plain(case), *_loops(case), *_rates(case), *_rounds(case)]
+    turns = [
+        Turn(
+            t["probe"], t["started"], t["elapsed"], Status(t.get("status", "ok")), t.get("detail", ""), {}, {}
+        )
+        for t in case.get("turns", [])
+    ]
+    events = [Event(e.get("t", 0.0), e["kind"], e["detail"]) for e in case.get("events", [])]
+    return Record(_run(case), tuple(series), tuple(turns), tuple(events))
+
+
+def _run(case: Description) -> Run:
+    guest, run = case.get("guest", {}), case.get("run", {})
+    limits = Limits(
+        vcpus_online=2,
+        vcpus_usable=(0, 1),
+        memory_total=guest.get("memory_total", 2_000_000_000),
+        cgroup_cpus=guest.get("cgroup_cpus"),
+        cgroup_memory=guest.get("cgroup_memory"),
+    )
+    made = Guest(
+        hostname="guest",
+        kernel="6.1.0",
+        arch="x86_64",
+        os="Debian 12",
+        cpu_model="a CPU",
+        python="3.11.2",
+        vpsbench="0",
+        root=True,
+        layers=tuple(Layer(kind, ("/proc: a fixture",)) for kind in guest.get("layers", ["kvm"])),
+        steal_clock=Answer(guest.get("steal_clock", True), guest.get("because", "a fixture says so")),
+        limits=limits,
+        capabilities=(),
+        facts=guest.get("facts", {}),
+    )
+    profile = Profile(name="fixture", description="", duration=run.get("duration", 600.0), turns=())
+    plan = Plan(name="a plan", **case["plan"]) if "plan" in case else None
+    state = RunState(run.get("state", "finished"))
+    return Run(1, state, 1.8e9, run.get("elapsed", 600.0), 1, profile, plan, made)
+
+
+def series(metric: str, times: ArrayLike, values: ArrayLike, **labels: str) -> Series:
+    """A series; the unit does not matter to any sign."""
+    kind = Kind.COUNTER if metric.startswith(COUNTERS) else Kind.GAUGE
+    return Series(
+        Metric(metric, "1", kind, "neither", ""),
+        labels,
+        np.asarray(times, dtype=np.float64),
+        np.asarray(values, dtype=np.float64),
+    )
+
+
+def _plain(case: Description) -> Iterator[Series]:
+    """Values every so many seconds; ``[value, count]`` stands for so many equal ones."""
+    for one in case.get("series", []):
+        values = [
+            v for item in one["values"] for v in ([item[0]] * item[1] if isinstance(item, list) else [item])
+        ]
+        times = one.get("times") or np.arange(len(values)) * one.get("every", 1.0) + one.get("start", 0.0)
+        yield series(one["metric"], times, values, **one.get("labels", {}))
+
+
+def wander(random: np.random.Generator, count: int, memory: float) -> Floats:
+    """Gaussian noise of variance 1 with an autocorrelation of ``memory`` from one value to the next."""
+    fresh = random.normal(size=count)
+    found = np.empty(count)
+    found[0] = fresh[0]
+    scale = np.sqrt(1 - memory**2)
+    for place in range(1, count):
+        found[place] = memory * found[place - 1] + scale * fresh[place]
+    return found
+
+
+def _loops(case: Description) -> Iterator[Series]:
+    """What the CPU probe's loops emit; ``lost``: a share, one for each vCPU, or ``[[seconds, share], …]``."""
+    loops = case.get("loops")
+    if not loops:
+        return
+    for vcpu in range(loops.get("vcpus", 1)):
+        random = np.random.default_rng([loops.get("seed", 1), vcpu])
+        bins = np.concatenate(
+            [_turn(loops, vcpu, start, length, random) for start, length in loops["turns"]], axis=1
+        )
+        labels = {"vcpu": str(vcpu), "arm": loops.get("arm", "all")}
+        names = ("wall", "gap", "own_wait", "own_wait_in_gaps", "irq", "steal")
+        for name, values in zip(names, bins[1:], strict=True):
+            yield series(f"cpu.loop.{name}", bins[0], values, **labels)
+
+
+def _turn(loops: Description, vcpu: int, start: float, length: float, random: np.random.Generator) -> Floats:
+    count = round(length / 0.5)
+    wall = np.full(count, 0.5)
+    own = np.clip(loops.get("own", 0.0) * (1 + 0.2 * random.normal(size=count)), 0, 0.95) * wall
+    mean = _course(loops["lost"], vcpu, count)
+    spread = loops.get("spread", 0.05)
+    noise = np.exp(spread * wander(random, count, loops.get("memory", 0.0)) - spread**2 / 2)
+    taken = np.minimum(mean * noise, 1) * (wall - own)
+    for at, seconds in loops.get("stalls", []):
+        place = int((at - start) / 0.5)
+        if 0 <= place < count:
+            wall[place] += seconds
+            taken[place] += seconds
+    shown = np.cumsum(taken * loops.get("reported", 0.0))
+    steal = np.diff(np.floor(shown * 100) / 100, prepend=0.0)
+    return np.vstack([start + np.cumsum(wall), wall, taken + own, own, own, np.zeros(count), steal])
+
+
+def _course(lost: float | list[float] | list[list[float]], vcpu: int, count: int) -> Floats:
+    if isinstance(lost, list) and isinstance(lost[0], list):
+        return np.concatenate([np.full(round(seconds / 0.5), share) for seconds, share in lost])[:count]
+    return np.full(count, lost[vcpu] if isinstance(lost, list) else lost)
+
+
+def _rates(case: Description) -> Iterator[Series]:
+    """Rates second by second: ``parts`` [seconds, from, to], ``noise`` as a share, ``swing`` [share, s]."""
+    for one in case.get("rates", []):
+        random = np.random.default_rng(one.get("seed", 1))
+        means = np.concatenate([np.linspace(a, b, int(n)) for n, a, b in one["parts"]])
+        noise = 1 + one.get("noise", 0.02) * wander(random, means.size, one.get("memory", 0.0))
+        times = one.get("start", 0.0) + 1.0 + np.arange(means.size)
+        share, period = one.get("swing", [0.0, 1.0])
+        values = means * np.maximum(noise, 0) * (1 + share * np.sin(2 * np.pi * times / period))
+        yield series(one["metric"], times, values, **one.get("labels", {}))
+
+
+def _rounds(case: Description) -> Iterator[Series]:
+    """Rounds of touching held memory: shares of slow pages a round, and the guest's own doings."""
+    rounds = case.get("rounds")
+    if not rounds:
+        return
+    random = np.random.default_rng(rounds.get("seed", 1))
+    times, slow = rounds["times"], rounds["slow"]
+    for arm, touches, shares in (
+        ("held", rounds.get("touches", 20_000), slow),
+        ("hot", rounds.get("hot", 4_000), rounds.get("hot_slow", [0.0] * len(times))),
+    ):
+        counts: dict[str, list[tuple[float, float]]] = {}
+        for t, share in zip(times, shares, strict=True):
+            for bound, count in _histogram(random, touches, share, rounds).items():
+                counts.setdefault(bound, []).append((t, count))
+        for bound, found in counts.items():
+            yield series("memory.touch.count", *zip(*found, strict=True), arm=arm, le=bound)
+        yield series("memory.touch.total", times, [touches] * len(times), arm=arm)
+    for name in ("majflt", "minflt", "swap", "steal", "own_wait"):
+        yield series(f"memory.touch.{name}", times, rounds.get(name, [0] * len(times)))
+
+
+def _histogram(
+    random: np.random.Generator, touches: int, share: float, rounds: Description
+) -> dict[str, float]:
+    """Two modes of latencies, ns, in quarter octaves from 64 ns."""
+    slow = random.random(touches) < share
+    fast_ns, slow_ns = rounds.get("fast_ns", 1500), rounds.get("slow_ns", 50_000)
+    latencies = np.where(slow, slow_ns, fast_ns) * np.exp(0.3 * random.normal(size=touches))
+    bounds = [round(64 * 2 ** (quarter / 4)) for quarter in range(101)]
+    places = np.searchsorted(bounds, latencies, side="left")
+    found, counts = np.unique(places, return_counts=True)
+    return {str(bounds[p]): float(c) for p, c in zip(found, counts, strict=True)}

@@ -1,0 +1,188 @@
+"""The judge and the verdict: every sign speaks, nothing is lost, and words follow from findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sign_records import build
+
+from vpsbench import packages
+from vpsbench.analyzer.judge import ask, judge, skipped, why_missing
+from vpsbench.analyzer.signs import Promise, Sign
+from vpsbench.analyzer.verdict import verdict
+from vpsbench.model import Finding, Level, Record, Verdict, Word
+
+MAIN = ("hidden_steal", "vanishing_memory", "disk_burst")
+GOOD: dict[str, Any] = {
+    "loops": {"turns": [[10, 150]], "lost": 0.0005},
+    "rounds": {"times": [200, 220, 240], "slow": [0.0005] * 3},
+    "rates": [
+        {"metric": "disk.fio.iops", "labels": {"job": "burst"}, "parts": [[60, 900, 900]], "start": 300}
+    ],
+    "series": [
+        {"metric": "memory.total", "every": 10, "values": [[2_000_000_000, 40]]},
+        {"metric": "clock.wall_offset", "every": 10, "values": [[1.8e9, 40]]},
+    ],
+    "turns": [
+        {"probe": "cpu", "started": 10, "elapsed": 150},
+        {"probe": "memory", "started": 170, "elapsed": 80},
+        {"probe": "disk", "started": 300, "elapsed": 60},
+    ],
+}
+
+
+def words(found: Verdict) -> dict[str, Word]:
+    return {p.promise: p.word for p in found.promises}
+
+
+def test_a_good_run_keeps_its_promises() -> None:
+    found = judge(build(GOOD | {"plan": {"vcpus": 2, "memory": 2 * 1024**3, "virtualization": "kvm"}}))
+    assert words(found.verdict) == dict.fromkeys(("cpu", "memory", "disk", "virtualization"), Word.KEPT)
+    assert found.verdict.word is Word.KEPT
+    assert not found.skipped
+
+
+def test_without_a_plan_the_implicit_promise_is_named() -> None:
+    found = judge(build(GOOD)).verdict
+    assert found.word is Word.KEPT
+    assert [p.promise for p in found.promises] == ["cpu", "memory", "disk"]
+    assert "vCPUs that the guest sees are really there" in found.promises[0].text
+
+
+def test_every_sign_reports_on_every_run() -> None:
+    for case in ({}, GOOD):
+        found = judge(build(case))
+        assert {f.sign for f in found.findings} >= {*MAIN, "missing_memory", "reported_steal", "clock"}
+
+
+def test_nothing_measured_is_inconclusive_never_kept() -> None:
+    found = judge(build({"plan": {"vcpus": 2, "memory": 1024**3, "disk_iops": 500.0}})).verdict
+    assert found.word is Word.INCONCLUSIVE
+    assert words(found) == dict.fromkeys(("cpu", "memory", "disk"), Word.INCONCLUSIVE)
+
+
+def test_broken_needs_a_promise_and_strong_evidence() -> None:
+    plan = {"memory": 4 * 1024**3}
+    assert words(judge(build(GOOD | {"plan": plan})).verdict)["memory"] is Word.BROKEN
+    stolen = GOOD | {"loops": {"turns": [[10, 150]], "lost": 0.5}}
+    assert words(judge(build(stolen | {"plan": {"vcpus": 2}})).verdict)["cpu"] is Word.SUSPECT
+    twice = GOOD | {"loops": {"turns": [[10, 150], [12_000, 150]], "lost": 0.5}}
+    assert words(judge(build(twice)).verdict)["cpu"] is Word.SUSPECT  # no plan promises it
+    assert words(judge(build(twice | {"plan": {"vcpus": 2}})).verdict)["cpu"] is Word.BROKEN
+
+
+def test_reported_steal_without_a_clock_decides_nothing() -> None:
+    found = judge(build(GOOD | {"guest": {"steal_clock": False}})).verdict
+    assert words(found)["cpu"] is Word.KEPT
+
+
+def rtc(at: int) -> dict[str, Any]:
+    values = [1000.0 + 10 * i + (60 if i * 10 > at else 0) for i in range(40)]
+    return {"metric": "clock.rtc", "every": 10, "values": values}
+
+
+def test_a_doubt_touches_what_it_overlaps() -> None:
+    def pause(at: int) -> dict[str, Word]:
+        return words(judge(build(GOOD | {"series": [*GOOD["series"], rtc(at)]})).verdict)
+
+    assert pause(330) == {"cpu": Word.KEPT, "memory": Word.KEPT, "disk": Word.INCONCLUSIVE}
+    assert pause(200) == {"cpu": Word.KEPT, "memory": Word.INCONCLUSIVE, "disk": Word.KEPT}
+    assert pause(270) == dict.fromkeys(("cpu", "memory", "disk"), Word.KEPT)
+
+
+def test_own_load_that_was_taken_out_is_told_and_touches_nothing() -> None:
+    busy = GOOD | {"loops": {"turns": [[10, 300]], "lost": 0.002, "own": 0.5}}
+    found = judge(build(busy))
+    assert any(f.sign == "own_load" and f.level is Level.DOUBT for f in found.findings)
+    assert words(found.verdict)["cpu"] is Word.KEPT
+    spoilt = GOOD | {"loops": {"turns": [[10, 150]], "lost": 0.0, "own": 0.79}}
+    assert words(judge(build(spoilt)).verdict)["cpu"] is Word.INCONCLUSIVE
+
+
+def test_a_doubt_never_accuses_nor_hides_an_accusation() -> None:
+    stolen = GOOD | {"loops": {"turns": [[10, 400]], "lost": 0.6, "own": 0.7}}
+    found = judge(build(stolen))
+    assert any(f.level is Level.DOUBT for f in found.findings)
+    assert words(found.verdict)["cpu"] is Word.SUSPECT
+
+
+def _sign(name: str, promise: Promise, level: Level) -> tuple[Sign, Finding]:
+    finding = Finding(sign=name, level=level, claim=f"{name}.")
+    return Sign(name, "?", promise, (), lambda _: [finding]), finding
+
+
+@pytest.mark.parametrize(
+    ("level", "word"),
+    [
+        (Level.CLEAN, Word.KEPT),
+        (Level.NOT_MEASURABLE, Word.INCONCLUSIVE),
+        (Level.DOUBT, Word.INCONCLUSIVE),
+        (Level.NOTICE, Word.SUSPECT),
+        (Level.STRONG, Word.BROKEN),
+    ],
+)
+def test_a_level_makes_a_word(level: Level, word: Word) -> None:
+    sign, finding = _sign("disk_burst", "disk", level)
+    found = verdict(build({"plan": {"disk_iops": 100.0}}), [finding], {sign.name: sign})
+    assert words(found)["disk"] is word
+
+
+def test_a_sign_that_fails_is_a_doubt_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Record) -> list[Finding]:
+        raise ZeroDivisionError("by nothing")
+
+    sign = Sign("hidden_steal", "?", "cpu", (), fail)
+    (found,) = ask(sign, build({}))
+    assert found.level is Level.DOUBT
+    assert "hidden_steal" in found.claim
+    assert "ZeroDivisionError: by nothing" in found.claim
+    monkeypatch.setattr(packages, "collect", lambda *_: {"hidden_steal": sign})
+    assert words(judge(build(GOOD)).verdict)["cpu"] is Word.INCONCLUSIVE
+
+
+def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
+    failed = {
+        "probe": "disk",
+        "started": 0,
+        "elapsed": 1,
+        "status": "unavailable",
+        "detail": "fio is not installed",
+    }
+    yield {"turns": [failed]}, "disk.fio.iops", "the disk probe unavailable: fio is not installed"
+    yield {}, "disk.fio.iops", "this run's profile had no disk probe"
+    fine = {"probe": "memory", "started": 0, "elapsed": 1}
+    yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
+    gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}
+    yield {"events": [gone]}, "memory.total", "the memory monitor unavailable: /proc/meminfo cannot be read"
+    yield {}, "clock.wall_offset", "the runner monitor gave no clock.wall_offset in this run"
+
+
+@pytest.mark.parametrize(("case", "metric", "reason"), list(reasons()))
+def test_why_something_is_missing(case: dict[str, Any], metric: str, reason: str) -> None:
+    assert why_missing(build(case), metric) == reason
+
+
+def test_skipped_names_every_probe_and_monitor_with_its_reason() -> None:
+    states = ("ok", "unavailable", "failed", "timed_out", "skipped", "interrupted")
+    turns = [{"probe": s, "started": 0, "elapsed": 1, "status": s, "detail": f"why {s}"} for s in states]
+    events = [
+        {"kind": "monitor_unavailable", "detail": "pressure: no such file"},
+        {"kind": "gap", "detail": "x"},
+    ]
+    found = [(s.probe, s.reason) for s in skipped(build({"turns": turns, "events": events}))]
+    assert found == [
+        ("unavailable", "unavailable: why unavailable"),
+        ("failed", "failed: why failed"),
+        ("timed_out", "timed out: why timed_out"),
+        ("skipped", "skipped: why skipped"),
+        ("pressure", "no such file"),
+    ]
+
+
+def test_two_calls_agree() -> None:
+    record = build(GOOD)
+    first, second = judge(record), judge(record)
+    assert first.findings == second.findings
+    assert first.verdict == second.verdict
