@@ -150,13 +150,13 @@ def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
         "status": "unavailable",
         "detail": "fio is not installed",
     }
-    yield {"turns": [failed]}, "disk.fio.iops", "the disk probe unavailable: fio is not installed"
+    yield {"turns": [failed]}, "disk.fio.iops", "the disk probe: unavailable: fio is not installed"
     yield {}, "disk.fio.iops", "this run's profile had no disk probe"
     fine = {"probe": "memory", "started": 0, "elapsed": 1}
     yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
     gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}
-    yield {"events": [gone]}, "memory.total", "the memory monitor unavailable: /proc/meminfo cannot be read"
-    yield {}, "clock.wall_offset", "the runner monitor gave no clock.wall_offset in this run"
+    yield {"events": [gone]}, "memory.total", "the memory monitor: /proc/meminfo cannot be read"
+    yield {}, "clock.wall_offset", "the runner gave no clock.wall_offset in this run"
 
 
 @pytest.mark.parametrize(("case", "metric", "reason"), list(reasons()))

@@ -9,7 +9,7 @@ from vpsbench import packages
 from vpsbench.analyzer import signs
 from vpsbench.analyzer.signs import Sign
 from vpsbench.analyzer.verdict import verdict
-from vpsbench.model import Finding, Judgement, Level, Record, Skipped, Status
+from vpsbench.model import Finding, Judgement, Level, Record, Skipped, Status, Turn
 
 # Which probe measures what, and which monitor reads it, by the start of a metric's name; the first that fits.
 PROBES: Final = {
@@ -68,13 +68,19 @@ def why_missing(record: Record, metric: str) -> str:
         turns = [turn for turn in record.turns if turn.probe == probe]
         if not turns:
             return f"this run's profile had no {probe} probe"
-        reasons = [f"{t.status.replace('_', ' ')}: {t.detail}" for t in turns if t.status is not Status.OK]
-        return f"the {probe} probe " + (reasons[0] if reasons else f"ran, but gave no {metric}")
+        reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
+        return (
+            f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric}"
+        )
     monitor = _first(MONITORS, metric) or "runner"
     reasons = [s.reason for s in _monitors(record) if s.probe == monitor]
-    return f"the {monitor} monitor " + (
-        f"unavailable: {reasons[0]}" if reasons else f"gave no {metric} in this run"
+    return (
+        f"the {monitor} monitor: {reasons[0]}" if reasons else f"the {monitor} gave no {metric} in this run"
     )
+
+
+def _ended(turn: Turn) -> str:
+    return f"{turn.status.replace('_', ' ')}: {turn.detail}"
 
 
 def _first(names: dict[str, str], metric: str) -> str | None:
@@ -83,11 +89,7 @@ def _first(names: dict[str, str], metric: str) -> str | None:
 
 def skipped(record: Record) -> list[Skipped]:
     """Every probe's turn and every monitor that measured nothing, with its reason."""
-    turns = [
-        Skipped(t.probe, f"{t.status.replace('_', ' ')}: {t.detail}")
-        for t in record.turns
-        if t.status in NOTHING
-    ]
+    turns = [Skipped(turn.probe, _ended(turn)) for turn in record.turns if turn.status in NOTHING]
     return [*turns, *_monitors(record)]
 
 

@@ -57,13 +57,13 @@ class Bins:
 
     def pieces(self) -> list[tuple[float, float]]:
         """The stretches without a pause, as (start, end)."""
-        found: list[tuple[float, float]] = []
-        for start, end in zip(self.start.tolist(), self.end.tolist(), strict=True):
-            if found and start - found[-1][1] <= PAUSE:
-                found[-1] = (min(found[-1][0], start), max(found[-1][1], end))
-            else:
-                found.append((start, end))
-        return found
+        if self.wall.size == 0:
+            return []
+        ends = np.maximum.accumulate(self.end)
+        firsts = np.concatenate([[0], np.flatnonzero(self.start[1:] - ends[:-1] > PAUSE) + 1])
+        lasts = np.append(firsts[1:], self.wall.size) - 1
+        starts = np.minimum.reduceat(self.start, firsts)
+        return list(zip(starts.tolist(), ends[lasts].tolist(), strict=True))
 
     def within(self, since: float, until: float) -> Bins:
         """Those whose middle lies in a stretch."""
@@ -133,13 +133,14 @@ def hidden(windows: Windows) -> Floats:
 def cut(table: Bins, length: float) -> Windows:
     """Cuts each stretch into equal windows of at least ``length``; shorter stretches are left out."""
     found: list[Floats] = []
+    middles = table.middle
     for number, (since, until) in enumerate(table.pieces()):
         count = int((until - since) / length + 1e-6)
         if count == 0:
             continue
         edges = np.linspace(since, until, count + 1)
-        first, last = np.searchsorted(table.middle, (since, until))
-        place = np.clip(np.searchsorted(edges, table.middle[first:last], side="right") - 1, 0, count - 1)
+        first, last = np.searchsorted(middles, (since, until))
+        place = np.clip(np.searchsorted(edges, middles[first:last], side="right") - 1, 0, count - 1)
         sums = _sums(table, slice(int(first), int(last)), place, count)
         found.append(np.vstack([edges[:-1], edges[1:], np.full(count, number), *sums]))
     rows = np.concatenate(found, axis=1) if found else np.zeros((7, 0))

@@ -9,7 +9,8 @@ GIB = 1024**3
 def percent(share: float) -> str:
     """``0.05 %``, ``3.2 %``, ``51 %``."""
     value = 100 * share
-    return f"{value:.0f} %" if abs(value) >= 10 else f"{value:.2g} %" if abs(value) >= 0.005 else "0 %"
+    digits = ".0f" if abs(value) >= 10 else ".3g" if abs(value) >= 1 else ".2g"
+    return f"{value:{digits}} %" if abs(value) >= 0.005 else "0 %"
 
 
 def size(count: float) -> str:
@@ -18,7 +19,9 @@ def size(count: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3.5 h``."""
+    """``45 s``, ``2.5 min``, ``12 min``, ``3.5 h``."""
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min" if seconds < 600 else f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

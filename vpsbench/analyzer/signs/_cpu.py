@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vpsbench.analyzer.words import percent
-from vpsbench.model import Alternative, Plan, Record, Series
+from vpsbench.model import Alternative, Level, Plan, Record, Series
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.ledger import Bins
@@ -20,6 +20,7 @@ SERIES: Final = (
 )
 # Hitting a disclosed cap costs a little more than the cap itself: a quota of 50 % took 50.7 % in trials.
 CAP_TOLERANCE: Final = 0.05
+ACCUSING: Final = {Level.NOTICE, Level.STRONG}
 CONTAINERS: Final = {"openvz", "lxc", "systemd-nspawn", "podman", "docker", "container"}
 # Throttling for less than this part of the time explains nothing that would be accused.
 QUOTA_FELT: Final = 0.002
@@ -49,7 +50,9 @@ def own_quota(record: Record, since: float, until: float) -> str | None:
     """A CPU quota of our own cgroup or its parents that was at work, in words; None where there was none."""
     allowed, usable = record.run.guest.limits.cgroup_cpus, len(record.run.guest.limits.vcpus_usable)
     if allowed is not None and allowed < usable:
-        return f"a quota of {allowed:g} CPUs is set on a cgroup that is visible from in here"
+        return (
+            f"a CPU quota of {percent(allowed)} of one vCPU is set on a cgroup that is visible from in here"
+        )
     throttled = max(
         (_growth(s, since, until) for s in record.named("cgroup.cpu.throttled_time")), default=0.0
     )
@@ -75,8 +78,9 @@ def quota_in_words(record: Record, quota: str) -> str:
     return text
 
 
-def alternatives(record: Record, table: Bins, *, proven: bool) -> tuple[Alternative, ...]:
+def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative, ...]:
     """What else could take a busy vCPU's time, and whether it did."""
+    proven = level in ACCUSING
     plan = record.run.plan
     capped = cap(plan)
     disclosed = f"the plan discloses {percent(capped)} of each vCPU; that is allowed for" if capped else ""
@@ -101,5 +105,12 @@ def alternatives(record: Record, table: Bins, *, proven: bool) -> tuple[Alternat
             "the evidence stands without its largest batch and that one's neighbours"
             if proven
             else "nothing was proven that would need it",
+        ),
+        Alternative(
+            "a neighbour's busy hour, and not the rule",
+            ruled_out=True if level is Level.STRONG else None,
+            because="it was there in two sessions hours apart"
+            if level is Level.STRONG
+            else "only measuring again hours later would tell",
         ),
     )

@@ -17,7 +17,6 @@ THRESHOLD: Final = 0.01
 # Steal comes in ticks of 10 ms and a little late: 30 s make that small. Where less than half of the threshold
 # is reported at all, its timing cannot matter and short batches do.
 COARSE: Final = 30.0
-ACCUSING: Final = {Level.NOTICE, Level.STRONG}
 
 
 def look(record: Record) -> list[Finding]:
@@ -28,7 +27,7 @@ def look(record: Record) -> list[Finding]:
     weighed = weigh(table, ledger.hidden, allowed, COARSE if shown > THRESHOLD / 2 else SHORTEST)
     quota = _cpu.own_quota(record, weighed.since, weighed.until)
     level = weighed.level
-    if quota and (level in ACCUSING or weighed.share > allowed):
+    if quota and (level in _cpu.ACCUSING or weighed.share > allowed):
         level = Level.NOT_MEASURABLE
         claim = f"Busy vCPUs lost {percent(total)} of their time, but {_cpu.quota_in_words(record, quota)}."
     else:
@@ -45,7 +44,7 @@ def look(record: Record) -> list[Finding]:
             since=weighed.since,
             until=weighed.until,
             series=_cpu.SERIES,
-            alternatives=() if quota else _cpu.alternatives(record, table, proven=level in ACCUSING),
+            alternatives=() if quota else _cpu.alternatives(record, table, level),
         )
     ]
 
@@ -63,10 +62,10 @@ def _claim(record: Record, weighed: Weighed, allowed: float, shown: float) -> st
     beside = f"the guest's steal counter showed {percent(shown)}"
     if clock.value is False:
         beside = "there is no steal counter here that could show it"
-    if weighed.level in ACCUSING:
+    if weighed.level in _cpu.ACCUSING:
         return (
-            f"Busy vCPUs lost {share} of their time to something outside this guest that no counter shows "
-            f"({beside}); more than {percent(allowed)} is proven."
+            f"In {span(weighed.seconds)} of full load busy vCPUs lost {share} of their time to something "
+            f"outside this guest that no counter shows ({beside}); more than {percent(allowed)} is proven."
         )
     if weighed.needed is not None:
         return (

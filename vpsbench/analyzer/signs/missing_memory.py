@@ -30,9 +30,7 @@ def _against(record: Record, sold: int) -> Finding:
     limit_hint = _own_limit(record, sold)
     level = _level(lacking, sold)
     if level is Level.CLEAN:
-        claim = (
-            f"The guest has {size(seen)} of the {size(sold)} sold; a kernel keeps about the rest for itself."
-        )
+        claim = f"The guest has {size(seen)} of the {size(sold)} sold; a kernel keeps that much for itself."
         if lacking <= 0:
             claim = f"The guest has {size(seen)}, all of the {size(sold)} sold."
     else:

@@ -21,16 +21,23 @@ SWAPPED: Final = 0.001  # of the pages touched
 def look(record: Record) -> list[Finding]:
     """One finding for the vCPUs and one for memory, or one that says that nothing was in the way."""
     table = ledger.bins(record)
-    return [f for f in (_cpu(table), _memory(record)) if f] or [
-        Finding(
-            sign=SIGN.name,
-            level=Level.CLEAN,
-            claim=f"The guest's own other work took {percent(table.own_share)} of the vCPUs under test.",
-            measured=table.own_share,
-            unit="1",
-            series=SERIES,
-        )
-    ]
+    return [f for f in (_cpu(table), _memory(record)) if f] or [_nothing(table)]
+
+
+def _nothing(table: ledger.Bins) -> Finding:
+    share = table.own_share
+    return Finding(
+        sign=SIGN.name,
+        level=Level.CLEAN if table.wall.size else Level.NOT_MEASURABLE,
+        claim=(
+            f"The guest's own other work took {percent(share)} of the vCPUs under test."
+            if table.wall.size
+            else "No vCPU was under test in this run, so nothing is known of the guest's own work."
+        ),
+        measured=share if table.wall.size else None,
+        unit="1",
+        series=SERIES,
+    )
 
 
 def _cpu(table: ledger.Bins) -> Finding | None:

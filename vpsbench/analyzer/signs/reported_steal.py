@@ -12,7 +12,6 @@ from vpsbench.model import Finding, Level, Plan, Record
 
 SHARED: Final = 0.05
 DEDICATED: Final = 0.01
-ACCUSING: Final = {Level.NOTICE, Level.STRONG}
 
 
 def look(record: Record) -> list[Finding]:
@@ -25,7 +24,7 @@ def look(record: Record) -> list[Finding]:
         return [_no_clock(table, clock.because)]
     weighed = weigh(table, ledger.reported, allowed)
     quota = _cpu.own_quota(record, weighed.since, weighed.until)
-    proven = weighed.level in ACCUSING
+    proven = weighed.level in _cpu.ACCUSING
     level, claim = weighed.level, _claim(record, weighed, allowed)
     if quota and proven:
         level = Level.NOT_MEASURABLE
@@ -42,7 +41,7 @@ def look(record: Record) -> list[Finding]:
             since=weighed.since,
             until=weighed.until,
             series=("cpu.loop.steal", "cpu.loop.wall", "cpu.time"),
-            alternatives=() if quota else _cpu.alternatives(record, table, proven=proven),
+            alternatives=() if quota else _cpu.alternatives(record, table, level),
         )
     ]
 
@@ -77,10 +76,10 @@ def _no_clock(table: ledger.Bins, because: str) -> Finding:
 
 def _claim(record: Record, weighed: Weighed, allowed: float) -> str:
     share, context = percent(weighed.share), _context(record)
-    if weighed.level in ACCUSING:
+    if weighed.level in _cpu.ACCUSING:
         return (
-            f"Steal took {share} of busy vCPUs' time, more than the {percent(allowed)} allowed: "
-            f"the host gave that time to others{context}."
+            f"In {span(weighed.seconds)} of full load steal took {share} of the vCPUs' time, more "
+            f"than the {percent(allowed)} allowed: the host gave that time to others{context}."
         )
     if weighed.needed is not None:
         return (

@@ -134,11 +134,9 @@ def _finding(record: Record, rounds: list[Round], border: int, found: list[Exces
     standing = sum(e.low > EXCESS for e in found)
     if level is Level.CLEAN:
         claim = (
-            f"Of the memory held{_held(record)} {percent(max(share, 0))} came back slowly (beyond "
-            f"{limit}) when touched "
-            f"again, more than the control did; under {percent(EXCESS)} counts as present. Pages "
-            "that the host holds "
-            "compressed, or swaps only under pressure at other hours, are not excluded."
+            f"Held memory{_held(record)} stayed: {percent(max(share, 0))} more of it than of the control "
+            f"came back slowly (beyond {limit}) when touched again, and {standing} of {len(found)} rounds "
+            f"were over {percent(EXCESS)}. Pages compressed, or swapped at other hours, are not excluded."
         )
     else:
         claim = (

@@ -22,7 +22,8 @@ CONTAINERS: Final = DELIVERS["container"]
 MACHINES: Final = (
     set().union(*DELIVERS.values(), {"qemu-tcg", "bhyve", "virtualbox", "parallels", "uml"}) - CONTAINERS
 )
-# A container inside a machine may be its owner's; OpenVZ needs a kernel that only a seller runs.
+# A container inside a machine, or inside one that does not tell its name, may be its owner's; OpenVZ needs a
+# kernel that only a seller runs.
 SELLERS_ONLY: Final = {"openvz"}
 SOLD: Final = {"openvz", "lxc"}
 
@@ -59,7 +60,11 @@ def judge(sold: str, kinds: list[str]) -> tuple[Level, str]:
         (bool(SELLERS_ONLY & set(inside)), Level.STRONG, shared),
         (delivered and of_seller, Level.NOTICE, own),
         (delivered, Level.CLEAN, own if inside else "that is what was sold"),
-        (alone and of_seller, Level.STRONG, f"{shared}, and no such machine was seen around it"),
+        (
+            alone and of_seller and machine is not None,
+            Level.STRONG,
+            f"{shared}, and no such machine was seen around it",
+        ),
         (alone, Level.NOTICE, f"{shared}, and no such machine was seen around it"),
         (machine is None, Level.NOT_MEASURABLE, "which kind it is could not be told"),
         (emulated, Level.NOTICE, "the processor is emulated in software, far slower than KVM"),
