@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tests.lab import places
 from tests.lab.errors import LabError
+from tests.lab.machine import OwnLimits
 
 _RESULTS: Final = 256 * 1024**2  # B, sparse: room for what comes out
 
@@ -30,23 +31,36 @@ def _value(value: Any) -> str:  # noqa: ANN401  whatever TOML can hold
     return json.dumps(value, ensure_ascii=False)
 
 
-def script(*, planned: bool, seed: int, beside: tuple[str, ...], wrapper: str, folder: str) -> str:
+def script(*, planned: bool, seed: int, beside: tuple[str, ...], own_limits: OwnLimits | None) -> str:
     """The job: other work of the guest's owner beside it, then vpsbench as a user would run it."""
     plan = "--plan plan.toml " if planned else ""
     return "\n".join(
         [
             "export PYTHONPATH=/job/src:/opt/packages PYTHONDONTWRITEBYTECODE=1",
-            'say() { echo "LAB $1 $(cut -d" " -f1 /proc/uptime)" > /dev/console; }',
-            *(f"( {line} ) > /job/out/beside.txt 2>&1 &" for line in beside),
+            'say() { echo "LAB $1 $(cut -d" " -f1 /proc/uptime)" > "${LAB_CONSOLE:-/dev/console}"; }',
+            *(f"( {line} ) >> /job/out/beside.txt 2>&1 &" for line in beside),
             "say run",
-            f"{wrapper}python3 -m vpsbench run --profile profile.toml {plan}--db /job/out/run.db --dir {folder}"
+            *_own_cgroup(own_limits),
+            f"python3 -m vpsbench run --profile profile.toml {plan}--db /job/out/run.db --dir /data"
             f" --no-html --json /job/out/findings.json --seed {seed}",
             "status=$?",
-            "dmesg | tail -n 40 > /job/out/dmesg.txt",
+            "dmesg 2> /dev/null | tail -n 40 > /job/out/dmesg.txt",
             "exit $status",
             "",
         ]
     )
+
+
+def _own_cgroup(limits: OwnLimits | None) -> list[str]:
+    """Puts the job's shell, and so vpsbench, into a cgroup of the guest's own."""
+    if limits is None:
+        return []
+    lines = ["echo '+cpu +memory' > /sys/fs/cgroup/cgroup.subtree_control", "mkdir /sys/fs/cgroup/own"]
+    if limits.cpus:
+        lines.append(f"echo '{round(limits.cpus * 100_000)} 100000' > /sys/fs/cgroup/own/cpu.max")
+    if limits.memory:
+        lines.append(f"echo {limits.memory} > /sys/fs/cgroup/own/memory.max")
+    return [*lines, "echo $$ > /sys/fs/cgroup/own/cgroup.procs"]
 
 
 def write(folder: Path, profile: Mapping[str, Any], plan: Mapping[str, Any], text: str) -> Path:
@@ -69,7 +83,7 @@ def disks(folder: Path, job: Path, size: int) -> None:
     """The disks of a virtual guest: the job, room for results, and an empty file system of ``size`` B."""
     with tarfile.open(folder / "job.tar", "w") as tar:
         tar.add(job, arcname=".")
-    for name, length in (("results.tar", _RESULTS), ("data.img", size)):
+    for name, length in (("results.tar", _RESULTS), ("data.img", size), ("neighbour.img", size)):
         with (folder / name).open("wb") as file:
             file.truncate(length)
     made = subprocess.run(

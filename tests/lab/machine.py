@@ -43,6 +43,13 @@ class Machine(Strict):
         return self.platform in ("kvm", "xen")
 
 
+class OwnLimits(Strict):
+    """A cgroup that the guest's owner made, and in which vpsbench runs."""
+
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    memory: Bytes | None = None
+
+
 def qemu(machine: Machine, image: Image, folder: Path) -> list[str]:
     """The command line. Disks: root (changes are dropped), job, results, and the one to be tested."""
     kernel = _xen_boot(machine, image) if machine.platform == "xen" else _boot(image)
@@ -56,9 +63,16 @@ def qemu(machine: Machine, image: Image, folder: Path) -> list[str]:
         *("-drive", f"file={image['root.img']},if=virtio,format=raw,snapshot=on"),
         *("-drive", f"file={folder / 'job.tar'},if=virtio,format=raw,readonly=on"),
         *("-drive", f"file={folder / 'results.tar'},if=virtio,format=raw"),
-        *("-drive", f"id=data,file={folder / 'data.img'},if=virtio,format=raw,cache={machine.cache}"),
+        # Throttled by a filter below the device: the neighbour's reads then count in the same group.
+        *("-object", "throttle-group,id=disk"),
+        *("-drive", f"{_throttled(folder / 'data.img')},if=virtio,cache={machine.cache}"),
+        *("-drive", f"{_throttled(folder / 'neighbour.img')},if=none,node-name=neighbour"),
         *("-device", "virtio-balloon-pci", "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
     ]
+
+
+def _throttled(file: Path) -> str:
+    return f"driver=throttle,throttle-group=disk,file.driver=file,file.filename={file}"
 
 
 def _boot(image: Image) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, TypeAdapter
 
 from vpsbench.model import BYTE_UNITS, TIME_UNITS
 
@@ -28,3 +28,8 @@ def _reader(units: Mapping[str, float], example: str) -> Callable[[object], obje
 
 Seconds = Annotated[float, BeforeValidator(_reader(_TIMES, "100 ms"))]
 Bytes = Annotated[int, BeforeValidator(_reader(BYTE_UNITS, "768 MiB"))]
+
+
+def seconds(value: str | float) -> float:
+    """A duration as a profile writes it, in s."""
+    return TypeAdapter(Seconds).validate_python(value)

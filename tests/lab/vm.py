@@ -5,23 +5,18 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import IO, Final
 
 from tests.lab import job
 from tests.lab.cgroups import Cgroup
+from tests.lab.clock import now
 from tests.lab.image import Image
 from tests.lab.journal import Journal, started
 from tests.lab.machine import Machine, qemu
 from tests.lab.qmp import Qmp
 
 _MARK: Final = re.compile(rb"LAB (\w[\w-]*) (\d+\.\d+)")
-
-
-def now() -> float:
-    """The lab's clock: CLOCK_BOOTTIME, s."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Console:
@@ -60,11 +55,14 @@ class VirtualGuest:
     def __init__(self, machine: Machine, image: Image, folder: Path, cgroup: Cgroup | None, journal: Journal) -> None:
         command = ["setpriv", "--pdeathsig", "KILL", *qemu(machine, image, folder)]
         self.folder, self._journal = folder, journal
-        self._process = subprocess.Popen(
-            cgroup.entering(command) if cgroup else command,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=(folder / "qemu.txt").open("wb"),
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(folder)},
-        )
+        with (folder / "qemu.txt").open("wb") as errors:
+            self._process = subprocess.Popen(
+                cgroup.entering(command) if cgroup else command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(folder)},
+            )
         self.pid = self._process.pid
         self._entry = journal.note("process", pid=self.pid, started=started(self.pid))
         assert self._process.stdout

@@ -1,0 +1,149 @@
+"""The right answers: what each sign ought to have measured, worked out from the truth. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+
+from tests.lab.scenario import Scenario
+from tests.lab.truth import Truth
+from vpsbench.model import Finding, Record
+
+Answer = Callable[[Scenario, Truth, Record, Finding], float | None]
+
+
+def answer(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """The true value of what a finding measured, in its unit; None where there is none to compare with."""
+    known = ANSWERS.get(finding.sign)
+    return known(scenario, truth, record, finding) if known and "run" in truth.marks else None
+
+
+def boot_time(record: Record) -> float:
+    """The guest's uptime when its run began, s."""
+    (series,) = record.named("clock.uptime")
+    return float(np.median(series.values - series.times))
+
+
+def loops(record: Record, truth: Truth) -> Iterator[tuple[int, float, float]]:
+    """(vCPU, from, to) of each stretch of the CPU probe's loops, in the lab's time."""
+    boot = boot_time(record)
+    for series in record.named("cpu.loop.wall"):
+        starts, ends = series.times - series.values, series.times
+        cuts = np.flatnonzero(starts[1:] - ends[:-1] > 1.0)
+        firsts, lasts = starts[[0, *(cuts + 1)]], ends[[*cuts, -1]]
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+            yield int(series.labels["vcpu"]), truth.at(boot + first), truth.at(boot + last)
+
+
+def loss(truth: Truth, stretches: list[tuple[int, float, float]]) -> float | None:
+    """The share of busy vCPUs' time in which their threads did not run."""
+    ran = [truth.growth(f"vcpu.{vcpu}.run", since, until) for vcpu, since, until in stretches]
+    known = [(one, part) for one, part in zip(ran, stretches, strict=True) if one is not None]
+    wall = sum(until - since for _, (_, since, until) in known)
+    return 1 - sum(one for one, _ in known) / wall if wall else None
+
+
+def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
+    """All that was lost; of a Xen guest, by its cores, as each of QEMU's threads is one."""
+    stretches = list(loops(record, truth))
+    if scenario.guest.platform == "xen":
+        cores = scenario.guest.cores or scenario.guest.vcpus
+        stretches = [(core, since, until) for _, since, until in stretches[:1] for core in range(cores)]
+    return loss(truth, stretches)
+
+
+def _xen_share(scenario: Scenario) -> float:
+    """How much of its vCPUs' time Xen can give when all are busy."""
+    return min(1.0, (scenario.guest.cores or scenario.guest.vcpus) / scenario.guest.vcpus)
+
+
+def _hidden(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    del finding
+    lost = _lost(scenario, truth, record)
+    if lost is None or scenario.guest.platform != "xen":
+        return lost
+    return lost * _xen_share(scenario)  # Xen does not know that its cores lose time, and cannot report it
+
+
+def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """Xen reports what its scheduler took; an emulated KVM guest has no steal clock, and tells all that it lost."""
+    if scenario.guest.platform == "xen":
+        return 1 - _xen_share(scenario)
+    return _hidden(scenario, truth, record, finding)
+
+
+def _low_rate(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """Delivered CPU once the last quota had begun; of the whole run, where none began in it."""
+    del finding
+    quotas = [one["began"] for one in truth.faults if one["kind"] == "quota" and one["start"] > 0 and one["began"]]
+    after = max(quotas, default=0.0)
+    cut = [(vcpu, max(since, after), until) for vcpu, since, until in loops(record, truth) if until > after]
+    lost = loss(truth, cut) if scenario.guest.platform == "kvm" else None
+    return None if lost is None else 1 - lost
+
+
+def _disk_rate(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    del truth, record, finding
+    if any(one.kind == "neighbour" for one in scenario.fault):
+        return None  # what is left by a neighbour is not configured
+    return next((float(one.iops) for one in scenario.fault if one.kind == "disk_throttle"), None)
+
+
+def _memory(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    del truth, record, finding
+    return float(scenario.guest.memory_limit or scenario.guest.memory)
+
+
+def _ballooned(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    del record, finding
+    if scenario.guest.platform == "openvz" and scenario.guest.guarantee:
+        return None  # a guarantee is a promise, and nothing is taken
+    targets = [one.target for one in scenario.fault if one.kind == "xen_balloon"]
+    if targets:
+        return float(scenario.guest.memory - min(targets))
+    _, actual = truth.course("balloon.actual")
+    return float(scenario.guest.memory - actual.min()) if actual.size else None
+
+
+def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """The share of held pages that the host did not have when each round began, median over rounds."""
+    del scenario, finding
+    times, missing = truth.course("held.missing")
+    _, pages = truth.course("held.pages")
+    boot = boot_time(record)
+    begins = [truth.at(boot + begin) for begin in rounds(record)]
+    watched = [begin for begin in begins if times.size and times[0] <= begin <= times[-1]]
+    if not watched:
+        return None
+    places = np.searchsorted(times, watched, side="right") - 1
+    return float(np.median(missing[places] / pages[places]))
+
+
+def rounds(record: Record) -> list[float]:
+    """When each round of touching began: its end, less all the touches' own time; s since the run began."""
+    spent: dict[float, float] = {}
+    for series in record.named("memory.touch.count"):
+        bound = float(series.labels["le"])
+        for time, count in zip(series.times.tolist(), series.values.tolist(), strict=True):
+            spent[time] = spent.get(time, 0.0) + (count * bound * 1e-9 if np.isfinite(bound) else 0.0)
+    return [end - length for end, length in sorted(spent.items())]
+
+
+def _stood_still(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    del scenario, record, finding
+    pauses = [one for one in truth.faults if one["kind"] == "pause" and one["ended"]]
+    return sum(one["ended"] - one["began"] for one in pauses)
+
+
+ANSWERS: Final[dict[str, Answer]] = {
+    "hidden_steal": _hidden,
+    "reported_steal": _reported,
+    "cpu_burst": _low_rate,
+    "disk_burst": _disk_rate,
+    "missing_memory": _memory,
+    "ballooned_memory": _ballooned,
+    "vanishing_memory": _vanished,
+    "clock": _stood_still,
+}

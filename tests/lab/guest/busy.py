@@ -1,0 +1,66 @@
+"""Runs in a lab guest: other work of its owner, which nobody may be accused of.
+
+spin N [DUTY]: N processes that compute, each for that share of its time. swap MIB: a swap file of the
+guest's own, and a process that uses more memory than there is. read N: N processes that read the disk past
+the cache, one block after another.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MIB = 1024**2
+
+
+def spin(duty: float) -> None:
+    """Computes for that share of each 100 ms."""
+    while True:
+        until = time.perf_counter() + 0.1 * duty
+        while time.perf_counter() < until:
+            pass
+        time.sleep(0.1 * (1 - duty))
+
+
+def swap(size: int) -> None:
+    """Uses ``size`` MiB more than is available, and keeps touching it."""
+    file = Path("/data/swapfile")
+    with file.open("wb") as out:
+        for _ in range(size + 128):
+            out.write(bytes(MIB))
+    file.chmod(0o600)
+    subprocess.run(["mkswap", str(file)], check=True)
+    subprocess.run(["swapon", str(file)], check=True)
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    held = [os.urandom(MIB) for _ in range(int(lines["MemAvailable"].split()[0]) // 1024 + size)]
+    while True:
+        random.choice(held)[:: 4096]  # noqa: B018,S311  touching is what it is for
+        time.sleep(0.05)
+
+
+def read() -> None:
+    """Reads random blocks of the disk under test."""
+    disk = os.open("/dev/vdd", os.O_RDONLY | os.O_DIRECT)
+    size = os.lseek(disk, 0, os.SEEK_END)
+    buffer = mmap.mmap(-1, 4096)
+    while True:
+        os.preadv(disk, [buffer], random.randrange(size // 4096) * 4096)  # noqa: S311  no secret
+
+
+def main() -> None:
+    """Starts what the arguments say, and lasts as long as the guest."""
+    what, amount, *rest = sys.argv[1:]
+    if what == "swap":
+        swap(int(amount))
+    for _ in range(int(amount)):
+        if os.fork() == 0:
+            spin(float(rest[0]) if rest else 1.0) if what == "spin" else read()
+    os.wait()
+
+
+main()

@@ -1,0 +1,33 @@
+"""From a run's folder to its row of the matrix: reads the database that came out of the guest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.lab import matrix
+from tests.lab.errors import LabError
+from tests.lab.matrix import RunResult
+from tests.lab.scenario import Scenario
+from tests.lab.truth import Truth
+from vpsbench.analyzer.judge import judge
+from vpsbench.errors import VpsbenchError
+from vpsbench.records import read
+
+
+def judged(scenario: Scenario, repetition: int, out: Path, seconds: float) -> RunResult:
+    """The result of a run whose files lie in ``out``.
+
+    Raises:
+        LabError: vpsbench failed in the guest.
+    """
+    log = (out / "log.txt").read_text(errors="replace")[-400:]
+    database = out / "run.db"
+    if not database.exists():
+        raise LabError(f"vpsbench left no database; its last words: {log}")
+    try:
+        judgement = judge(read(database))
+    except VpsbenchError as error:
+        raise LabError(f"{database}: {error.message}; the guest's last words: {log}") from error
+    truth = Truth.read((out / "truth.json").read_text())
+    rows = matrix.rows(scenario, repetition, judgement, truth)
+    return RunResult(scenario.name, repetition, "ran", "", seconds, rows, str(judgement.verdict.word))

@@ -1,0 +1,179 @@
+"""The matrix: scenario by sign, what was expected and found, the estimate beside the truth. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from tests.lab.answers import answer
+from tests.lab.scenario import BUILT, Scenario
+from tests.lab.truth import Truth
+from vpsbench.model import Finding, Judgement, Level
+
+Expected = Literal["accuse", "doubt", "silent", "either"]
+Outcome = Literal["hit", "miss", "silent", "false accusation", "true beyond plan", "either", "no such sign", "no run"]
+_ORDER: Final = [Level.NOT_MEASURABLE, Level.CLEAN, Level.DOUBT, Level.NOTICE, Level.STRONG]
+_ACCUSING: Final = {Level.NOTICE, Level.STRONG}
+# An undisturbed guest on a busy lab machine loses time, too; whoever says so is right.
+_TRULY: Final = {"hidden_steal": 0.01, "vanishing_memory": 0.005}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sign on one run. ``found`` is a level of the contract; None where the run or the sign was missing."""
+
+    scenario: str
+    repetition: int
+    sign: str
+    expected: Expected
+    found: str | None
+    outcome: Outcome
+    estimate: float | None = None
+    interval: tuple[float, float] | None = None
+    truth: float | None = None
+    unit: str | None = None
+    claim: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """Estimate less truth, in the unit."""
+        return None if self.estimate is None or self.truth is None else self.estimate - self.truth
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How one run of a scenario went."""
+
+    scenario: str
+    repetition: int
+    state: Literal["ran", "skipped", "hung", "failed"]
+    reason: str
+    seconds: float
+    rows: tuple[Row, ...]
+    verdict: str | None = None
+
+
+def rows(scenario: Scenario, repetition: int, judgement: Judgement, truth: Truth) -> tuple[Row, ...]:
+    """All signs of one run: those that accuse, those that the scenario names, and doubts that were raised."""
+    worst: dict[str, Finding] = {}
+    for one in sorted(judgement.findings, key=lambda one: _ORDER.index(one.level)):
+        worst[one.sign] = one
+    doubts = [name for name, one in worst.items() if one.level is Level.DOUBT]
+    signs = dict.fromkeys((*BUILT, *scenario.expect, *scenario.doubt, *doubts))
+    return tuple(_row(scenario, repetition, sign, worst.get(sign), judgement, truth) for sign in signs)
+
+
+def _row(
+    scenario: Scenario, repetition: int, sign: str, finding: Finding | None, judgement: Judgement, truth: Truth
+) -> Row:
+    wanted = expected(scenario, sign)
+    if finding is None:
+        return Row(scenario.name, repetition, sign, wanted, None, "no such sign")
+    real = answer(scenario, truth, judgement.record, finding)
+    return Row(
+        scenario.name,
+        repetition,
+        sign,
+        wanted,
+        str(finding.level),
+        outcome(wanted, finding.level, real, _TRULY.get(sign) if not scenario.plan.get("cpu_share") else None),
+        finding.measured,
+        finding.interval,
+        real,
+        finding.unit,
+        finding.claim,
+    )
+
+
+def expected(scenario: Scenario, sign: str) -> Expected:
+    """What a scenario says of a sign."""
+    if sign in scenario.expect:
+        return "accuse"
+    if sign in scenario.doubt:
+        return "doubt"
+    return "silent" if sign in scenario.must_be_silent() else "either"
+
+
+def outcome(wanted: Expected, found: Level, real: float | None, limit: float | None) -> Outcome:
+    """Whether a sign was right. ``limit``: a true value beyond it makes an accusation true, expected or not."""
+    accused = found in _ACCUSING
+    if wanted == "accuse":
+        return "hit" if accused else "miss"
+    if wanted == "doubt":
+        return "hit" if found is Level.DOUBT else "miss"
+    if wanted == "either":
+        return "either"
+    if accused and limit is not None and real is not None and real > limit:
+        return "true beyond plan"
+    return "false accusation" if accused else "silent"
+
+
+def absent(scenario: Scenario, repetition: int) -> tuple[Row, ...]:
+    """The rows of a run that gave nothing: what it was to show stays unshown."""
+    named = (*scenario.expect, *scenario.doubt)
+    return tuple(Row(scenario.name, repetition, s, expected(scenario, s), None, "no run") for s in named)
+
+
+def tally(results: Iterable[RunResult]) -> Counter[str]:
+    """How often each outcome came."""
+    return Counter(row.outcome for result in results for row in result.rows)
+
+
+def as_json(results: list[RunResult], facts: dict[str, Any]) -> str:
+    """matrix.json."""
+    runs = [
+        {**asdict(result), "rows": [{**asdict(row), "error": row.error} for row in result.rows]} for result in results
+    ]
+    return json.dumps({"schema": 1, **facts, "tally": tally(results), "runs": runs}, indent=1) + "\n"
+
+
+def as_markdown(results: list[RunResult], facts: dict[str, Any]) -> str:
+    """matrix.md: what went wrong first, then all that was expected or found, then how the runs went."""
+    lines = ["# The lab's matrix", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
+    lines += [f"- {name}: {count}" for name, count in sorted(tally(results).items())]
+    wrong = [row for result in results for row in result.rows if row.outcome in ("miss", "false accusation")]
+    lines += ["", "## Misses and false accusations", ""]
+    lines += [f"- {row.scenario} #{row.repetition}, {row.sign}: {row.outcome}. {row.claim}" for row in wrong] or ["None."]
+    lines += ["", "## Scenario by sign", "", *_table(results), "", "## Runs", "", *_runs(results), ""]
+    return "\n".join(lines)
+
+
+def telling(row: Row) -> bool:
+    """Whether a row is worth a line: expected, found, or measured beside a known truth."""
+    return row.expected != "silent" or row.outcome != "silent" or row.error is not None
+
+
+def _table(results: list[RunResult]) -> Iterator[str]:
+    yield "| scenario | sign | expected | found | outcome | estimate | truth | error |"
+    yield "|---|---|---|---|---|---:|---:|---:|"
+    for result in results:
+        for row in filter(telling, result.rows):
+            figures = (figure(row.estimate, row.unit), figure(row.truth, row.unit), figure(row.error, row.unit, sign="+"))
+            yield f"| {label(row)} | {row.sign} | {row.expected} | {row.found or '-'} | {row.outcome} | {' | '.join(figures)} |"
+
+
+def label(row: Row) -> str:
+    """Scenario and repetition."""
+    return row.scenario if row.repetition == 1 else f"{row.scenario} #{row.repetition}"
+
+
+def _runs(results: list[RunResult]) -> Iterator[str]:
+    yield "| scenario | run | state | verdict | s | reason |"
+    yield "|---|---|---|---|---:|---|"
+    for one in results:
+        reason = one.reason.replace("\n", " ").replace("|", "/")
+        yield f"| {one.scenario} | {one.repetition} | {one.state} | {one.verdict or '-'} | {one.seconds:.0f} | {reason} |"
+
+
+def figure(value: float | None, unit: str | None, sign: str = "") -> str:
+    """A value for a table: B as MiB, shares in %, the rest as it is."""
+    if value is None:
+        return "-"
+    if unit == "B":
+        return f"{value / 2**20:{sign}.1f} MiB"
+    if unit == "1":
+        return f"{100 * value:{sign}.2f} %"
+    return f"{value:{sign}.4g} {unit or ''}".strip()
