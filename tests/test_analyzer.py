@@ -10,7 +10,7 @@ from sign_records import build
 
 from vpsbench import packages
 from vpsbench.analyzer.judge import ask, judge, skipped, why_missing
-from vpsbench.analyzer.signs import Promise, Sign
+from vpsbench.analyzer.signs import Promise, Sign, hidden_steal
 from vpsbench.analyzer.verdict import verdict
 from vpsbench.model import Finding, Level, Record, Verdict, Word
 
@@ -186,3 +186,11 @@ def test_two_calls_agree() -> None:
     first, second = judge(record), judge(record)
     assert first.findings == second.findings
     assert first.verdict == second.verdict
+
+
+def test_a_quiet_guest_with_slow_swings_is_clean_without_an_interval() -> None:
+    swings = {"loops": {"turns": [[10, 150]], "lost": 0.002, "spread": 0.8, "memory": 0.999}}
+    (found,) = hidden_steal.look(build(swings))
+    assert found.level is Level.CLEAN
+    assert found.interval is None
+    assert "too uneven" in found.claim

@@ -30,11 +30,15 @@ FEWEST: Final = 20  # batches below which nobody is accused
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What came of it. Times in s; ``needed``: how much measuring would tell, None where it was told."""
+    """What came of it.
+
+    Times in s. ``interval``: None where not one batch was whole. ``needed``: how much measuring would
+    tell, None where it was told.
+    """
 
     level: Level
     share: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     since: float
     until: float
     seconds: float
@@ -58,13 +62,20 @@ def weigh(table: ledger.Bins, part: ledger.Part, limit: float, shortest: float =
     values = part(batches)
     seconds = float(sum(end - start for start, end in table.pieces()))
     share = _share(table, part, shortest)
-    low, high = eprocess.interval(values)
     level = repeated(batches.start, values, limit)
     needed = None
     if level is Level.CLEAN and (share > limit or seconds < FEWEST * SHORTEST):
         level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
     since, until = float(table.start.min()), float(table.end.max())
-    return Weighed(level, share, (min(low, share), max(high, share)), since, until, seconds, needed)
+    return Weighed(level, share, _interval(values, share), since, until, seconds, needed)
+
+
+def _interval(values: Floats, share: float) -> tuple[float, float] | None:
+    """What the batches leave possible, around the share; None where there is no whole batch."""
+    if values.size == 0:
+        return None
+    low, high = eprocess.interval(values)
+    return min(low, share), max(high, share)
 
 
 def _memory(table: ledger.Bins, part: ledger.Part, limit: float) -> float:

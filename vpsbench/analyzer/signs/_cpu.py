@@ -9,6 +9,7 @@ from vpsbench.model import Alternative, Level, Plan, Record, Series
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.ledger import Bins
+    from vpsbench.analyzer.weigh import Weighed
 
 SERIES: Final = (
     "cpu.loop.wall",
@@ -78,12 +79,25 @@ def quota_in_words(record: Record, quota: str) -> str:
     return text
 
 
+def excluded(weighed: Weighed) -> str:
+    """The end of a clean claim: what the measurement leaves possible."""
+    if weighed.interval is None:
+        return "it was too uneven to say what is possible on the long run"
+    return f"above {percent(weighed.interval[1])} on the long run is excluded"
+
+
 def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative, ...]:
-    """What else could take a busy vCPU's time, and whether it did."""
-    proven = level in ACCUSING
+    """What else could have taken the time, and whether it did; nothing for a finding that accuses nobody."""
+    if level not in ACCUSING:
+        return ()
     plan = record.run.plan
     capped = cap(plan)
-    disclosed = f"the plan discloses {percent(capped)} of each vCPU; that is allowed for" if capped else ""
+    named = (
+        f"the plan discloses {percent(capped)} of each vCPU, which is allowed for"
+        if capped
+        else "the plan names none"
+    )
+    repeated = level is Level.STRONG
     return (
         Alternative(
             "other processes of this guest",
@@ -96,21 +110,19 @@ def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative
         ),
         Alternative(
             "a cap that was sold as such",
-            True if capped or plan else None,
-            disclosed or ("the plan names none" if plan else "no plan was given"),
+            ruled_out=True if plan else None,
+            because=named if plan else "no plan was given",
         ),
         Alternative(
             "one isolated event, such as a live migration",
-            True if proven else None,
-            "the evidence stands without its largest batch and that one's neighbours"
-            if proven
-            else "nothing was proven that would need it",
+            ruled_out=True,
+            because="the evidence stands without its largest batch and that one's neighbours",
         ),
         Alternative(
             "a neighbour's busy hour, and not the rule",
-            ruled_out=True if level is Level.STRONG else None,
+            ruled_out=True if repeated else None,
             because="it was there in two sessions hours apart"
-            if level is Level.STRONG
+            if repeated
             else "only measuring again hours later would tell",
         ),
     )

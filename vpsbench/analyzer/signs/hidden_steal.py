@@ -44,7 +44,7 @@ def look(record: Record) -> list[Finding]:
             since=weighed.since,
             until=weighed.until,
             series=_cpu.SERIES,
-            alternatives=() if quota else _cpu.alternatives(record, table, level),
+            alternatives=_cpu.alternatives(record, table, level),
         )
     ]
 
@@ -76,7 +76,7 @@ def _claim(record: Record, weighed: Weighed, allowed: float, shown: float) -> st
     return (
         f"In {span(weighed.seconds)} of full load {share} of the vCPUs' time was lost unseen "
         f"({beside}), within "
-        f"the {percent(allowed)} allowed; above {percent(weighed.interval[1])} on the long run is excluded."
+        f"the {percent(allowed)} allowed; {_cpu.excluded(weighed)}."
     )
 
 

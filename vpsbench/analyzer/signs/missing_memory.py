@@ -29,6 +29,11 @@ def _against(record: Record, sold: int) -> Finding:
     lacking = sold - seen
     limit_hint = _own_limit(record, sold)
     level = _level(lacking, sold)
+    if level is not Level.CLEAN and (option := _mem_option(record)):
+        level = Level.NOT_MEASURABLE
+        limit_hint += (
+            f" The guest's own kernel option {option} explains it, so nothing can be said about the host."
+        )
     if level is Level.CLEAN:
         claim = f"The guest has {size(seen)} of the {size(sold)} sold; a kernel keeps that much for itself."
         if lacking <= 0:
@@ -46,7 +51,7 @@ def _against(record: Record, sold: int) -> Finding:
         measured=seen,
         unit="B",
         series=("memory.total", "cgroup.memory.limit"),
-        alternatives=_alternatives(record, sold, lacking),
+        alternatives=() if level in {Level.CLEAN, Level.NOT_MEASURABLE} else _alternatives(sold, lacking),
     )
 
 
@@ -75,26 +80,25 @@ def _own_limit(record: Record, sold: int) -> str:
     return f" A cgroup that is visible from in here limits us to {size(limit)}: mostly the owner's own doing."
 
 
-def _alternatives(record: Record, sold: int, lacking: float) -> tuple[Alternative, ...]:
+def _mem_option(record: Record) -> str:
+    """The kernel option by which an owner limits memory; empty where it is not set."""
     options = record.run.guest.facts.get("kernel.options", "").split()
-    limited = [o for o in options if o.startswith("mem=")]
-    crash = _memory.crash_kernel(sold)
+    return " ".join(option for option in options if option.startswith("mem="))
+
+
+def _alternatives(sold: int, lacking: float) -> tuple[Alternative, ...]:
+    """What could explain missing memory."""
+    reserve, crash = _memory.reserve(sold), _memory.crash_kernel(sold)
     return (
         Alternative(
-            "the kernel's own reserve",
-            lacking > _memory.reserve(sold),
-            f"up to {size(_memory.reserve(sold))} is allowed for",
+            "the kernel's own reserve", ruled_out=True, because=f"up to {size(reserve)} is allowed for"
         ),
         Alternative(
             "memory reserved for a crash kernel",
-            True if lacking > _memory.reserve(sold) + crash else None,
-            f"distributions reserve up to {size(crash)} at this size by default",
+            ruled_out=True if lacking > reserve + crash else None,
+            because=f"distributions reserve up to {size(crash)} at this size by default",
         ),
-        Alternative(
-            "the guest's own kernel option mem=",
-            None if limited else True,
-            " ".join(limited) or "it is not set",
-        ),
+        Alternative("the kernel option mem=", ruled_out=True, because="it is not set"),
     )
 
 

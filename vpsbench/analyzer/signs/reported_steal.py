@@ -41,7 +41,7 @@ def look(record: Record) -> list[Finding]:
             since=weighed.since,
             until=weighed.until,
             series=("cpu.loop.steal", "cpu.loop.wall", "cpu.time"),
-            alternatives=() if quota else _cpu.alternatives(record, table, level),
+            alternatives=_cpu.alternatives(record, table, level),
         )
     ]
 
@@ -89,8 +89,7 @@ def _claim(record: Record, weighed: Weighed, allowed: float) -> str:
         )
     return (
         f"In {span(weighed.seconds)} of full load steal took {share} of the vCPUs' time, within the "
-        f"{percent(allowed)} allowed{context}; above {percent(weighed.interval[1])} on the long "
-        "run is excluded."
+        f"{percent(allowed)} allowed{context}; {_cpu.excluded(weighed)}."
     )
 
 

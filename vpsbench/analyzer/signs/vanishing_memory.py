@@ -156,7 +156,7 @@ def _finding(record: Record, rounds: list[Round], border: int, found: list[Exces
         since=rounds[0].t,
         until=rounds[-1].t,
         series=SERIES,
-        alternatives=_alternatives(rounds),
+        alternatives=() if level is Level.CLEAN else _alternatives(rounds),
     )
 
 
