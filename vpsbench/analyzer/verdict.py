@@ -45,7 +45,7 @@ def verdict(record: Record, findings: Sequence[Finding], signs: Mapping[str, Sig
         if promise != "virtualization" or (record.run.plan and record.run.plan.virtualization)
     )
     word = next(w for w in WORST_FIRST if any(p.word is w for p in promises))
-    because = "; ".join(f"{p.promise}: {p.because}" for p in promises if p.word is word)
+    because = " ".join(f"{p.promise}: {p.because}" for p in promises if p.word is word)
     return Verdict(word, because, promises)
 
 
