@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sign_records import build
 
+from tests.sign_records import build
 from vpsbench import packages
 from vpsbench.analyzer.judge import ask, judge, skipped, why_missing
 from vpsbench.analyzer.signs import Promise, Sign, hidden_steal

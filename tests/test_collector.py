@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import example_run
 import pytest
-from example_run import BOOT, free, steal
 
+from tests import example_run
+from tests.example_run import BOOT, free, steal
 from vpsbench import records
 from vpsbench.collector import Collector
 from vpsbench.errors import FAILED
@@ -21,7 +21,7 @@ WRITER = """
 import sys
 from itertools import count
 from pathlib import Path
-import example_run
+from tests import example_run
 from vpsbench.collector import Collector
 from vpsbench.errors import VpsbenchError
 {before}

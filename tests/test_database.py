@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import example_run
 import pytest
 
+from tests import example_run
 from vpsbench import database, records
 from vpsbench.collector import Collector
 from vpsbench.database import Migration

@@ -350,7 +350,7 @@ def test_every_job_measures_and_heeds_the_budget(folder: Path) -> None:
 
 WORKER = """
 import signal, sys
-from test_probe_disk import Collected, Path, request
+from tests.test_probe_disk import Collected, Path, request
 from vpsbench.probes.disk import Options, run
 class Printing(Collected):
     def note(self, text):
@@ -366,12 +366,12 @@ finally:
 
 @pytest.mark.system
 def test_a_turn_that_is_ended_keeps_what_it_measured_and_leaves_nothing(folder: Path) -> None:
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+    root = str(Path(__file__).parents[1])
     with subprocess.Popen(
         [sys.executable, "-c", WORKER, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": root},
     ) as worker:
         assert worker.stdout is not None
         while "burst" not in worker.stdout.readline():

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import example_run
 import numpy as np
 import pytest
-from example_run import BOOT, GUEST, PLAN, PROFILE, TURN, WALL, free, steal
 
+from tests import example_run
+from tests.example_run import BOOT, GUEST, PLAN, PROFILE, TURN, WALL, free, steal
 from vpsbench import records
 from vpsbench.collector import Collector
 from vpsbench.errors import VpsbenchError

@@ -6,9 +6,9 @@ import json
 from argparse import ArgumentParser
 from pathlib import Path
 
-import example_run
 import pytest
 
+from tests import example_run
 from vpsbench.collector import Collector
 from vpsbench.commands.runs import COMMAND
 from vpsbench.model import Plan, RunState

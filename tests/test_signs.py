@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from sign_records import build
 
+from tests.sign_records import build
 from vpsbench import packages
 from vpsbench.analyzer import signs
 from vpsbench.analyzer.judge import ask

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sign_records import Floats, wander
 
+from tests.sign_records import Floats, wander
 from vpsbench.analyzer import eprocess, knee, ledger, stats
 from vpsbench.analyzer.weigh import ALPHA, FAMILY, repeated, strength_of, weigh
 from vpsbench.model import Level
