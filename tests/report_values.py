@@ -143,7 +143,7 @@ def a_run(span: float = 600) -> Run:
     turn = TurnSpec(probe="cpu", duration=60, every=300, options={"bin": 0.5})
     profile = Profile(name="quick", description="Ten minutes.", duration=span, turns=(turn,))
     plan = Plan(
-        name="Cloud S", seller="Example Hosting", source="https://example.com/cloud-s", price="4.99 EUR a month",
+        name="Cloud S", seller="Example Hosting", source="https://example.com/s", price="4.99 EUR a month",
         vcpus=2, cpu="shared", memory=2 * GIB, disk=40 * 10**9, virtualization="kvm",
     )  # fmt: skip
     return Run(7, RunState.FINISHED, 1_795_000_000.0, span, 42, profile, plan, a_guest())
@@ -172,11 +172,11 @@ FINDINGS = (
     Finding(
         sign="hidden_steal", level=Level.STRONG,
         claim="vCPU 1 lost at least 9.1 % of its time to the outside without the kernel being told.",
-        promised="shared vCPUs; at most 1 % may go unreported", measured=0.102, interval=(0.091, 0.113), unit="1",
+        promised="at most 1 % unreported", measured=0.102, interval=(0.091, 0.113), unit="1",
         since=30.0, until=520.0, series=("cpu.loop.gap{vcpu=1}", "cpu.loop.steal{vcpu=1}"),
         alternatives=(
-            Alternative("Other processes of this guest", ruled_out=True, because="their run-queue wait was subtracted"),
-            Alternative("A cap that was sold as such", ruled_out=None, because="the plan does not say whether there is one"),
+            Alternative("Other processes of this guest", ruled_out=True, because="their wait was subtracted"),
+            Alternative("A cap that was sold as such", ruled_out=None, because="the plan does not say"),
         ),
     ),
     Finding(
@@ -197,7 +197,7 @@ def a_judgement(record: Record | None = None) -> Judgement:
             "cpu", "2 shared vCPUs", Word.BROKEN,
             "hidden loss of 9.1 % to 11.3 % on vCPU 1, in 2 sessions hours apart",
         ),
-        PromiseVerdict("memory", "2 GiB of memory", Word.KEPT, "MemTotal is 1.91 GiB; the kernel keeps the rest"),
+        PromiseVerdict("memory", "2 GiB of memory", Word.KEPT, "MemTotal is 1.91 GiB"),
         PromiseVerdict("disk", "40 GB of disk", Word.INCONCLUSIVE, "3 min are too short to see a bucket"),
         PromiseVerdict("virtualization", "kvm", Word.KEPT, "the machine shows kvm"),
     )  # fmt: skip
@@ -206,7 +206,7 @@ def a_judgement(record: Record | None = None) -> Judgement:
     return Judgement(record or a_record(), verdict, FINDINGS, skipped)
 
 
-NASTY = "<script>alert(1)</script>\"'&{{7*7}}[red]]>\u202eevil\u2066\x1b[31m"
+NASTY = "<script>alert(1)</script>\"'&{{7*7}}[red]]>\u202eevil\u2066\x1b[31m\udcff"
 
 
 def a_nasty_judgement() -> Judgement:
@@ -224,8 +224,10 @@ def a_nasty_judgement() -> Judgement:
         run.profile, name=NASTY, description=NASTY,
         turns=(TurnSpec(probe=NASTY, duration=1, options={NASTY: NASTY}),),
     )  # fmt: skip
-    renamed = tuple(replace(s, labels=dict.fromkeys(s.labels, NASTY)) if s.labels.keys() & {"job", "resource"} else s
-                    for s in good.record.series)  # fmt: skip
+    renamed = tuple(
+        replace(s, labels=dict.fromkeys(s.labels, NASTY)) if s.labels.keys() & {"job", "resource"} else s
+        for s in good.record.series
+    )
     loops = tuple(
         replace(s, labels=s.labels | {"vcpu": NASTY})
         for s in loop(9, np.arange(1.0, 60.0), 1, (0.1, 0.1, 0.1))
@@ -237,7 +239,8 @@ def a_nasty_judgement() -> Judgement:
         (Event(1.0, NASTY, NASTY),),
     )
     finding = Finding(
-        sign=NASTY, level=Level.STRONG, claim=NASTY, promised=NASTY, measured=1.0, unit=NASTY, series=(NASTY,),
+        sign=NASTY, level=Level.STRONG, claim=NASTY, promised=NASTY, measured=1.0, unit=NASTY,
+        series=(NASTY,),
         alternatives=(Alternative(NASTY, None, NASTY),),
     )  # fmt: skip
     verdict = Verdict(Word.BROKEN, NASTY, (PromiseVerdict(NASTY, NASTY, Word.BROKEN, NASTY),))

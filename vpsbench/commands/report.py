@@ -33,14 +33,6 @@ def _run(args: Namespace) -> int:
     from vpsbench.report import json
 
     judgement = judge(read(args.db or default_path(), args.run_id))
-    if not args.quiet and not to_stdout:
-        from rich.console import Console
-
-        from vpsbench.report import text
-
-        text.show(judgement, Console())
-    if to_stdout:
-        print(json.render(judgement), end="")
     if json_file is not None:
         with replacing(json_file) as file:
             file.write(json.render(judgement))
@@ -48,8 +40,15 @@ def _run(args: Namespace) -> int:
         from vpsbench.report import html
 
         html.write(judgement, args.html)
-    if not args.quiet and not to_stdout:
-        for name, path in (("report", args.html), ("findings as JSON", json_file)):
+    if to_stdout:
+        print(json.render(judgement), end="")
+    elif not args.quiet:
+        from rich.console import Console
+
+        from vpsbench.report import text
+
+        text.show(judgement, Console())
+        for name, path in (("the report", args.html), ("the findings as JSON", json_file)):
             if path is not None:
                 print(f"{name}: {path}")
     return 0

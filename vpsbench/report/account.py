@@ -166,6 +166,7 @@ def _turn_facts(profile: Profile) -> list[Fact]:
     lines: dict[str, list[str]] = defaultdict(list)
     for turn in profile.turns:
         again = f"every {duration(turn.every)}" if turn.every is not None else "once"
+        again += f", first at {duration(turn.start)}" if turn.start else ""
         options = "".join(f", {k} = {v}" for k, v in turn.options.items())
         lines[turn.probe].append(f"{duration(turn.duration)}, {again}{options}")
     return [_fact(f"{probe} probe", *all_) for probe, all_ in lines.items()]

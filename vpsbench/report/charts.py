@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,10 +80,19 @@ def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         return
     most = max(float(s.values.max()) for _, s in found)
     size, unit, form = (1024.0**3, "GiB", ".2~f") if most >= 1024**3 else (1024.0**2, "MiB", ".0f")
-    curves = [Curve(name, envelope(s.times, s.values, s.gaps, clock.span)) for name, s in found]
+    curves = [Curve(name, _size(s, record, clock)) for name, s in found]
     top = float(np.ceil(10.5 * most / size)) / 10
     spec = lines(clock, Scale(1 / size, form, (0, top)), curves)
     yield Chart("memory", f"Memory, {unit}", _READING, spec)
+
+
+def _size(series: Series, record: Record, clock: Clock) -> Floats:
+    """What the probe holds it holds until it says otherwise, and at most as long as its turn lasts."""
+    if series.metric.name != "memory.held":
+        return envelope(series.times, series.values, series.gaps, clock.span)
+    turns = sorted((t.started, t.started + t.elapsed) for t in record.turns if t.probe == "memory")
+    between = tuple((a[1], b[0]) for a, b in pairwise(turns))
+    return envelope(series.times, series.values, between, clock.span, pauses=False)
 
 
 def page_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:

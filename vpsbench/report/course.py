@@ -34,18 +34,19 @@ class Grid:
         return np.bincount(self.place(times), values, len(self.missing)).astype(np.float64)
 
 
-def grid(times: Floats, gaps: Gaps, span: float) -> Grid:
+def grid(times: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Grid:
     """Lay columns over a run of ``span`` seconds so that none mixes what was read with a gap.
 
-    A gap is what the series says it is, any pause far longer than the usual one, and what lies before
-    the first and after the last reading. Gaps shorter than half a column cannot be seen and are passed over.
+    A gap is what the series says it is, any pause far longer than the usual one (unless ``pauses`` is
+    False: a value that holds until the next reading), and what lies before the first and after the last
+    reading. Gaps shorter than half a column cannot be seen and are passed over.
     """
     steps = np.diff(times)
-    spacing = float(np.median(steps)) if len(steps) else 0.0
+    spacing = (float(np.median(steps)) if len(steps) else 0.0) or span / COLUMNS
     width = max(span / COLUMNS, 2 * spacing)
     half = spacing / 2
-    pauses = np.flatnonzero(steps > 5 * spacing)
-    found = [(times[i] + half, times[i + 1] - half) for i in pauses]
+    long = np.flatnonzero(steps > 5 * spacing)
+    found = [(times[i] + half, times[i + 1] - half) for i in long] if pauses else []
     outside = [(0.0, times[0] - half), (times[-1] + half, span)]
     seen = np.array([g for g in (*gaps, *found, *outside) if g[1] - g[0] > width / 2]).reshape(-1, 2)
     regular = np.arange(0, span + width, width)
@@ -60,25 +61,32 @@ def grid(times: Floats, gaps: Gaps, span: float) -> Grid:
 
 
 def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...]) -> Floats:
-    """Rows of (time, one value a column) for a line drawn as steps; NaN values end it at a gap."""
+    """Rows of (time, one value a column) for a line drawn as steps; NaN values end it at a gap.
+
+    A stretch too short to be seen is drawn about a pixel wide.
+    """
     nothing = [np.nan] * len(columns)
+    least = (over.edges[-1] - over.edges[0]) / COLUMNS / 2
     rows: list[list[float]] = []
     last: list[float] | None = None
+    began = 0.0
     for k in range(len(filled)):
         if filled[k]:
+            began = began if last is not None else float(over.edges[k])
             last = [float(c[k]) for c in columns]
             rows.append([float(over.edges[k]), *last])
         elif last is not None and over.missing[k]:
-            rows += [[float(over.edges[k]), *last], [float(over.edges[k]), *nothing]]
+            end = max(float(over.edges[k]), began + least)
+            rows += [[end, *last], [end, *nothing]]
             last = None
     if last is not None:
         rows.append([float(over.edges[-1]), *last])
     return np.array(rows).reshape(-1, 1 + len(columns))
 
 
-def envelope(times: Floats, values: Floats, gaps: Gaps, span: float) -> Floats:
+def envelope(times: Floats, values: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Floats:
     """Rows of (time, mean, least, greatest), one a column."""
-    over = grid(times, gaps, span)
+    over = grid(times, gaps, span, pauses=pauses)
     column = over.place(times)
     filled = np.zeros(len(over.missing), dtype=bool)
     filled[column] = True

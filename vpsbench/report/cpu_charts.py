@@ -67,12 +67,12 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     vcpus = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
     found = {v: b for v in vcpus if (b := _bins(record, v)) is not None}
     if not found:
-        yield Absent(f"each vCPU, {_LOOP_TITLE}", "the cpu probe gave no readings")
+        yield Absent(f"Each vCPU: {_LOOP_TITLE}", "the cpu probe gave no readings")
         return
     worst = sorted(found, key=lambda v: -found[v].loss)[:SHOWN]
     shown = {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
     if len(found) > SHOWN:
-        shown = {f"all {len(found)} vCPUs together": _joined(list(found.values())), **shown}
+        shown = {f"All {len(found)} vCPUs together": _joined(list(found.values())), **shown}
     for k, (name, bins) in enumerate(shown.items()):
         note = _LOOP_NOTE if k == 0 else ""
         if k == 0 and len(found) > SHOWN:

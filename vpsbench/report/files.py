@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -48,14 +49,15 @@ def _beside(path: Path) -> Iterator[tuple[IO[str], Path]]:
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
     try:
         if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder")
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file, temporary
+            try:
+                yield file, temporary
+            finally:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise VpsbenchError(
             f"Cannot write {path}: {error.strerror or error}.",
             "Name a file in a folder that you may write to.",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

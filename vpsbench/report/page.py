@@ -54,6 +54,7 @@ class Claim:
     measured: str
     period: str
     series: tuple[str, ...]
+    beside: str  # what the causes are to the claim
     causes: tuple[Cause, ...]
 
 
@@ -182,6 +183,7 @@ def _claim(finding: Finding, started: float) -> Claim:
         measured=plain(figure(finding.measured, finding.interval, finding.unit)),
         period=_period(finding, started),
         series=tuple(plain(s, 120) for s in finding.series),
+        beside="Taken into account:" if finding.level == Level.CLEAN else "What else could explain it:",
         causes=tuple(
             Cause(plain(a.cause), _ANSWERS[a.ruled_out], sentence(plain(a.because)))
             for a in finding.alternatives

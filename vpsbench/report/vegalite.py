@@ -85,7 +85,9 @@ class Clock:
 
     @property
     def unit(self) -> tuple[str, float]:
-        """Minutes for a short run, hours for a long one; the name, and its seconds."""
+        """Seconds, minutes or hours, as the run was long; the name, and its seconds."""
+        if self.span < 180:
+            return ("s", 1.0)
         return ("min", 60.0) if self.span < 3 * 3600 else ("h", 3600.0)
 
     @property
@@ -148,8 +150,15 @@ def y_value(field: str, scale: Scale) -> Spec:
     )
     if scale.domain is not None:
         shape["domain"] = list(scale.domain)
-    axis = {"title": None, "format": scale.form, "minExtent": AXIS, "maxExtent": AXIS, "tickCount": 4}
+    axis: Spec = {"title": None, "format": scale.form, "minExtent": AXIS, "maxExtent": AXIS, "tickCount": 4}
+    if scale.log and scale.domain is not None:
+        axis["values"] = _decades(*scale.domain)
     return {"field": field, "type": "quantitative", "scale": shape, "axis": axis, "stack": None}
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """The powers of ten within a log axis: a line at each of 2, 3, 4 … would be a grey wall."""
+    return [float(f"1e{k}") for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
 
 
 def over_time(clock: Clock, height: int, data: Spec, layer: list[Spec]) -> Spec:
@@ -197,13 +206,12 @@ def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int)
     })  # fmt: skip
     colours = colour("of", [n for n, _ in parts], [c for _, c in parts])
     area = {
-        "mark": {"type": "area", "interpolate": "step-after", "clip": True, "strokeWidth": 0.75},
+        "mark": {"type": "area", "interpolate": "step-after", "clip": True},
         "encoding": {
             "x": x_time(clock),
             "y": y_value("y", Scale(1, ".0%", (0, 1))),
             "y2": {"field": "top"},
-            "fill": colours,
-            "stroke": colours,  # a column narrower than a pixel stays visible
+            "color": colours,
         },
     }
     return over_time(clock, height, data, [area])
@@ -234,7 +242,9 @@ def tail(arms: dict[str, tuple[Floats, Floats]]) -> Spec:
     """Share of events that took longer than a latency (s), both axes logarithmic."""
     data = table({name: {"x": above * 1e6, "y": share} for name, (above, share) in arms.items()})
     least = min(float(share.min()) for _, share in arms.values())
-    axis = {"title": "longer than, µs", "format": "~g", "tickCount": 8}
+    bounds = np.concatenate([above for above, _ in arms.values()])
+    ends = (float(bounds.min()) * 1e6, float(bounds.max()) * 1e6)
+    axis = {"title": "longer than, µs", "format": "~g", "values": _decades(*ends)}
     line = {
         "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
         "encoding": {
@@ -247,7 +257,7 @@ def tail(arms: dict[str, tuple[Floats, Floats]]) -> Spec:
             "y": y_value("y", Scale(1, "~p", (least, 1), log=True)),
             "color": {
                 **colour("of", list(arms), shade(arms)),
-                "legend": {"symbolStrokeWidth": 4, "symbolSize": 30},
+                "legend": {"symbolType": "stroke", "symbolStrokeWidth": 4},
             },
         },
     }

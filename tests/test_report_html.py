@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import functools
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.report_values import NASTY, a_judgement, a_nasty_judgement, a_record, loop
+from vpsbench.errors import VpsbenchError
+from vpsbench.model import Judgement, Record, Series
+from vpsbench.report import charts, html
+from vpsbench.report.files import replacing, require_writable
+from vpsbench.report.vegalite import Chart, Clock, Curve, Scale, lines
+from vpsbench.report.wording import plain
+
+LIMIT = 2_000_000  # B
+
+
+class Tags(HTMLParser):
+    """All start tags, and the text outside scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        del tag
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._silent else data
+
+
+@functools.cache
+def page(make: Callable[[], Judgement]) -> str:
+    """Rendering takes seconds of CPU, and gives the same each time."""
+    return "".join(html.render(make()))
+
+
+def a_week() -> Judgement:
+    return a_judgement(a_record(7 * 86400, tick=30, vcpus=8, rounds=56))
+
+
+# --- charts ----------------------------------------------------------------------------------------
+
+
+def shares_of(record: Record) -> dict[str, float]:
+    """The mean height of each part of the first loop's stack."""
+    chart = next(c for c in charts.draw(record)[0] if c.name == "loop-0")
+    heights = {
+        v["of"]: np.array(v["top"], float) - np.array(v["y"], float) for v in chart.spec["data"]["values"]
+    }
+    return {name: float(np.nanmean(values)) for name, values in heights.items()}
+
+
+def only(*found: Series) -> Record:
+    return replace(a_record(), series=found, turns=(), events=())
+
+
+def test_a_vcpus_second_is_split_as_the_contract_says() -> None:
+    times = np.arange(0.5, 600, 0.5)
+    record = only(*loop(0, times, 0.5, (0.2, 0.05, 0.1)))
+    shares = shares_of(record)
+    assert shares["reported steal"] == pytest.approx(0.05, abs=0.005)
+    assert shares["hidden loss"] == pytest.approx(0.15, abs=0.005)
+    assert shares["other processes of this guest"] == pytest.approx(0.1, abs=0.005)
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_without_a_steal_counter_none_is_shown_as_zero() -> None:
+    times = np.arange(0.5, 600, 0.5)
+    found = [s for s in loop(0, times, 0.5, (0.2, 0.05, 0.1)) if s.metric.name != "cpu.loop.steal"]
+    shares = shares_of(only(*found))
+    assert "reported steal" not in shares
+    assert shares["lost, steal not counted here"] == pytest.approx(0.2, abs=0.005)
+
+
+def test_without_a_needed_part_there_is_no_chart_but_a_reason() -> None:
+    found = [s for s in loop(0, np.arange(1.0, 60), 1, (0.2, 0, 0)) if s.metric.name != "cpu.loop.irq"]
+    drawn, absent = charts.draw(only(*found))
+    assert [c.name for c in drawn] == []
+    assert any("vCPU" in a.title for a in absent)
+
+
+def test_gaps_are_null_in_the_chart_and_nothing_is_drawn_there() -> None:
+    record = a_record()
+    (gap,) = next(s for s in record.series if s.metric.name == "memory.total").gaps
+    chart = next(c for c in charts.draw(record)[0] if c.name == "memory")
+    total = next(v for v in chart.spec["data"]["values"] if v["of"] == "total")
+    inside = [y for t, y in zip(total["t"], total["y"], strict=True) if gap[0] < t * 60 < gap[1] - 1]
+    assert None in total["y"]
+    assert all(y is None for y in inside)
+    svg = str(html.still(chart))
+    paths = re.findall(r'<path aria-label="[^"]*" role="graphics-symbol"[^>]* d="([^"]+)"', svg)
+    assert any(path.count("M") == 2 for path in paths)  # a line that begins anew after the gap
+
+
+def test_what_has_nothing_to_show_is_named() -> None:
+    drawn, absent = charts.draw(a_record())
+    pages = next(c for c in drawn if c.name == "pages")
+    assert "swapped out by this guest" in pages.note
+    assert {a.title for a in charts.draw(only())[1]} > {a.title for a in absent}
+    assert charts.draw(only())[0] == []
+
+
+def test_all_timed_charts_share_one_axis() -> None:
+    drawn, _ = charts.draw(a_record())
+    params = {json.dumps(c.spec["params"]) for c in drawn if c.timed}
+    assert len(params) == 1
+    assert len([c for c in drawn if c.timed]) >= 8
+
+
+def test_letters_in_charts_are_large_enough() -> None:
+    for chart in charts.draw(a_record())[0]:
+        sizes = [float(s) for s in re.findall(r'font-size="([\d.]+)px"', html.still(chart))]
+        assert sizes
+        assert min(sizes) >= 12
+
+
+# --- the file --------------------------------------------------------------------------------------
+
+
+def test_a_weeks_run_stays_below_2_mb() -> None:
+    assert len(page(a_week).encode()) < LIMIT
+    assert len(page(a_judgement).encode()) < LIMIT
+
+
+def test_the_page_asks_for_nothing_from_outside() -> None:
+    tags = Tags(page(a_judgement)).tags
+    assert not {t for t, _ in tags} & {"link", "iframe", "img", "object", "embed", "base", "form"}
+    assert not [a for t, a in tags if {"src", "srcset", "href", "xlink:href"} & a.keys()]
+    style = "".join(re.findall(r"<style>(.*?)</style>", page(a_judgement), re.DOTALL))
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "default-src 'none'" in str(dict(tags[3][1]))
+
+
+def test_ids_are_unique_so_that_no_chart_borrows_from_another() -> None:
+    ids = [a["id"] for _, a in Tags(page(a_judgement)).tags if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
+def test_names_from_outside_are_text_everywhere() -> None:
+    found = page(a_nasty_judgement)
+    parsed = Tags(found)
+    assert sum(t == "script" for t, _ in parsed.tags) == 3  # the specifications and our two scripts
+    assert not [a for _, a in parsed.tags if any(k.startswith("on") for k in a)]
+    assert plain(NASTY) in parsed.text
+    assert "{{7*7}}" in parsed.text
+    for mark in "\u202e\u2066\x1b":
+        assert mark not in found
+    (specs,) = re.findall(r'<script type="application/json" id="specs">(.*?)</script>', found, re.DOTALL)
+    assert "<" not in specs
+    assert any("alert(1)" in v["of"] for s in json.loads(specs).values() for v in s["data"]["values"])
+
+
+def test_names_in_a_chart_are_text() -> None:
+    rows = np.array([[0.0, 1, 1, 1], [5, 1, 1, 1]])
+    chart = Chart("x", "x", "", lines(Clock(10), Scale(1, "~s"), [Curve("<b>&\"'</svg>", rows)]))
+    svg = str(html.still(chart))
+    assert "<b>" not in svg
+    assert svg.count("</svg>") == 1
+    assert "<b>&\"'</svg>" in unescape(svg)
+
+
+def test_a_run_without_any_series_still_gives_a_page() -> None:
+    good = a_judgement()
+    bare = "".join(html.render(replace(good, record=Record(good.record.run, (), (), ()))))
+    assert "script-src &#39;none&#39;" in bare or "script-src 'none'" in bare
+    assert "<script" not in bare
+    assert "the cpu probe gave no readings" in bare
+
+
+def test_one_reading_of_each_series_gives_a_page() -> None:
+    record = a_record()
+    one = tuple(replace(s, times=s.times[:1], values=s.values[:1], gaps=()) for s in record.series)
+    drawn, _ = charts.draw(replace(record, series=one))
+    assert {"memory", "iops"} <= {c.name for c in drawn}
+    assert all("NaN" not in html.still(c) for c in drawn)
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def test_a_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "report.html"
+    require_writable(target)
+    with replacing(target) as file:
+        file.write("old")
+    with pytest.raises(ZeroDivisionError), replacing(target) as file:
+        file.write(f"half of it {1 / 0}")
+    assert target.read_text() == "old"
+    assert [p.name for p in target.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("name", ["folder", "file/report.html", "x" * 300 + ".html"])
+def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    for refuse in (require_writable, lambda path: html.write(a_judgement(), path)):
+        with pytest.raises(VpsbenchError) as error:
+            refuse(tmp_path / name)
+        assert error.value.exit_code == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vpsbench.report.files.ROOM", 2**62)
+    with pytest.raises(VpsbenchError, match="No room"):
+        require_writable(tmp_path / "report.html")
+
+
+# --- in a browser ----------------------------------------------------------------------------------
+
+
+def chromium(tmp_path: Path, file: Path, *settings: str, quiet: bool = True) -> str:
+    """What the browser prints; every connection goes to a port where nobody listens."""
+    done = subprocess.run(
+        [
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--no-first-run", "--disable-sync", "--disable-component-update", "--disable-extensions",
+            "--proxy-server=127.0.0.1:9", f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=30000", "--enable-logging=stderr", "--v=0", *settings, file.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert complaints == [] or not quiet
+    return done.stdout
+
+
+def written(tmp_path: Path, make: Callable[[], Judgement]) -> Path:
+    file = tmp_path / "report.html"
+    file.write_text(page(make), encoding="utf-8")
+    return file
+
+
+@pytest.mark.system
+def test_with_javascript_the_charts_can_be_zoomed_under_the_pages_own_policy(tmp_path: Path) -> None:
+    file = written(tmp_path, a_judgement)
+    log = tmp_path / "net.json"
+    dom = chromium(tmp_path, file, "--dump-dom", f"--log-net-log={log}")
+    figures = re.findall(r"<figure [^>]*data-chart[^>]*>", dom)
+    assert figures
+    assert all('class="drawn"' in f for f in figures)
+    assert '<div class="tools">' in dom
+    asked = {u for u in re.findall(r'"url":"([^"]+)"', log.read_text()) if u.startswith(("http", "ws"))}
+    assert not [u for u in asked if "vega" in u or "cdn" in u or "jsdelivr" in u or "example.com" in u]
+
+
+# Dragging from the middle of the 10 min axis to its first quarter shows 2.5 to 5 min.
+DRAG = """
+Element.prototype.setPointerCapture = () => {};  // a made-up pointer cannot be captured
+const chart = document.querySelectorAll(".live")[1];
+const axis = chart.querySelector(".background").getBoundingClientRect();
+const to = (type, part) => chart.dispatchEvent(new PointerEvent(type, {
+  bubbles: true, button: 0, clientX: axis.left + axis.width * part, pointerId: 1, pointerType: "mouse" }));
+to("pointerdown", 0.5); to("pointermove", 0.3); to("pointerup", 0.25);
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("gesture", "ticks"),
+    [
+        ("press('in');", ("2.5", "7.5")),
+        ("for (const z of ['in', 'later']) press(z);", ("5.0", "10.0")),
+        ("for (const z of ['in', 'all']) press(z);", ("0", "10")),
+        (DRAG, ("2.6", "5.0")),
+    ],
+)  # fmt: skip
+def test_all_charts_are_zoomed_alike(tmp_path: Path, gesture: str, ticks: tuple[str, str]) -> None:
+    # Our own step is no script of the page's policy, so the policy is taken out.
+    opened = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page(a_judgement))
+    before, _, after = opened.rpartition("</body>")
+    file = tmp_path / "zoomed.html"
+    press = "const press = (name) => document.querySelector(`[data-zoom=${name}]`).click();"
+    later = f"setTimeout(() => {{{press}{gesture}}}, 5000)"  # of the browser's virtual time
+    step = f"<script>{later}</script></body>"
+    file.write_text(before + step + after, encoding="utf-8")
+    live = re.findall(r'<div class="live[^"]*".*?</svg>', chromium(tmp_path, file, "--dump-dom"), re.DOTALL)
+    assert len(live) >= 8
+    for svg in live:
+        labels = re.findall(r">([\d.]+)</text>", re.findall(r"role-axis-label.*?</g>", svg)[0])
+        assert (min(labels, key=float), max(labels, key=float)) == ticks
+
+
+@pytest.mark.system
+def test_without_javascript_the_still_pictures_stay(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked.html"
+    blocked.write_text(
+        re.sub("script-src '.*?\"", "script-src 'none'\"", page(a_judgement)), encoding="utf-8"
+    )
+    written(tmp_path, a_judgement)
+    dom = chromium(tmp_path, blocked, "--dump-dom", quiet=False)
+    assert 'class="drawn"' not in dom
+    assert '<div class="tools" hidden' in dom
+    assert dom.count('<div class="still"') == dom.count("<figure ") == dom.count("</svg></div>")
+    # The page itself, where a sandbox switches all JavaScript off, looks the same.
+    shots = [tmp_path / "blocked.png", tmp_path / "sandboxed.png"]
+    for shot, inner in zip(
+        shots, ('src="blocked.html"', 'sandbox="allow-same-origin" src="report.html"'), strict=True
+    ):
+        frame = tmp_path / f"{shot.stem}-frame.html"
+        frame.write_text(f'<iframe {inner} style="width: 960px; height: 4900px; border: 0"></iframe>')
+        chromium(tmp_path, frame, "--window-size=1000,5000", f"--screenshot={shot}", quiet=False)
+    assert shots[0].read_bytes() == shots[1].read_bytes()
+
+
+@pytest.mark.system
+def test_a_hostile_name_runs_nothing_in_a_browser(tmp_path: Path) -> None:
+    dom = chromium(tmp_path, written(tmp_path, a_nasty_judgement), "--dump-dom")
+    assert dom.count("<script") == 3
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in dom
+
+
+@pytest.mark.system
+def test_it_prints(tmp_path: Path) -> None:
+    pdf = tmp_path / "report.pdf"
+    chromium(tmp_path, written(tmp_path, a_judgement), f"--print-to-pdf={pdf}")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
+    assert 4 <= pages <= 15
