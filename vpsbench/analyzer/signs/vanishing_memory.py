@@ -9,7 +9,7 @@ faults and swap, its run queue or reported steal could explain are taken away in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isinf, log2
+from math import ceil, isinf, log2
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 EXCESS: Final = 0.005  # of the held pages, beyond the control's share
+VALLEY: Final = 0.1  # of the lower of two modes: what lies between them is a valley
 CALM: Final = 0.999  # quantile of the control arm
 Z: Final = 3.66  # one side at 0.001 / 8: the family's share of this sign
 ROUNDS: Final = 2  # that must show it, and two thirds of all
@@ -64,7 +65,8 @@ def look(record: Record) -> list[Finding]:
                 series=SERIES,
             )
         ]
-    border = threshold(np.sum([r.held for r in rounds], axis=0), np.sum([r.hot for r in rounds], axis=0))
+    held, hot = (np.sum([getattr(r, arm) for r in rounds], axis=0) for arm in ("held", "hot"))
+    border = threshold(held, hot, fault_bin(record))
     found = [_excess(r, border) for r in rounds]
     times = [r.t for r in rounds]
     level = strength_of(times, [e.low > EXCESS for e in found], ROUNDS, 2 / 3)
@@ -102,19 +104,33 @@ def _at(record: Record, metric: str, times: list[float]) -> Floats:
     return found
 
 
-def threshold(held: Floats, hot: Floats) -> int:
-    """The first bin that counts as slow: beyond the control's calm part, and in the valley, if there is one.
+def threshold(held: Floats, hot: Floats, least: int) -> int:
+    """The first bin that counts as slow.
 
-    The valley is the emptiest place between the main mode and the highest mode beyond the calm part.
+    Where the latencies have two modes with a clear valley between them, it is the valley: a host that is
+    short of memory takes pages of the control arm too, so the control's own tail would put the slow mode
+    on the calm side. Where they have one, it is the end of the control's calm part. In no case is it below
+    ``least``: cold caches and page tables make held pages slower too, but never as slow as a fault.
     """
-    calm = int(np.searchsorted(np.cumsum(hot), CALM * hot.sum())) + 1
-    if calm >= held.size or held[calm:].sum() == 0:
-        return min(calm, held.size - 1)
-    smooth = np.convolve(held, (0.25, 0.5, 0.25), mode="same")
-    second = calm + int(smooth[calm:].argmax())
-    between = smooth[calm : second + 1]
-    emptiest = np.flatnonzero(between == between.min())
-    return calm + int(emptiest[len(emptiest) // 2])
+    smooth = np.convolve(held + hot, (0.25, 0.5, 0.25), mode="same")
+    usual = int(np.searchsorted(np.cumsum(hot), hot.sum() / 4))
+    near = slice(max(usual - STEPS, 0), usual + STEPS + 1)
+    fast = near.start + int(smooth[near].argmax())
+    beyond = max(fast + STEPS, least)
+    slow = beyond + int(smooth[beyond:].argmax()) if beyond < smooth.size else fast
+    between = smooth[fast : slow + 1]
+    if between.min() <= VALLEY * min(smooth[fast], smooth[slow]) and slow > beyond:
+        emptiest = np.flatnonzero(between == between.min())
+        border = fast + int(emptiest[len(emptiest) // 2])
+    else:
+        border = int(np.searchsorted(np.cumsum(hot), CALM * hot.sum())) + 1
+    return min(max(border, least), held.size - 1)
+
+
+def fault_bin(record: Record) -> int:
+    """The bin beyond what a fault inside this guest costs: the quickest first touches of fresh pages."""
+    quickest = [float(s.values.min()) for s in record.named("memory.first_touch") if s.values.size]
+    return max(0, ceil(STEPS * log2(min(quickest) * 1e9)) + 1) if quickest else 0
 
 
 def _excess(one: Round, border: int) -> Excess:
