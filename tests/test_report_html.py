@@ -125,6 +125,18 @@ def test_all_timed_charts_share_one_axis() -> None:
     assert len([c for c in drawn if c.timed]) >= 8
 
 
+def test_a_job_has_one_colour_in_both_disk_charts() -> None:
+    record = a_record()
+    fewer = [
+        s for s in record.series if s.metric.name != "disk.fio.latency" or s.labels["job"] != "fdatasync"
+    ]
+    drawn = {c.name: c.spec for c in charts.draw(replace(record, series=tuple(fewer)))[0]}
+    iops, latency = (drawn[n]["layer"][0]["encoding"]["color"]["scale"] for n in ("iops", "latency"))
+    one, other = (dict(zip(s["domain"], s["range"], strict=True)) for s in (iops, latency))
+    assert len(other) == len(one) - 1
+    assert other.items() < one.items()
+
+
 def test_letters_in_charts_are_large_enough() -> None:
     for chart in charts.draw(a_record())[0]:
         sizes = [float(s) for s in re.findall(r'font-size="([\d.]+)px"', html.still(chart))]
@@ -171,7 +183,7 @@ def test_names_from_outside_are_text_everywhere() -> None:
 
 def test_names_in_a_chart_are_text() -> None:
     rows = np.array([[0.0, 1, 1, 1], [5, 1, 1, 1]])
-    chart = Chart("x", "x", "", lines(Clock(10), Scale(1, "~s"), [Curve("<b>&\"'</svg>", rows)]))
+    chart = Chart("x", "x", "", lines(Clock(10), Scale(1, "~s"), [Curve("<b>&\"'</svg>", rows, "#000")]))
     svg = str(html.still(chart))
     assert "<b>" not in svg
     assert svg.count("</svg>") == 1

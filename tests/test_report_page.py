@@ -88,7 +88,7 @@ def test_the_load_and_the_command_to_repeat_it_are_told() -> None:
     facts = {f.name: f.lines for s in told if s.name in {"load", "repeat"} for f in s.facts}
     assert facts["cpu probe"][0].startswith("3 turns, 2 min")
     assert facts["memory held at most"] == ("922 MiB",)
-    assert facts["command"] == ("vpsbench run --profile quick --plan 'Cloud S' --seed 42",)
+    assert facts["command"] == ("vpsbench run --profile quick --plan PLAN.toml --seed 42",)
     assert any("docs/method.md" in line for line in facts["thresholds"])
 
 

@@ -167,9 +167,13 @@ def _turn_facts(profile: Profile) -> list[Fact]:
     for turn in profile.turns:
         again = f"every {duration(turn.every)}" if turn.every is not None else "once"
         again += f", first at {duration(turn.start)}" if turn.start else ""
-        options = "".join(f", {k} = {v}" for k, v in turn.options.items())
+        options = "".join(f", {k} = {_option(v)}" for k, v in turn.options.items())
         lines[turn.probe].append(f"{duration(turn.duration)}, {again}{options}")
     return [_fact(f"{probe} probe", *all_) for probe, all_ in lines.items()]
+
+
+def _option(value: Any) -> str:  # noqa: ANN401  as a TOML file can say it
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _plan_facts(plan: Plan | None) -> list[Fact]:
@@ -203,20 +207,22 @@ def _promised(field: str, value: Any) -> str:  # noqa: ANN401  a plan's fields h
 
 
 def _repeat(run: Run) -> Section:
-    plan = ["--plan", plain(run.plan.name)] if run.plan is not None else []
+    plan = ["--plan", "PLAN.toml"] if run.plan is not None else []
     command = shlex.join(
         ["vpsbench", "run", "--profile", plain(run.profile.name), *plan, "--seed", str(run.seed)]
     )
     facts = (
         _fact("command", command),
         _fact("vpsbench", f"version {run.guest.vpsbench}, Python {run.guest.python}"),
-        _fact("seed", str(run.seed)),
         _fact("thresholds", "published with their sources and error rates in docs/method.md of this version"),
         _fact("run", f"number {run.id} in its database, {run.state}"),
     )
     note = (
-        "Anyone with access to the machine can repeat the measurement. Figures differ a little from run to "
-        "run; a verdict that holds shows again. The readings are what this machine's kernel and clocks said; "
-        "whoever is root on it could have altered them, and repeating the run would show that."
+        "Anyone with access to the machine can repeat the measurement, with the settings above. Figures "
+        "differ a little from run to run; a verdict that holds shows again. The readings are what this "
+        "machine's kernel and clocks said; whoever is root on it could have altered them, and repeating "
+        "would show that."
     )
+    if plan:
+        note += " PLAN.toml is a file with the promises that stand among the settings."
     return Section("repeat", "How to reproduce this", note, facts)

@@ -12,7 +12,7 @@ import numpy as np
 from vpsbench.model import Record, Series
 from vpsbench.report.course import COLUMNS, envelope, growth
 from vpsbench.report.cpu_charts import loop_charts, system_chart
-from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, tail
+from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, shade, tail
 from vpsbench.report.wording import listed, plain
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         return
     most = max(float(s.values.max()) for _, s in found)
     size, unit, form = (1024.0**3, "GiB", ".2~f") if most >= 1024**3 else (1024.0**2, "MiB", ".0f")
-    curves = [Curve(name, _size(s, record, clock)) for name, s in found]
+    colours = shade(_MEMORY.values())
+    curves = [Curve(name, _size(s, record, clock), colours[name]) for name, s in found]
     top = float(np.ceil(10.5 * most / size)) / 10
     spec = lines(clock, Scale(1 / size, form, (0, top)), curves)
     yield Chart("memory", f"Memory, {unit}", _READING, spec)
@@ -126,10 +127,11 @@ def _rates(record: Record, clock: Clock, labels: dict[str, str]) -> tuple[list[C
             said = label.format(**{k: plain(v, 40) for k, v in series.labels.items()})
             middle, length, increase = growth(series)
             if increase.any():
-                curves.append(Curve(said, envelope(middle, increase / length, series.gaps, clock.span)))
+                curves.append((said, envelope(middle, increase / length, series.gaps, clock.span)))
             elif len(increase):
                 still.append(said)
-    return curves, still
+    colours = shade(name for name, _ in curves)
+    return [Curve(name, rows, colours[name]) for name, rows in curves], still
 
 
 def _at_zero(still: list[str]) -> str:
@@ -173,33 +175,34 @@ def _tail(series: tuple[Series, ...]) -> tuple[Floats, Floats] | None:
 
 def disk_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Each fio job's operations a second and mean latency."""
-    zero = " A logarithmic axis has no 0: a second without any operation is drawn at its bottom edge."
-    for metric, name, title, factor in (
-        ("disk.fio.iops", "iops", "Disk: operations a second of each job", 1.0),
-        ("disk.fio.latency", "latency", "Disk: mean latency of each job, ms", 1000.0),
+    iops, latency = record.named("disk.fio.iops"), record.named("disk.fio.latency")
+    colours = shade(sorted({s.labels["job"] for s in (*iops, *latency)}))  # the same in both charts
+    for name, title, factor, series in (
+        ("iops", "Disk: operations a second of each job", 1.0, iops),
+        ("latency", "Disk: mean latency of each job, ms", 1000.0, latency),
     ):
-        found = [s for s in record.named(metric) if s.values.any()]
+        found = [s for s in series if s.values.any()]
         if not found:
             yield Absent(title, "the disk probe gave no readings")
             continue
-        positive = np.concatenate([s.values[s.values > 0] for s in found]) * factor
-        low, high = 10 ** np.floor(np.log10(positive.min())), 10 ** np.ceil(np.log10(positive.max()))
-        scale = Scale(
-            factor, "~s" if factor == 1 else "~g", (float(low), float(max(high, low * 10))), log=True
-        )
-        curves = [
-            Curve(s.labels["job"], _raised(envelope(s.times, s.values, s.gaps, clock.span), low / factor))
-            for s in found
-        ]
-        note = _READING + " The scale is logarithmic."
-        if any((s.values <= 0).any() for s in found):
-            note += zero
+        scale = _logarithmic(found, factor)
+        curves = [Curve(s.labels["job"], _raised(s, scale, clock), colours[s.labels["job"]]) for s in found]
+        note = _READING + " The scale is logarithmic"
+        note += ", its lower edge stands for 0." if any((s.values <= 0).any() for s in found) else "."
         yield Chart(name, title, note, lines(clock, scale, curves))
 
 
-def _raised(rows: Floats, least: float) -> Floats:
-    """Values brought up to the lower edge of a log axis; NaN stays NaN."""
-    rows = rows.copy()
+def _logarithmic(series: list[Series], factor: float) -> Scale:
+    """From the power of ten below the least to the one above the greatest value."""
+    positive = np.concatenate([s.values[s.values > 0] for s in series]) * factor
+    low, high = 10 ** np.floor(np.log10(positive.min())), 10 ** np.ceil(np.log10(positive.max()))
+    return Scale(factor, "~s" if factor == 1 else "~g", (float(low), float(max(high, low * 10))), log=True)
+
+
+def _raised(series: Series, scale: Scale, clock: Clock) -> Floats:
+    """Rows whose values are brought up to the lower edge of a log axis; NaN stays NaN."""
+    rows = envelope(series.times, series.values, series.gaps, clock.span)
+    least = (scale.domain or (0.0, 0.0))[0] / scale.factor
     rows[:, 1:] = np.maximum(rows[:, 1:], least)
     return rows
 

@@ -32,7 +32,7 @@ _CONFIG: Final[Spec] = {
     "view": {"stroke": None},
     "axis": {
         "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelColor": "#333",
-        "titleColor": "#333", "gridColor": "#e6e6e6", "labelOverlap": True,
+        "titleColor": "#333", "gridColor": "#e6e6e6", "labelOverlap": "greedy",
     },
     "legend": {
         "labelFontSize": 12, "title": None, "orient": "top", "labelLimit": 260, "columnPadding": 14,
@@ -75,6 +75,7 @@ class Curve:
 
     name: str
     rows: Floats
+    colour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ class Scale:
     log: bool = False
 
 
-def shade(names: Iterable[str]) -> list[str]:
+def shade(names: Iterable[str]) -> dict[str, str]:
     """One colour a name, in a fixed order."""
-    return [PALETTE[k % len(PALETTE)] for k, _ in enumerate(names)]
+    return {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(names)}
 
 
 def table(curves: dict[str, dict[str, Floats]]) -> Spec:
@@ -130,10 +131,10 @@ def _name(text: str) -> str:
     return plain(text, 60)
 
 
-def colour(field: str, names: list[str], colours: list[str]) -> Spec:
+def colour(field: str, colours: dict[str, str]) -> Spec:
     """A colour a name, with a legend above the chart."""
-    names = [_name(n) for n in names]
-    return {"field": field, "type": "nominal", "scale": {"domain": names, "range": colours}}
+    scale = {"domain": [_name(name) for name in colours], "range": list(colours.values())}
+    return {"field": field, "type": "nominal", "scale": scale}
 
 
 def x_time(clock: Clock) -> Spec:
@@ -150,9 +151,9 @@ def y_value(field: str, scale: Scale) -> Spec:
     )
     if scale.domain is not None:
         shape["domain"] = list(scale.domain)
-    axis: Spec = {"title": None, "format": scale.form, "minExtent": AXIS, "maxExtent": AXIS, "tickCount": 4}
-    if scale.log and scale.domain is not None:
-        axis["values"] = _decades(*scale.domain)
+    axis: Spec = {"title": None, "format": scale.form, "minExtent": AXIS, "maxExtent": AXIS}
+    decades = _decades(*scale.domain) if scale.log and scale.domain is not None else None
+    axis |= {"values": decades} if decades else {"tickCount": 4}
     return {"field": field, "type": "quantitative", "scale": shape, "axis": axis, "stack": None}
 
 
@@ -182,8 +183,7 @@ def lines(clock: Clock, scale: Scale, curves: list[Curve]) -> Spec:
         | {name: c.rows[:, k] * scale.factor for k, name in enumerate(("y", "low", "high"), 1)}
         for c in curves
     })  # fmt: skip
-    names = [c.name for c in curves]
-    shared = {"x": x_time(clock), "color": colour("of", names, shade(names))}
+    shared = {"x": x_time(clock), "color": colour("of", {c.name: c.colour for c in curves})}
     step = {"interpolate": "step-after", "clip": True}
     band = {
         "mark": {"type": "area", "opacity": 0.25, **step},
@@ -204,7 +204,7 @@ def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int)
         name: {"t": rows[:, 0] / clock.unit[1], "y": floors[:, k], "top": tops[:, k]}
         for k, (name, _) in enumerate(parts)
     })  # fmt: skip
-    colours = colour("of", [n for n, _ in parts], [c for _, c in parts])
+    colours = colour("of", dict(parts))
     area = {
         "mark": {"type": "area", "interpolate": "step-after", "clip": True},
         "encoding": {
@@ -224,7 +224,7 @@ def bands(clock: Clock, spells: dict[str, list[tuple[float, float]]]) -> Spec:
         name: dict(zip(("t", "end"), np.array(all_).T / per, strict=True)) for name, all_ in spells.items()
     })  # fmt: skip
     axis = {"title": None, "minExtent": AXIS, "maxExtent": AXIS, "labelLimit": AXIS - 8, "grid": False}
-    colours = {**colour("of", list(spells), shade(spells)), "legend": None}
+    colours = {**colour("of", shade(spells)), "legend": None}
     bar = {
         "mark": {"type": "bar", "height": 14, "clip": True, "strokeWidth": 0.5},
         "encoding": {
@@ -256,7 +256,7 @@ def tail(arms: dict[str, tuple[Floats, Floats]]) -> Spec:
             },
             "y": y_value("y", Scale(1, "~p", (least, 1), log=True)),
             "color": {
-                **colour("of", list(arms), shade(arms)),
+                **colour("of", shade(arms)),
                 "legend": {"symbolType": "stroke", "symbolStrokeWidth": 4},
             },
         },
