@@ -99,7 +99,7 @@ def _memory(scenario: Scenario, truth: Truth, record: Record, finding: Finding) 
 def _ballooned(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     del record, finding
     if scenario.guest.platform == "openvz" and scenario.guest.guarantee:
-        return None  # a guarantee is a promise, and nothing is taken
+        return float(scenario.guest.guarantee)  # the finding is about the guarantee: nothing is taken
     targets = [one.target for one in scenario.fault if one.kind == "xen_balloon"]
     if targets:
         return float(scenario.guest.memory - min(targets))
