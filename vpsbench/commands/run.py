@@ -224,7 +224,7 @@ def _show(judgement: Judgement, html: Path | None, json_file: str | None) -> Non
 
         page.write(judgement, html)
     if json_file == "-":
-        print(json.render(judgement))
+        print(json.render(judgement), end="")
     else:
         text.show(judgement, Console())
     if json_file and json_file != "-":

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 EXCESS: Final = 0.005  # of the held pages, beyond the control's share
 VALLEY: Final = 0.1  # of the lower of two modes: what lies between them is a valley
-CALM: Final = 0.999  # quantile of the control arm
 Z: Final = 3.66  # one side at 0.001 / 8: the family's share of this sign
 ROUNDS: Final = 2  # that must show it, and two thirds of all
 FEWEST_TOUCHES: Final = 1000  # a round and arm: fewer have no 99.9 % quantile
@@ -66,11 +65,13 @@ def look(record: Record) -> list[Finding]:
             )
         ]
     held, hot = (np.sum([getattr(r, arm) for r in rounds], axis=0) for arm in ("held", "hot"))
-    border = threshold(held, hot, fault_bin(record))
-    found = [_excess(r, border) for r in rounds]
-    times = [r.t for r in rounds]
-    level = strength_of(times, [e.low > EXCESS for e in found], ROUNDS, 2 / 3)
-    return [_finding(record, rounds, border, found, level)]
+    least = fault_bin(record, hot)
+    border = threshold(held, hot, least)
+    found = [_excess(r, border or least) for r in rounds]
+    level = strength_of([r.t for r in rounds], [e.low > EXCESS for e in found], ROUNDS, 2 / 3)
+    if border is None and level is not Level.CLEAN:
+        level = Level.NOT_MEASURABLE
+    return [_finding(record, rounds, border or least, found, level)]
 
 
 def _rounds(record: Record) -> list[Round]:
@@ -104,33 +105,34 @@ def _at(record: Record, metric: str, times: list[float]) -> Floats:
     return found
 
 
-def threshold(held: Floats, hot: Floats, least: int) -> int:
-    """The first bin that counts as slow.
+def threshold(held: Floats, hot: Floats, least: int) -> int | None:
+    """The first bin that counts as slow: the valley before the slow mode; None: there is no slow mode.
 
-    Where the latencies have two modes with a clear valley between them, it is the valley: a host that is
-    short of memory takes pages of the control arm too, so the control's own tail would put the slow mode
-    on the calm side. Where they have one, it is the end of the control's calm part. In no case is it below
-    ``least``: cold caches and page tables make held pages slower too, but never as slow as a fault.
+    A mode is slow beyond ``least``, what a fault inside the guest costs, with a valley before it. Cold caches
+    and page tables make held pages slower than the control too, but as a slope and not as a mode. The
+    control's own quantiles would not do: a host that is short of memory takes pages of the control too.
     """
     smooth = np.convolve(held + hot, (0.25, 0.5, 0.25), mode="same")
-    usual = int(np.searchsorted(np.cumsum(hot), hot.sum() / 4))
-    near = slice(max(usual - STEPS, 0), usual + STEPS + 1)
-    fast = near.start + int(smooth[near].argmax())
-    beyond = max(fast + STEPS, least)
-    slow = beyond + int(smooth[beyond:].argmax()) if beyond < smooth.size else fast
-    between = smooth[fast : slow + 1]
-    if between.min() <= VALLEY * min(smooth[fast], smooth[slow]) and slow > beyond:
-        emptiest = np.flatnonzero(between == between.min())
-        border = fast + int(emptiest[len(emptiest) // 2])
-    else:
-        border = int(np.searchsorted(np.cumsum(hot), CALM * hot.sum())) + 1
-    return min(max(border, least), held.size - 1)
+    fast = max(int(arm[:least].argmax()) for arm in (held, hot))
+    lowest = np.minimum.accumulate(smooth[fast:])[least - fast :]
+    beyond = smooth[least:]
+    modes = np.where((lowest <= VALLEY * beyond) & (beyond > 0), beyond, 0.0)
+    if not modes.any():
+        return None
+    between = smooth[fast : least + int(modes.argmax()) + 1]
+    emptiest = np.flatnonzero(between == between.min())
+    return max(fast + int(emptiest[len(emptiest) // 2]), least)
 
 
-def fault_bin(record: Record) -> int:
-    """The bin beyond what a fault inside this guest costs: the quickest first touches of fresh pages."""
+def fault_bin(record: Record, hot: Floats) -> int:
+    """The bin beyond what a fault in this guest costs: the quickest first touches of fresh pages.
+
+    Where the probe saw none, two octaves beyond the control's mode: a fault costs several touches.
+    """
     quickest = [float(s.values.min()) for s in record.named("memory.first_touch") if s.values.size]
-    return max(0, ceil(STEPS * log2(min(quickest) * 1e9)) + 1) if quickest else 0
+    if quickest:
+        return max(1, ceil(STEPS * log2(min(quickest) * 1e9)) + 1)
+    return int(hot.argmax()) + 2 * STEPS
 
 
 def _excess(one: Round, border: int) -> Excess:
@@ -154,6 +156,11 @@ def _finding(record: Record, rounds: list[Round], border: int, found: list[Exces
             f"came back slowly (beyond {limit}) when touched again, and {standing} of {len(found)} rounds "
             f"were over {percent(EXCESS)}. Pages compressed, or swapped at other hours, are not excluded."
         )
+    elif level is Level.NOT_MEASURABLE:
+        claim = (
+            f"{percent(share)} more of the memory held{_held(record)} than of the control came back beyond "
+            f"{limit}, but no slow group of pages stands apart: caches can do that too."
+        )
     else:
         claim = (
             f"{percent(share)} of the memory held{_held(record)} was not there when touched again: "
@@ -172,7 +179,7 @@ def _finding(record: Record, rounds: list[Round], border: int, found: list[Exces
         since=rounds[0].t,
         until=rounds[-1].t,
         series=SERIES,
-        alternatives=() if level is Level.CLEAN else _alternatives(rounds),
+        alternatives=_alternatives(rounds) if level in (Level.NOTICE, Level.STRONG) else (),
     )
 
 
