@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -26,23 +27,44 @@ def boot_time(record: Record) -> float:
     return float(np.median(series.values - series.times))
 
 
-def loops(record: Record, truth: Truth) -> Iterator[tuple[int, float, float]]:
-    """(vCPU, from, to) of each stretch of the CPU probe's loops, in the lab's time."""
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of one vCPU's loop without a break, on the lab's clock, s.
+
+    ``length`` is the guest's own: while it is stopped its clock stands still, and it can lose no time.
+    """
+
+    vcpu: int
+    since: float
+    until: float
+    length: float
+
+    def after(self, moment: float) -> Stretch:
+        """What of it comes after a moment."""
+        since = max(self.since, moment)
+        return replace(
+            self, since=since, length=self.length * (self.until - since) / (self.until - self.since)
+        )
+
+
+def loops(record: Record, truth: Truth) -> Iterator[Stretch]:
+    """All stretches of the CPU probe's loops."""
     boot = boot_time(record)
     for series in record.named("cpu.loop.wall"):
         starts, ends = series.times - series.values, series.times
         cuts = np.flatnonzero(starts[1:] - ends[:-1] > 1.0)
         firsts, lasts = starts[[0, *(cuts + 1)]], ends[[*cuts, -1]]
         for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-            yield int(series.labels["vcpu"]), truth.at(boot + first), truth.at(boot + last)
+            since, until = truth.at(boot + first), truth.at(boot + last)
+            yield Stretch(int(series.labels["vcpu"]), since, until, last - first)
 
 
-def loss(truth: Truth, stretches: list[tuple[int, float, float]]) -> float | None:
+def loss(truth: Truth, stretches: list[Stretch]) -> float | None:
     """The share of busy vCPUs' time in which their threads did not run."""
-    ran = [truth.growth(f"vcpu.{vcpu}.run", since, until) for vcpu, since, until in stretches]
-    known = [(one, part) for one, part in zip(ran, stretches, strict=True) if one is not None]
-    wall = sum(until - since for _, (_, since, until) in known)
-    return 1 - sum(one for one, _ in known) / wall if wall else None
+    ran = [(one, truth.growth(f"vcpu.{one.vcpu}.run", one.since, one.until)) for one in stretches]
+    known = [(one.length, seconds) for one, seconds in ran if seconds is not None]
+    wall = sum(length for length, _ in known)
+    return 1 - sum(seconds for _, seconds in known) / wall if wall else None
 
 
 def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
@@ -50,7 +72,7 @@ def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
     stretches = list(loops(record, truth))
     if scenario.guest.platform == "xen":
         cores = scenario.guest.cores or scenario.guest.vcpus
-        stretches = [(core, since, until) for _, since, until in stretches[:1] for core in range(cores)]
+        stretches = [replace(one, vcpu=core) for one in stretches[:1] for core in range(cores)]
     return loss(truth, stretches)
 
 
@@ -68,7 +90,7 @@ def _hidden(scenario: Scenario, truth: Truth, record: Record, finding: Finding) 
 
 
 def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
-    """Xen reports what its scheduler took; an emulated KVM guest has no steal clock, and tells all that it lost."""
+    """Xen reports what its scheduler took; without a steal clock the sign tells all that was lost."""
     if scenario.guest.platform == "xen":
         return 1 - _xen_share(scenario)
     return _hidden(scenario, truth, record, finding)
@@ -77,9 +99,11 @@ def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 def _low_rate(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     """Delivered CPU once the last quota had begun; of the whole run, where none began in it."""
     del finding
-    quotas = [one["began"] for one in truth.faults if one["kind"] == "quota" and one["start"] > 0 and one["began"]]
+    quotas = [
+        one["began"] for one in truth.faults if one["kind"] == "quota" and one["start"] > 0 and one["began"]
+    ]
     after = max(quotas, default=0.0)
-    cut = [(vcpu, max(since, after), until) for vcpu, since, until in loops(record, truth) if until > after]
+    cut = [one.after(after) for one in loops(record, truth) if one.until > after]
     lost = loss(truth, cut) if scenario.guest.platform == "kvm" else None
     return None if lost is None else 1 - lost
 
@@ -134,7 +158,7 @@ def rounds(record: Record) -> list[float]:
 def _stood_still(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     del scenario, record, finding
     pauses = [one for one in truth.faults if one["kind"] == "pause" and one["ended"]]
-    return sum(one["ended"] - one["began"] for one in pauses)
+    return float(sum(one["ended"] - one["began"] for one in pauses))
 
 
 ANSWERS: Final[dict[str, Answer]] = {

@@ -71,7 +71,9 @@ class Bench:
             for fault in scenario.fault:
                 fault.prepare(host)
             guest = self._start(stack, scenario, folder, cgroup, truth)
-            self._follow(scenario, profile, guest, Host(folder, self.journal, stack, cgroup, guest.qmp, truth))
+            self._follow(
+                scenario, profile, guest, Host(folder, self.journal, stack, cgroup, guest.qmp, truth)
+            )
             guest.results(out)
         return out
 
@@ -103,7 +105,9 @@ class Bench:
                 raise Hung("the guest did not boot in its time")
             time.sleep(0.05)
 
-    def _follow(self, scenario: Scenario, profile: dict[str, Any], guest: VirtualGuest | Container, host: Host) -> None:
+    def _follow(
+        self, scenario: Scenario, profile: dict[str, Any], guest: VirtualGuest | Container, host: Host
+    ) -> None:
         """Until the guest ends: faults at their times, and the truth once a second."""
         truth = host.truth
         watch = Watch(
@@ -164,7 +168,7 @@ def timeline(faults: tuple[AnyFault, ...], truth: Truth) -> list[Action]:
 
 
 def watches_memory(scenario: Scenario) -> bool:
-    """Whether pages of a guest are looked up one by one: where the host may take some. Not through Xen's tables."""
+    """Whether held pages are looked up one by one: where the host may take some; not through Xen's tables."""
     return scenario.guest.platform == "kvm" and any(one.kind == "host_swap" for one in scenario.fault)
 
 
@@ -187,4 +191,3 @@ def _keep(folder: Path, out: Path, truth: Truth) -> None:
     for name in _KEPT:
         if (folder / name).exists():
             shutil.copy(folder / name, out)
-

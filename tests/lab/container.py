@@ -37,7 +37,9 @@ def beancounters(memory: int, guarantee: int) -> str:
         ("oomguarpages", used, used + 300, sure, _NO_LIMIT, 0),
         ("numfile", 400, 600, 9312, 9312, 0),
     ]
-    head = f"       uid  {'resource':<12}{'held':>20}{'maxheld':>21}{'barrier':>21}{'limit':>21}{'failcnt':>21}"
+    head = (
+        f"       uid  {'resource':<12}{'held':>20}{'maxheld':>21}{'barrier':>21}{'limit':>21}{'failcnt':>21}"
+    )
     first = "      101: "
     lines = [
         f"{first if n == 0 else ' ' * 11} {name:<12}" + "".join(f"{value:>21}" for value in values)[1:]
@@ -51,7 +53,9 @@ class Container:
 
     qmp = None
 
-    def __init__(self, machine: Machine, image: Image, folder: Path, cgroup: Cgroup | None, journal: Journal) -> None:
+    def __init__(
+        self, machine: Machine, image: Image, folder: Path, cgroup: Cgroup | None, journal: Journal
+    ) -> None:
         if cgroup is None:
             raise Skip("this machine has no cgroup controllers to build a container with")
         if machine.memory_limit:

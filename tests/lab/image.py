@@ -1,13 +1,8 @@
-"""Builds and caches what guests boot from. A rebuild happens only when an input changed.
-
-The inputs are the Debian release and mirror, the versions of kernel and Xen, the Python packages that
-vpsbench needs to measure, and the text of this file and of the scripts in guest/.
-"""
+"""Builds and caches what guests boot from."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import re
@@ -15,37 +10,20 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.lab import places
-from tests.lab.errors import LabError, Skip
+from tests.lab.commands import run
+from tests.lab.errors import Skip
+from tests.lab.recipe import Recipe, today
 
 PACKAGES: Final = ("qemu-system-x86", "debootstrap", "busybox-static", "cpio", "e2fsprogs")
 _INSIDE: Final = "python3,fio,procps,kmod,iproute2"
 _MODULES: Final = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
-_REPORT_ONLY: Final = ("jinja2", "altair", "vl-convert-python")  # a guest measures; the lab reads the database
 _ROOT_SIZE: Final = 2 * 1024**3  # B, sparse
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that an image depends on."""
-
-    release: str
-    mirror: str
-    cloud_kernel: tuple[str, str]  # package, version
-    xen_kernel: tuple[str, str]
-    xen: tuple[str, str]
-    python: tuple[str, ...]
-    sources: str  # hash of the build's own code
-
-    def key(self) -> str:
-        """Names the image in the cache."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +36,13 @@ class Image:
         return self.folder / name
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """A command's output; ``LabError`` with its last lines when it fails."""
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False, errors="replace"
-    )
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
-        raise LabError(f"{' '.join(map(str, command))} failed with {done.returncode}:\n{tail}")
-    return done.stdout
-
-
 def install_packages() -> list[str]:
     """Installs the Debian packages that are missing, and says which; needs root."""
     query = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${Status}\n", *PACKAGES], capture_output=True, text=True, check=False
+        ["dpkg-query", "-W", "-f", "${Package} ${Status}\n", *PACKAGES],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     there = {line.split()[0] for line in query.stdout.splitlines() if line.endswith("ok installed")}
     missing = [name for name in PACKAGES if name not in there]
@@ -84,42 +54,10 @@ def install_packages() -> list[str]:
     return missing
 
 
-def mirror_of(sources: str, release: str) -> str | None:
-    """The mirror of a Debian release in apt's sources, of the old format or the new one."""
-    for block in re.split(r"\n\s*\n", sources):
-        uri, suites = re.search(r"^URIs:\s*(\S+)", block, re.M), re.search(r"^Suites:(.*)", block, re.M)
-        if uri and suites and release in suites[1].split():
-            return uri[1]
-    old = re.search(rf"^deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+{release}\s", sources, re.M)
-    return old[1] if old else None
-
-
-def requirements(pyproject: str) -> tuple[str, ...]:
-    """vpsbench's dependencies without those that only a report needs."""
-    wanted = tomllib.loads(pyproject)["project"]["dependencies"]
-    return tuple(one for one in wanted if not one.startswith(_REPORT_ONLY))
-
-
-def recipe() -> Recipe:
-    """What an image would be built from today."""
-    release = _release()
-    if not run("apt-cache", "policy", "linux-image-cloud-amd64").strip():
-        run("apt-get", "update")
-    return Recipe(
-        release=release,
-        mirror=mirror_of(_sources(), release) or "http://deb.debian.org/debian",
-        cloud_kernel=_versioned(_dependency("linux-image-cloud-amd64", r"linux-image-\S+-cloud-amd64")),
-        xen_kernel=_versioned(_dependency("linux-image-amd64", r"linux-image-\S+-amd64")),
-        xen=_versioned(sorted(re.findall(r"^xen-hypervisor-[\d.]+-amd64", _search(), re.M))[-1]),
-        python=requirements((places.TREE / "pyproject.toml").read_text()),
-        sources=_own_hash(),
-    )
-
-
 def image(say: Callable[[str], None]) -> Image:
     """The image of today's recipe, built if it is not in the cache; older ones are removed."""
     install_packages()
-    wanted = recipe()
+    wanted = today()
     folder = places.cache() / f"image-{wanted.key()}"
     if not folder.is_dir():
         if os.geteuid():
@@ -132,43 +70,6 @@ def image(say: Callable[[str], None]) -> Image:
         if old != folder:
             shutil.rmtree(old)
     return Image(folder)
-
-
-def _release() -> str:
-    found = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.M)
-    if not found or not Path("/etc/debian_version").is_file():
-        raise Skip("the lab builds its guests from a Debian machine's own packages, and this is not one")
-    return found[1]
-
-
-def _sources() -> str:
-    files = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    return "\n\n".join(file.read_text() for file in files if file.is_file())
-
-
-def _search() -> str:
-    return run("apt-cache", "search", "--names-only", "^xen-hypervisor-.*-amd64$")
-
-
-def _dependency(package: str, pattern: str) -> str:
-    found = re.search(rf"Depends: ({pattern})", run("apt-cache", "depends", package))
-    if not found:
-        raise LabError(f"{package} depends on no {pattern}")
-    return found[1]
-
-
-def _versioned(package: str) -> tuple[str, str]:
-    found = re.search(r"Candidate: (\S+)", run("apt-cache", "policy", package))
-    if not found:
-        raise LabError(f"no version of {package} to be had")
-    return package, found[1]
-
-
-def _own_hash() -> str:
-    digest = hashlib.sha256()
-    for file in (Path(__file__), *sorted((places.LAB / "guest").glob("*-init.sh"))):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _build(recipe: Recipe, folder: Path) -> None:
@@ -203,7 +104,7 @@ def _unpacked(work: Path, package: tuple[str, str]) -> Path:
 
 
 def _kernel(work: Path, rootfs: Path, package: tuple[str, str], name: str, *, keep_modules: bool) -> None:
-    """Kernel and initramfs ``vmlinuz-NAME`` and ``initrd-NAME.gz``; the modules only on demand: they are large."""
+    """Kernel and initramfs ``vmlinuz-NAME`` and ``initrd-NAME.gz``; its modules only on demand."""
     tree = _unpacked(work, package)
     kernel = next((tree / "boot").glob("vmlinuz-*"))
     version = kernel.name.removeprefix("vmlinuz-")
@@ -220,8 +121,8 @@ def _kernel(work: Path, rootfs: Path, package: tuple[str, str], name: str, *, ke
 
 
 def load_order(depends: str) -> list[str]:
-    """Module files in the order of ``modprobe --show-depends``, each once; what is built in needs no loading."""
-    return list(dict.fromkeys(re.findall(r"^insmod (\S+)", depends, re.M)))
+    """Module files in the order of ``modprobe --show-depends``, each once, and nothing that is built in."""
+    return list(dict.fromkeys(re.findall(r"^insmod (\S+)", depends, re.MULTILINE)))
 
 
 def _initramfs(work: Path, rootfs: Path, modules: list[str], out: Path) -> None:
@@ -236,7 +137,11 @@ def _initramfs(work: Path, rootfs: Path, modules: list[str], out: Path) -> None:
     (tree / "init").chmod(0o755)
     names = "".join(f"{path.relative_to(tree)}\n" for path in sorted(tree.rglob("*")))
     packed = subprocess.run(
-        ["cpio", "-o", "-H", "newc", "--quiet"], input=names.encode(), cwd=tree, capture_output=True, check=True
+        ["cpio", "-o", "-H", "newc", "--quiet"],
+        input=names.encode(),
+        cwd=tree,
+        capture_output=True,
+        check=True,
     )
     out.write_bytes(gzip.compress(packed.stdout, 6))
     shutil.rmtree(tree)
@@ -250,11 +155,11 @@ def _xen(work: Path, package: tuple[str, str]) -> None:
 
 def _python(rootfs: Path, wanted: tuple[str, ...]) -> None:
     """Wheels for the guest's own Python, whichever this one is, compiled ahead: the guest is slow."""
-    version = run("chroot", rootfs, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
-    target = rootfs / "opt" / "packages"
-    platforms = [f"--platform=manylinux{tag}_x86_64" for tag in ("2014", "_2_17", "_2_27", "_2_28")]
-    run(
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:"),
-        *(f"--python-version={version}", *platforms, "--target", target, *wanted),
-    )
-    run("chroot", rootfs, "python3", "-m", "compileall", "-q", "/opt/packages", "/usr/lib/python3", f"/usr/lib/python{version}")
+    inside = ("chroot", rootfs, "python3")
+    version = run(*inside, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+    tags = ("2014", "_2_17", "_2_27", "_2_28")
+    fitting = [f"--python-version={version}", *(f"--platform=manylinux{tag}_x86_64" for tag in tags)]
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:")
+    run(*pip, *fitting, "--target", rootfs / "opt" / "packages", *wanted)
+    compiled = ("/opt/packages", "/usr/lib/python3", f"/usr/lib/python{version}")
+    run(*inside, "-m", "compileall", "-q", *compiled)

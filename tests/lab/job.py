@@ -15,6 +15,10 @@ from tests.lab import places
 from tests.lab.errors import LabError
 from tests.lab.machine import OwnLimits
 
+_RUN: Final = (
+    "python3 -m vpsbench run --profile profile.toml --db /job/out/run.db --dir /data --no-html"
+    " --json /job/out/findings.json"
+)
 _RESULTS: Final = 256 * 1024**2  # B, sparse: room for what comes out
 
 
@@ -41,8 +45,7 @@ def script(*, planned: bool, seed: int, beside: tuple[str, ...], own_limits: Own
             *(f"( {line} ) >> /job/out/beside.txt 2>&1 &" for line in beside),
             "say run",
             *_own_cgroup(own_limits),
-            f"python3 -m vpsbench run --profile profile.toml {plan}--db /job/out/run.db --dir /data"
-            f" --no-html --json /job/out/findings.json --seed {seed}",
+            f"{_RUN} {plan}--seed {seed}",
             "status=$?",
             "dmesg 2> /dev/null | tail -n 40 > /job/out/dmesg.txt",
             "exit $status",
@@ -66,7 +69,9 @@ def _own_cgroup(limits: OwnLimits | None) -> list[str]:
 def write(folder: Path, profile: Mapping[str, Any], plan: Mapping[str, Any], text: str) -> Path:
     """Lays a job's folder out; the sources are compiled here where this Python is the guest's."""
     job = folder / "job"
-    shutil.copytree(places.TREE / "vpsbench", job / "src" / "vpsbench", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        places.TREE / "vpsbench", job / "src" / "vpsbench", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copytree(places.TREE / "profiles", job / "src" / "profiles")
     compileall.compile_dir(job / "src", quiet=1)
     for helper in (places.LAB / "guest").glob("*.py"):
@@ -88,7 +93,9 @@ def disks(folder: Path, job: Path, size: int) -> None:
             file.truncate(length)
     made = subprocess.run(
         ["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=0,lazy_journal_init=0", folder / "data.img"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode:
         raise LabError(f"mke2fs failed: {made.stderr.strip()}")

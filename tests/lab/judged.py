@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab import matrix
+from tests.lab import matrix, plot
 from tests.lab.errors import LabError
 from tests.lab.matrix import RunResult
 from tests.lab.scenario import Scenario
@@ -29,5 +29,7 @@ def judged(scenario: Scenario, repetition: int, out: Path, seconds: float) -> Ru
     except VpsbenchError as error:
         raise LabError(f"{database}: {error.message}; the guest's last words: {log}") from error
     truth = Truth.read((out / "truth.json").read_text())
+    if shown := plot.panels(truth, judgement.record):
+        plot.draw(shown, f"{scenario.name}: {scenario.about}", out / "truth.svg")
     rows = matrix.rows(scenario, repetition, judgement, truth)
     return RunResult(scenario.name, repetition, "ran", "", seconds, rows, str(judgement.verdict.word))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tests.lab.image import Image
 from tests.lab.quantities import Bytes
-
-from pathlib import Path
 
 Platform = Literal["kvm", "xen", "lxc", "openvz"]
 _MIB: Final = 1024**2
@@ -31,6 +30,7 @@ class Machine(Strict):
     memory: Bytes = 768 * _MIB
     vcpus: Annotated[int, Field(ge=1, le=8)] = 1
     cores: Annotated[int, Field(ge=1, le=8)] | None = None  # xen: that its vCPUs share; default: one each
+    maximum: Bytes | None = None  # xen: to which its balloon could let it grow; default: no further
     disk: Bytes = 2048 * _MIB
     cache: Literal["writeback", "directsync", "unsafe"] = "writeback"
     merge: bool = False  # whether the host may merge its pages
@@ -53,9 +53,19 @@ class OwnLimits(Strict):
 def qemu(machine: Machine, image: Image, folder: Path) -> list[str]:
     """The command line. Disks: root (changes are dropped), job, results, and the one to be tested."""
     kernel = _xen_boot(machine, image) if machine.platform == "xen" else _boot(image)
-    memory = machine.memory + (_XEN_ITSELF if machine.platform == "xen" else 0)
+    memory = machine.memory
+    if machine.platform == "xen":
+        memory = max(memory, machine.maximum or 0) + _XEN_ITSELF
     return [
-        *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-no-reboot", "-nodefaults", "-display", "none"),
+        *(
+            "qemu-system-x86_64",
+            "-accel",
+            "tcg,thread=multi",
+            "-no-reboot",
+            "-nodefaults",
+            "-display",
+            "none",
+        ),
         *("-machine", f"pc,mem-merge={'on' if machine.merge else 'off'}", "-m", f"{memory // _MIB}M"),
         *("-smp", str((machine.cores or machine.vcpus) if machine.platform == "xen" else machine.vcpus)),
         *("-rtc", "base=utc,clock=host", "-serial", "stdio"),
@@ -83,7 +93,8 @@ def _boot(image: Image) -> list[str]:
 
 
 def _xen_boot(machine: Machine, image: Image) -> list[str]:
-    options = f"dom0_mem={machine.memory // _MIB}M dom0_max_vcpus={machine.vcpus} smap=0 smep=0"
+    most = (machine.maximum or machine.memory) // _MIB
+    options = f"dom0_mem={machine.memory // _MIB}M,max:{most}M dom0_max_vcpus={machine.vcpus} smap=0 smep=0"
     dom0 = f"{image['vmlinuz-xen']} console=hvc0 quiet panic=1,{image['initrd-xen.gz']}"
     return [
         *("-cpu", _XEN_CPU, "-kernel", str(image["xen"]), "-initrd", dom0),

@@ -14,7 +14,10 @@ from tests.lab.truth import Truth
 from vpsbench.model import Finding, Judgement, Level
 
 Expected = Literal["accuse", "doubt", "silent", "either"]
-Outcome = Literal["hit", "miss", "silent", "false accusation", "true beyond plan", "either", "no such sign", "no run"]
+Outcome = Literal[
+    "hit", "miss", "silent", "false accusation", "true beyond plan", "either", "no such sign", "no run"
+]
+State = Literal["ran", "skipped", "hung", "failed"]
 _ORDER: Final = [Level.NOT_MEASURABLE, Level.CLEAN, Level.DOUBT, Level.NOTICE, Level.STRONG]
 _ACCUSING: Final = {Level.NOTICE, Level.STRONG}
 # An undisturbed guest on a busy lab machine loses time, too; whoever says so is right.
@@ -23,7 +26,7 @@ _TRULY: Final = {"hidden_steal": 0.01, "vanishing_memory": 0.005}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sign on one run. ``found`` is a level of the contract; None where the run or the sign was missing."""
+    """One sign on one run. ``found`` is a level of the contract; None where run or sign was missing."""
 
     scenario: str
     repetition: int
@@ -49,7 +52,7 @@ class RunResult:
 
     scenario: str
     repetition: int
-    state: Literal["ran", "skipped", "hung", "failed"]
+    state: State
     reason: str
     seconds: float
     rows: tuple[Row, ...]
@@ -63,23 +66,24 @@ def rows(scenario: Scenario, repetition: int, judgement: Judgement, truth: Truth
         worst[one.sign] = one
     doubts = [name for name, one in worst.items() if one.level is Level.DOUBT]
     signs = dict.fromkeys((*BUILT, *scenario.expect, *scenario.doubt, *doubts))
-    return tuple(_row(scenario, repetition, sign, worst.get(sign), judgement, truth) for sign in signs)
+    return tuple(
+        _row(scenario, repetition, worst[sign], answer(scenario, truth, judgement.record, worst[sign]))
+        if sign in worst
+        else Row(scenario.name, repetition, sign, expected(scenario, sign), None, "no such sign")
+        for sign in signs
+    )
 
 
-def _row(
-    scenario: Scenario, repetition: int, sign: str, finding: Finding | None, judgement: Judgement, truth: Truth
-) -> Row:
-    wanted = expected(scenario, sign)
-    if finding is None:
-        return Row(scenario.name, repetition, sign, wanted, None, "no such sign")
-    real = answer(scenario, truth, judgement.record, finding)
+def _row(scenario: Scenario, repetition: int, finding: Finding, real: float | None) -> Row:
+    wanted = expected(scenario, finding.sign)
+    limit = None if "cpu_share" in scenario.plan else _TRULY.get(finding.sign)
     return Row(
         scenario.name,
         repetition,
-        sign,
+        finding.sign,
         wanted,
         str(finding.level),
-        outcome(wanted, finding.level, real, _TRULY.get(sign) if not scenario.plan.get("cpu_share") else None),
+        outcome(wanted, finding.level, real, limit),
         finding.measured,
         finding.interval,
         real,
@@ -98,7 +102,7 @@ def expected(scenario: Scenario, sign: str) -> Expected:
 
 
 def outcome(wanted: Expected, found: Level, real: float | None, limit: float | None) -> Outcome:
-    """Whether a sign was right. ``limit``: a true value beyond it makes an accusation true, expected or not."""
+    """Whether a sign was right. A true value beyond ``limit`` makes an accusation true, expected or not."""
     accused = found in _ACCUSING
     if wanted == "accuse":
         return "hit" if accused else "miss"
@@ -125,7 +129,8 @@ def tally(results: Iterable[RunResult]) -> Counter[str]:
 def as_json(results: list[RunResult], facts: dict[str, Any]) -> str:
     """matrix.json."""
     runs = [
-        {**asdict(result), "rows": [{**asdict(row), "error": row.error} for row in result.rows]} for result in results
+        {**asdict(result), "rows": [{**asdict(row), "error": row.error} for row in result.rows]}
+        for result in results
     ]
     return json.dumps({"schema": 1, **facts, "tally": tally(results), "runs": runs}, indent=1) + "\n"
 
@@ -136,23 +141,42 @@ def as_markdown(results: list[RunResult], facts: dict[str, Any]) -> str:
     lines += [f"- {name}: {count}" for name, count in sorted(tally(results).items())]
     wrong = [row for result in results for row in result.rows if row.outcome in ("miss", "false accusation")]
     lines += ["", "## Misses and false accusations", ""]
-    lines += [f"- {row.scenario} #{row.repetition}, {row.sign}: {row.outcome}. {row.claim}" for row in wrong] or ["None."]
+    lines += [
+        f"- {row.scenario} #{row.repetition}, {row.sign}: {row.outcome}. {row.claim}" for row in wrong
+    ] or ["None."]
     lines += ["", "## Scenario by sign", "", *_table(results), "", "## Runs", "", *_runs(results), ""]
     return "\n".join(lines)
 
 
+def notable(row: Row) -> bool:
+    """Whether a row was expected to say something, or did."""
+    return row.expected != "silent" or row.outcome != "silent"
+
+
 def telling(row: Row) -> bool:
-    """Whether a row is worth a line: expected, found, or measured beside a known truth."""
-    return row.expected != "silent" or row.outcome != "silent" or row.error is not None
+    """Whether a row is notable, or measured something beside a known truth."""
+    return notable(row) or row.error is not None
 
 
 def _table(results: list[RunResult]) -> Iterator[str]:
     yield "| scenario | sign | expected | found | outcome | estimate | truth | error |"
     yield "|---|---|---|---|---|---:|---:|---:|"
     for result in results:
-        for row in filter(telling, result.rows):
-            figures = (figure(row.estimate, row.unit), figure(row.truth, row.unit), figure(row.error, row.unit, sign="+"))
-            yield f"| {label(row)} | {row.sign} | {row.expected} | {row.found or '-'} | {row.outcome} | {' | '.join(figures)} |"
+        yield from (f"| {' | '.join(cells(row))} |" for row in result.rows if telling(row))
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row for people to read."""
+    return (
+        label(row),
+        row.sign,
+        row.expected,
+        row.found or "-",
+        row.outcome,
+        figure(row.estimate, row.unit),
+        figure(row.truth, row.unit),
+        figure(row.error, row.unit, sign="+"),
+    )
 
 
 def label(row: Row) -> str:
@@ -165,7 +189,8 @@ def _runs(results: list[RunResult]) -> Iterator[str]:
     yield "|---|---|---|---|---:|---|"
     for one in results:
         reason = one.reason.replace("\n", " ").replace("|", "/")
-        yield f"| {one.scenario} | {one.repetition} | {one.state} | {one.verdict or '-'} | {one.seconds:.0f} | {reason} |"
+        parts = (one.scenario, one.repetition, one.state, one.verdict or "-", f"{one.seconds:.0f}", reason)
+        yield f"| {' | '.join(map(str, parts))} |"
 
 
 def figure(value: float | None, unit: str | None, sign: str = "") -> str:

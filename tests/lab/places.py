@@ -1,4 +1,4 @@
-"""Where the lab keeps things: images and its journal in a cache outside the source tree, results in reports/lab."""
+"""Where the lab keeps things: images and journal in a cache outside the tree, results in reports/lab."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ BUILT: Final = (
 class Scenario(Strict):
     """One guest, what is wrong with it, and what vpsbench ought to say.
 
-    ``expect`` names the signs that must accuse, ``doubt`` those that must doubt, ``silent`` those that must not
-    accuse: by default all others that accuse, without those in ``allow``.
+    ``expect`` names the signs that must accuse, ``doubt`` those that must doubt, ``silent`` those that must
+    not accuse: by default all others that accuse, without those in ``allow``.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     about: str = ""
     guest: Machine = Machine()
-    plan: dict[str, Any] = {}
+    plan: dict[str, Any] = Field(default_factory=dict)
     profile: str | dict[str, Any]
     fault: tuple[AnyFault, ...] = ()
     beside: tuple[str, ...] = ()  # arguments of guest/busy.py, one program each
@@ -55,6 +55,8 @@ class Scenario(Strict):
         both = set(self.expect) & {*self.allow, *(self.silent or ())}
         if both:
             raise ValueError(f"{', '.join(sorted(both))}: expected, and yet silent or allowed")
+        if self.guest.merge and not self.alone:
+            raise ValueError("merge: needs alone = true, as all guests of a machine are merged or none")
         if not self.guest.virtual and any(f.kind not in ("quota", "host_swap") for f in self.fault):
             raise ValueError("a container's faults are quota and host_swap")
         return self
@@ -69,7 +71,7 @@ class Scenario(Strict):
 class Book(Strict):
     """A file of scenarios, with the profiles that they name."""
 
-    profiles: dict[str, dict[str, Any]] = {}
+    profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
     scenario: tuple[Scenario, ...]
 
     @model_validator(mode="after")

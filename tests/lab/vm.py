@@ -52,7 +52,9 @@ class VirtualGuest:
         journal: notes its process.
     """
 
-    def __init__(self, machine: Machine, image: Image, folder: Path, cgroup: Cgroup | None, journal: Journal) -> None:
+    def __init__(
+        self, machine: Machine, image: Image, folder: Path, cgroup: Cgroup | None, journal: Journal
+    ) -> None:
         command = ["setpriv", "--pdeathsig", "KILL", *qemu(machine, image, folder)]
         self.folder, self._journal = folder, journal
         with (folder / "qemu.txt").open("wb") as errors:

@@ -39,7 +39,7 @@ def swap(size: int) -> None:
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     held = [os.urandom(MIB) for _ in range(int(lines["MemAvailable"].split()[0]) // 1024 + size)]
     while True:
-        random.choice(held)[:: 4096]  # noqa: B018,S311  touching is what it is for
+        random.choice(held)[::4096]  # noqa: S311  no secret
         time.sleep(0.05)
 
 

@@ -63,7 +63,6 @@ def main() -> None:
         text = struct.pack("<8sQ", b"LABHELD1", len(bits)) + bits
         disk.write(text + bytes(-len(text) % 512))
         os.fsync(disk.fileno())
-    print(f"process {pid} holds {size} B")
 
 
 main()

@@ -1,0 +1,1 @@
+"""What runs inside a lab guest. Nothing here is imported by the lab: these files are copied into the job."""
