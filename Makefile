@@ -1,16 +1,19 @@
 # make bench   sets everything up and measures this machine (about 10 minutes), with a report at the end
 # make test    sets everything up and runs the tests
-# make lab     runs the ground-truth lab: real hypervisors with real faults
+# make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
+# make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
 
 PROFILE ?= quick
 PLAN ?=
+SCENARIOS ?=
+SCENARIO_FILE ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint clean
+.PHONY: bench test lint lab lab-smoke clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/.bench
@@ -42,6 +45,12 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	@echo 'setting up (once): Python packages for the tests into $(VENV)' >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.bench
+
+lab: $(VENV)/.test
+	@$(BIN)/python -m tests.lab $(if $(SCENARIO_FILE),--file '$(SCENARIO_FILE)') $(SCENARIOS)
+
+lab-smoke: $(VENV)/.test
+	@$(BIN)/python -m tests.lab --smoke
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
