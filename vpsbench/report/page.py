@@ -93,11 +93,7 @@ def build(judgement: Judgement) -> Page:
 def headline(judgement: Judgement) -> str:
     """The verdict in one plain sentence."""
     verdict = judgement.verdict
-    meant = [
-        "the CPU" if p.promise == "cpu" else f"the {plain(p.promise)}"
-        for p in verdict.promises
-        if p.word == verdict.word
-    ]
+    meant = [f"the {_meant(p.promise)}" for p in verdict.promises if p.word == verdict.word]
     what = listed(list(dict.fromkeys(meant))) or "something"
     if verdict.word == Word.BROKEN:
         return f"No: {what} {'were' if len(meant) > 1 else 'was'} not delivered as promised in this run."
@@ -109,6 +105,10 @@ def headline(judgement: Judgement) -> str:
     if judgement.record.run.plan is None:
         return "Nothing was found in this run that a seller would have to explain."
     return "Yes, as far as this run can tell: the promises that it could check were kept."
+
+
+def _meant(promise: str) -> str:
+    return "CPU" if promise == "cpu" else plain(promise)
 
 
 def _subtitle(run: Run) -> str:
@@ -126,7 +126,9 @@ def _grounds(judgement: Judgement) -> tuple[str, ...]:
     """Why the verdict is what it is: its own reason, and the findings that weigh."""
     weighty = [f for level in (Level.STRONG, Level.NOTICE) for f in judgement.findings if f.level == level]
     clean = sum(f.level == Level.CLEAN for f in judgement.findings)
-    said = [judgement.verdict.because, *(f.claim for f in weighty)]
+    verdict = judgement.verdict
+    said = [f"{_meant(p.promise)}: {p.because}" for p in verdict.promises if p.word == verdict.word]
+    said += [f.claim for f in weighty if f.claim not in "".join(said)]
     if judgement.record.run.plan is None:
         said.append("No plan was given, so only what every seller promises could be checked.")
     if clean:
