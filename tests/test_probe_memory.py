@@ -18,7 +18,7 @@ from vpsbench.probes import memory as probe
 from vpsbench.probes._held import BLOCK, PAGE, Held
 from vpsbench.probes._room import Room, room
 from vpsbench.probes._touch import BOUNDS, Arms, Pass, histogram
-from vpsbench.probes.memory import MIB, Options, limits, run
+from vpsbench.probes.memory import MIB, Options, limits, moments, run
 
 GIB = 1024 * MIB
 
@@ -275,3 +275,9 @@ def test_memory_that_may_not_be_locked_is_said_once(monkeypatch: pytest.MonkeyPa
     emit = Collected()
     run(request(1.5, Options(share=0.16, rounds=1, floor=0)), emit, Pretended())
     assert [kind for kind, _ in emit.events] == ["memory.not_locked"]
+
+
+def test_most_rounds_come_after_a_long_rest() -> None:
+    assert moments(3, 100.0) == [50.0, 75.0, 100.0]
+    assert moments(1, 100.0) == [50.0]
+    assert moments(3, 100.0, 7.0) == [7.0, 14.0, 21.0]

@@ -43,7 +43,7 @@ class Options:
     rounds: int = 4  # of touching again; three are needed for a finding
     touches: int = 20_000  # of held pages, a round
     hot: int = 4_000  # pages of the control arm, each touched once a round
-    rest: Duration = 0.0  # between rounds; 0: spread over the turn
+    rest: Duration = 0.0  # between rounds; 0: half of the time first, then spread over the other half
 
     def __post_init__(self) -> None:
         if not 0.05 <= self.share <= 0.8:
@@ -106,6 +106,18 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
             emit.sample("memory.held", 0)
 
 
+def moments(rounds: int, span: float, rest: float = 0.0) -> list[float]:
+    """When rounds begin, s after the pages were written, within ``span`` s.
+
+    Without a ``rest`` of its own between rounds, half of the time passes before the first one: some hosts
+    take pages only after they lay idle for a minute or more (seen on a real one), and most rounds
+    should come after that.
+    """
+    if rest:
+        return [rest * number for number in range(1, rounds + 1)]
+    return [span * (1 + number / max(rounds - 1, 1)) / 2 for number in range(rounds)]
+
+
 class _Turn:
     """One turn under way."""
 
@@ -152,13 +164,15 @@ class _Turn:
     def hold(self) -> None:
         """Leave the pages alone and touch them again, round after round."""
         self._touch(self._held.prepare(self._held.arms.hot()), 1)  # warms the code up; not counted
-        start, rounds = _now(), self._options.rounds
-        # Spread out, the last round begins a little before the end, so that it fits in.
-        interval = self._options.rest or 0.95 * (self._deadline - start) / rounds
-        for number in range(1, rounds + 1):
-            self._emit.note(f"holding {self._held.filled // MIB} MiB; round {number} of {rounds} comes next")
-            self._rest(min(start + number * interval, self._deadline))
-            self._round(interval / 2)
+        start = _now()
+        # The last round begins a little before the end, so that it fits in.
+        times = moments(self._options.rounds, 0.95 * (self._deadline - start), self._options.rest)
+        for number, moment in enumerate(times, 1):
+            self._emit.note(
+                f"holding {self._held.filled // MIB} MiB; round {number} of {len(times)} comes next"
+            )
+            self._rest(min(start + moment, self._deadline))
+            self._round(times[0] / (2 * len(times)))
             if _now() >= self._deadline:
                 break
 
