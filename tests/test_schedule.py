@@ -1,5 +1,5 @@
 from vpsbench.model import Profile, TurnSpec
-from vpsbench.runner.schedule import Schedule
+from vpsbench.runner.schedule import Schedule, planned
 
 
 def schedule(duration: float, *turns: TurnSpec) -> Schedule:
@@ -55,3 +55,11 @@ def test_the_turns_to_come_are_counted() -> None:
     plan.take(0)
     assert plan.coming("cpu", 1) == 4
     assert plan.coming("disk", 0) == 0
+
+
+def test_a_run_is_planned_until_its_last_turn_ends() -> None:
+    once = TurnSpec(probe="cpu", duration=20)
+    assert planned(Profile(name="p", description="", duration=100, turns=(once, once))) == 40
+    assert planned(Profile(name="p", description="", duration=30, turns=(once, once))) == 30
+    again = TurnSpec(probe="cpu", duration=20, every=50)
+    assert planned(Profile(name="p", description="", duration=100, turns=(once, again))) == 100

@@ -37,21 +37,26 @@ class Readings:
                 states[labels["state"]] = states.get(labels["state"], 0.0) + sample.value
             elif sample.metric in ("memory.available", "memory.held", "disk.fio.iops"):
                 self._last[sample.metric] = sample.value
-            elif sample.metric == "cpu.loop.gap":
-                self._last["gap"] = sample.value
-            elif sample.metric == "cpu.loop.wall" and sample.value:
-                self._last["wall"] = sample.value
+            elif sample.metric.startswith("cpu.loop."):
+                self._last[sample.metric.removeprefix("cpu.loop.")] = sample.value
         if "steal" in states:
             whole = sum(value for state, value in states.items() if not state.startswith("guest"))
             self._steal.append((states["steal"], whole))
+
+    def _lost(self) -> float | None:
+        """Of the last bin of any loop; the analyzer does this over all of them."""
+        wall, wait, gap, own = (self._last.get(n) for n in ("wall", "own_wait", "gap", "own_wait_in_gaps"))
+        if wall is None or wait is None or gap is None or own is None or wall <= wait:
+            return None
+        return max(0.0, gap - own) / (wall - wait)
 
     def text(self, probe: str) -> str:
         """The readings in a few words."""
         parts = []
         if len(self._steal) > 1 and (whole := self._steal[-1][1] - self._steal[0][1]) > 0:
             parts.append(f"steal {(self._steal[-1][0] - self._steal[0][0]) / whole:.1%}")
-        if probe == "cpu" and "wall" in self._last and "gap" in self._last:
-            parts.append(f"time taken away {self._last['gap'] / self._last['wall']:.1%}")
+        if probe == "cpu" and (lost := self._lost()) is not None:
+            parts.append(f"lost to the outside {lost:.1%}")
         if probe == "disk" and "disk.fio.iops" in self._last:
             parts.append(f"{self._last['disk.fio.iops']:,.0f} IOPS")
         if "memory.available" in self._last:

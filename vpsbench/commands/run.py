@@ -140,10 +140,12 @@ def _say(text: str) -> None:
 
 def _announce(number: int, order: _Order) -> None:
     from vpsbench.progress import clock_text
+    from vpsbench.runner.schedule import planned
 
     profile, plan = order.profile, order.plan
     what = f"against {plan.name}" if plan else "no plan (--plan tests a seller's promises)"
-    _say(f"run {number}: profile {profile.name}, {clock_text(profile.duration)}, {what}; into {order.db}")
+    about = clock_text(planned(profile))
+    _say(f"run {number}: profile {profile.name}, about {about}, {what}; into {order.db}")
     if any(turn.probe == "cpu" and turn.duration >= _LONG_LOAD for turn in profile.turns):
         _say(
             "warning: this profile loads every vCPU fully for half an hour or more. Some sellers forbid that "
@@ -162,6 +164,7 @@ def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monito
     from vpsbench.runner.child import remove_leftovers
     from vpsbench.runner.clock import RealClock
     from vpsbench.runner.runner import METRICS, Runner
+    from vpsbench.runner.schedule import planned
     from vpsbench.runner.ticker import Ticker
 
     for name in remove_leftovers(order.folder):
@@ -171,7 +174,7 @@ def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monito
     for source in (probes, monitors):
         metrics += [metric for one in source.values() for metric in one.metrics]
     console = Console(stderr=True)
-    with Collector(order.db) as collector, TerminalProgress(console, order.profile.duration) as progress:
+    with Collector(order.db) as collector, TerminalProgress(console, planned(order.profile)) as progress:
         boot = clock.boot()
         number = collector.begin(
             profile=order.profile,

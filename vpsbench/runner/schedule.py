@@ -11,6 +11,13 @@ from vpsbench.model import Profile, TurnSpec
 _WORTHWHILE = 0.5
 
 
+def planned(profile: Profile) -> float:
+    """How long a run will last, s: less than its profile's time where all turns come once and are short."""
+    if any(turn.every is not None or turn.start for turn in profile.turns):
+        return profile.duration
+    return min(profile.duration, sum(turn.duration for turn in profile.turns))
+
+
 @dataclass(slots=True)
 class _Line:
     spec: TurnSpec
