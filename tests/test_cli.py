@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,38 @@ def test_without_root_it_still_measures(profile: Path) -> None:
         shutil.rmtree(folder)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["guest"]["root"] is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_a_full_disk_is_found_before_the_run(profile: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", small], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        done = vpsbench("run", "--profile", profile, "--db", small / "a.db")
+        assert (done.returncode, list(small.iterdir())) == (2, [])
+        assert "MiB free" in done.stderr
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.system
+def test_the_wheel_carries_profiles_schema_and_templates(tmp_path: Path) -> None:
+    tree = Path(__file__).parents[1]
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
+    subprocess.run([*build, "--wheel-dir", tmp_path, tree], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as whole:
+        whole.extractall(tmp_path / "site")
+    done = subprocess.run(
+        [sys.executable, "-m", "vpsbench", "run", "--profile", "smoke", "--plan", "nonesuch"],
+        cwd=tmp_path / "site",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "container, dedicated, shared-kvm" in done.stderr
+    assert list((tmp_path / "site/vpsbench/schema").glob("*.sql"))
+    assert list((tmp_path / "site/vpsbench/report/templates").glob("*.j2"))

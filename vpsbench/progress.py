@@ -74,7 +74,7 @@ class TerminalProgress:
         self._probe = ""
         self._note = ""
         self._elapsed = 0.0
-        self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._line)
+        self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self.line)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -110,7 +110,8 @@ class TerminalProgress:
     def _say(self, text: str) -> None:
         self._console.print(Text(f"{clock_text(self._elapsed):>8}  {text}"))
 
-    def _line(self) -> Text:
+    def line(self) -> Text:
+        """What the terminal shows now."""
         what = f"{self._probe}: {self._note}" if self._note else self._probe or "watching"
         left = f"{clock_text(self._duration - self._elapsed)} left"
         parts = (clock_text(self._elapsed).rjust(8), left, what, self._readings.text(self._probe))
