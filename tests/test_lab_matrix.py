@@ -22,11 +22,18 @@ def one(name: str) -> scenario.Scenario:
     return BOOK.chosen([name])[0]
 
 
+def busy(truth: Truth, share: float, at: float, seconds: float) -> None:
+    """A vCPU that wanted to run all the time, and did for ``share`` of it, until ``at``."""
+    for name, part in (("vcpu.0.run", share), ("vcpu.0.wait", 1 - share)):
+        before = truth.series[name][-1][1] if name in truth.series else 0.0
+        truth.add(name, before + part * seconds, at)
+
+
 def truth_of(share: float, seconds: int = 60, start: float = RAN) -> Truth:
     """A guest of one vCPU that gets ``share`` of each second."""
     found = Truth(marks={"run": (RAN, 2.0)})
     for n in range(seconds + 1):
-        found.add("vcpu.0.run", share * n, start + n)
+        busy(found, share, start + n, 1.0 if n else 0.0)
     return found
 
 
@@ -84,11 +91,18 @@ def test_a_loss_is_compared_with_what_the_vcpus_thread_really_ran() -> None:
 
 def test_time_in_a_pause_is_not_lost_cpu() -> None:
     truth = truth_of(1.0, 60)
-    last = truth.series["vcpu.0.run"][-1]
-    truth.series["vcpu.0.run"] += [(last[0] + n, last[1] + max(0, n - 20)) for n in range(1, 100)]
+    for n in range(1, 100):
+        busy(truth, 1.0, RAN + 60 + n, 1.0 if n > 20 else 0.0)
     truth.faults.append({"kind": "pause", "began": RAN + 60, "ended": RAN + 80})
     lost = answers.loss(truth, list(answers.loops(run_of(0.0), truth)))
     assert lost == pytest.approx(0.0, abs=0.001)
+
+
+def test_a_vcpu_that_its_own_guest_lets_halt_loses_nothing_by_that() -> None:
+    truth = Truth(marks={"run": (RAN, 2.0)})
+    for n in range(130):
+        busy(truth, 0.9, RAN + n, 0.4)  # wants to run for 0.4 s of each second, and gets 0.36 s
+    assert answers.loss(truth, list(answers.loops(run_of(0.1), truth))) == pytest.approx(0.1, abs=0.001)
 
 
 def test_a_fault_that_is_not_seen_is_a_miss() -> None:
@@ -136,8 +150,8 @@ def test_xen_knows_what_it_gives_to_others_but_not_what_it_lost_itself() -> None
 
 def test_the_low_rate_is_what_was_delivered_after_the_quota_began() -> None:
     truth = truth_of(1.0, 60)
-    last = truth.series["vcpu.0.run"][-1]
-    truth.series["vcpu.0.run"] += [(last[0] + n, last[1] + 0.3 * n) for n in range(1, 70)]
+    for n in range(1, 70):
+        busy(truth, 0.3, RAN + 60 + n, 1.0)
     truth.faults.append({"kind": "quota", "start": 60.0, "began": RAN + 60, "ended": None})
     finding = Finding(sign="cpu_burst", level=Level.NOTICE, claim="", measured=0.3)
     low = answers.answer(one("cpu-burst-30"), truth, run_of(0.0), finding)

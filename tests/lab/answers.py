@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -27,24 +26,12 @@ def boot_time(record: Record) -> float:
     return float(np.median(series.values - series.times))
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of one vCPU's loop without a break, on the lab's clock, s.
-
-    ``length`` is the guest's own: while it is stopped its clock stands still, and it can lose no time.
-    """
+class Stretch(NamedTuple):
+    """A stretch of one vCPU's loop without a break, on the lab's clock, s."""
 
     vcpu: int
     since: float
     until: float
-    length: float
-
-    def after(self, moment: float) -> Stretch:
-        """What of it comes after a moment."""
-        since = max(self.since, moment)
-        return replace(
-            self, since=since, length=self.length * (self.until - since) / (self.until - self.since)
-        )
 
 
 def loops(record: Record, truth: Truth) -> Iterator[Stretch]:
@@ -55,16 +42,20 @@ def loops(record: Record, truth: Truth) -> Iterator[Stretch]:
         cuts = np.flatnonzero(starts[1:] - ends[:-1] > 1.0)
         firsts, lasts = starts[[0, *(cuts + 1)]], ends[[*cuts, -1]]
         for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-            since, until = truth.at(boot + first), truth.at(boot + last)
-            yield Stretch(int(series.labels["vcpu"]), since, until, last - first)
+            yield Stretch(int(series.labels["vcpu"]), truth.at(boot + first), truth.at(boot + last))
 
 
 def loss(truth: Truth, stretches: list[Stretch]) -> float | None:
-    """The share of busy vCPUs' time in which their threads did not run."""
-    ran = [(one, truth.growth(f"vcpu.{one.vcpu}.run", one.since, one.until)) for one in stretches]
-    known = [(one.length, seconds) for one, seconds in ran if seconds is not None]
-    wall = sum(length for length, _ in known)
-    return 1 - sum(seconds for _, seconds in known) / wall if wall else None
+    """Of the time in which vCPUs' threads wanted to run, the share in which they did not.
+
+    For a vCPU that is busy all the time this is 1 - run time / wall time. Where the guest itself lets it halt,
+    as in a cgroup limit of its own, or while it is stopped, only this tells what the host took.
+    """
+    ran = [truth.growth(f"vcpu.{one.vcpu}.run", one.since, one.until) for one in stretches]
+    waited = [truth.growth(f"vcpu.{one.vcpu}.wait", one.since, one.until) for one in stretches]
+    known = [(a, b) for a, b in zip(ran, waited, strict=True) if a is not None and b is not None]
+    wanted = sum(a + b for a, b in known)
+    return sum(b for _, b in known) / wanted if wanted else None
 
 
 def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
@@ -72,7 +63,7 @@ def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
     stretches = list(loops(record, truth))
     if scenario.guest.platform == "xen":
         cores = scenario.guest.cores or scenario.guest.vcpus
-        stretches = [replace(one, vcpu=core) for one in stretches[:1] for core in range(cores)]
+        stretches = [one._replace(vcpu=core) for one in stretches[:1] for core in range(cores)]
     return loss(truth, stretches)
 
 
@@ -103,7 +94,7 @@ def _low_rate(scenario: Scenario, truth: Truth, record: Record, finding: Finding
         one["began"] for one in truth.faults if one["kind"] == "quota" and one["start"] > 0 and one["began"]
     ]
     after = max(quotas, default=0.0)
-    cut = [one.after(after) for one in loops(record, truth) if one.until > after]
+    cut = [one._replace(since=max(one.since, after)) for one in loops(record, truth) if one.until > after]
     lost = loss(truth, cut) if scenario.guest.platform == "kvm" else None
     return None if lost is None else 1 - lost
 

@@ -1,8 +1,8 @@
 """Runs in a lab guest: other work of its owner, which nobody may be accused of.
 
-spin N [DUTY]: N processes that compute, each for that share of its time. swap MIB: a swap file of the
-guest's own, and a process that uses more memory than there is. read N: N processes that read the disk past
-the cache, one block after another.
+spin N [DUTY]: N processes that compute, each for that share of its time. swap USED LIMIT:
+a swap file of the guest's own, and a process that uses more MiB than its owner allows it. read N: N processes
+that read the disk past the cache, one block after another.
 """
 
 from __future__ import annotations
@@ -27,19 +27,23 @@ def spin(duty: float) -> None:
         time.sleep(0.1 * (1 - duty))
 
 
-def swap(size: int) -> None:
-    """Uses ``size`` MiB more than is available, and keeps touching it."""
+def swap(used: int, limit: int) -> None:
+    """Uses ``used`` MiB in a cgroup of the owner's that has ``limit`` MiB, and keeps touching all of it."""
     file = Path("/data/swapfile")
     with file.open("wb") as out:
-        for _ in range(size + 128):
+        for _ in range(used + 32):
             out.write(bytes(MIB))
     file.chmod(0o600)
     subprocess.run(["mkswap", str(file)], check=True)
     subprocess.run(["swapon", str(file)], check=True)
-    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    held = [os.urandom(MIB) for _ in range(int(lines["MemAvailable"].split()[0]) // 1024 + size)]
+    group = Path("/sys/fs/cgroup/swapping")
+    (group.parent / "cgroup.subtree_control").write_text("+memory")
+    group.mkdir()
+    (group / "memory.max").write_text(str(limit * MIB))
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    held = [bytearray(os.urandom(MIB)) for _ in range(used)]
     while True:
-        random.choice(held)[::4096]  # noqa: S311  no secret
+        random.choice(held)[::4096] = bytes(256)  # noqa: S311  no secret
         time.sleep(0.05)
 
 
@@ -56,7 +60,7 @@ def main() -> None:
     """Starts what the arguments say, and lasts as long as the guest."""
     what, amount, *rest = sys.argv[1:]
     if what == "swap":
-        swap(int(amount))
+        swap(int(amount), int(rest[0]))
     for _ in range(int(amount)):
         if os.fork() == 0:
             spin(float(rest[0]) if rest else 1.0) if what == "spin" else read()
