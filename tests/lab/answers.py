@@ -48,8 +48,8 @@ def loops(record: Record, truth: Truth) -> Iterator[Stretch]:
 def loss(truth: Truth, stretches: list[Stretch]) -> float | None:
     """Of the time in which vCPUs' threads wanted to run, the share in which they did not.
 
-    For a vCPU that is busy all the time this is 1 - run time / wall time. Where the guest itself lets it halt,
-    as in a cgroup limit of its own, or while it is stopped, only this tells what the host took.
+    For a vCPU that is busy all the time this is 1 - run time / wall time. Where the guest itself lets it
+    halt, as in a cgroup limit of its own, or while it is stopped, only this tells what the host took.
     """
     ran = [truth.growth(f"vcpu.{one.vcpu}.run", one.since, one.until) for one in stretches]
     waited = [truth.growth(f"vcpu.{one.vcpu}.wait", one.since, one.until) for one in stretches]
