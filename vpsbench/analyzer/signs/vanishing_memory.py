@@ -156,7 +156,7 @@ def _finding(record: Record, rounds: list[Round], border: int, found: list[Exces
     )
     if level is Level.CLEAN:
         claim = (
-            f"Held memory{_held(record)} stayed: {percent(max(share, 0))} more of it than of the control "
+            f"Held memory{_held(record)} {stayed}: {percent(max(share, 0))} more of it than of the control "
             f"came back slowly (beyond {limit}) when touched again, and {standing} of {len(found)} rounds "
             f"were over {percent(EXCESS)}{most}. Pages compressed, or swapped at other hours, are not excluded."
         )
