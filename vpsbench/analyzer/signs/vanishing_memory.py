@@ -147,31 +147,32 @@ def _excess(one: Round, border: int) -> Excess:
     return Excess(left / one.held.sum() - calm / one.hot.sum(), low, high)
 
 
+def _claim(level: Level, what: str, share: float, limit: str, found: list[Excess]) -> str:
+    standing = f"{sum(e.low > EXCESS for e in found)} of {len(found)} rounds"
+    if level is Level.NOT_MEASURABLE:
+        return (
+            f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no slow group "
+            "of pages stands apart: caches can do that too."
+        )
+    if level is not Level.CLEAN:
+        return (
+            f"{percent(share)} of {what} was not there when touched again: it came back beyond {limit} in "
+            f"{standing}, while the guest itself swapped nothing out. The host had taken it."
+        )
+    seen = f"{percent(max(share, 0))} more of {what} than of the control came back slowly (beyond {limit})"
+    over = f"{standing} were over {percent(EXCESS)}"
+    if any(e.low > EXCESS for e in found):
+        over += f", at most {percent(max(e.share for e in found))}; two thirds of them would accuse"
+    return (
+        f"When touched again {seen}; {over}. "
+        "Pages that the host compressed, or swaps at other hours, are not excluded."
+    )
+
+
 def _finding(record: Record, rounds: list[Round], border: int, found: list[Excess], level: Level) -> Finding:
     share = float(np.median([e.share for e in found]))
     limit = _nanoseconds(border)
-    standing = sum(e.low > EXCESS for e in found)
-    most = (
-        f" (at most {percent(max(e.share for e in found))}; two thirds must be to accuse)" if standing else ""
-    )
-    if level is Level.CLEAN:
-        claim = (
-            f"Held memory{_held(record)} {stayed}: {percent(max(share, 0))} more of it than of the control "
-            f"came back slowly (beyond {limit}) when touched again, and {standing} of {len(found)} rounds "
-            f"were over {percent(EXCESS)}{most}. Pages compressed, or swapped at other hours, are not excluded."
-        )
-    elif level is Level.NOT_MEASURABLE:
-        claim = (
-            f"{percent(share)} more of the memory held{_held(record)} than of the control came back beyond "
-            f"{limit}, but no slow group of pages stands apart: caches can do that too."
-        )
-    else:
-        claim = (
-            f"{percent(share)} of the memory held{_held(record)} was not there when touched again: "
-            "it came back beyond "
-            f"{limit} in {standing} of {len(found)} rounds, while the guest itself swapped nothing "
-            "out. The host had taken it."
-        )
+    claim = _claim(level, f"the memory held{_held(record)}", share, limit, found)
     return Finding(
         sign=SIGN.name,
         level=level,
