@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 
 from vpsbench import __version__, commands
 from vpsbench.commands import Command
-from vpsbench.errors import VpsbenchError
+from vpsbench.errors import FAILED, VpsbenchError
 from vpsbench.packages import collect
 
 _EPILOG = """\
@@ -62,6 +63,10 @@ def main() -> int:
         return 0
     except KeyboardInterrupt:
         return 130  # what a shell reports for a program ended by Ctrl-C
+    except Exception:  # noqa: BLE001  a fault of ours must not look like a finding (exit status 1)
+        traceback.print_exc()
+        print("vpsbench: this is a fault in vpsbench; please report it with the lines above", file=sys.stderr)
+        return FAILED
     return status
 
 

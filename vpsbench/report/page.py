@@ -125,15 +125,19 @@ def _subtitle(run: Run) -> str:
 def _grounds(judgement: Judgement) -> tuple[str, ...]:
     """Why the verdict is what it is: its own reason, and the findings that weigh."""
     weighty = [f for level in (Level.STRONG, Level.NOTICE) for f in judgement.findings if f.level == level]
-    clean = sum(f.level == Level.CLEAN for f in judgement.findings)
+    clean = [_sign(f) for f in judgement.findings if f.level == Level.CLEAN]
     verdict = judgement.verdict
-    said = [f"{_meant(p.promise)}: {p.because}" for p in verdict.promises if p.word == verdict.word]
+    said = [
+        f"{_meant(p.promise)}: {p.because}"
+        for p in verdict.promises
+        if p.word == verdict.word and p.word != Word.KEPT  # what was kept stands in the table just below
+    ]
     said += [f.claim for f in weighty if f.claim not in "".join(said)]
     if judgement.record.run.plan is None:
         said.append("No plan was given, so only what every seller promises could be checked.")
     if clean:
-        checks = "One check" if clean == 1 else f"{clean} checks"
-        said.append(f"{checks} found nothing wrong.")
+        checks = "One check" if len(clean) == 1 else f"{len(clean)} checks"
+        said.append(f"{checks} found nothing wrong: {listed(clean)}.")
     return _short(said)
 
 

@@ -151,8 +151,8 @@ def _claim(level: Level, what: str, share: float, limit: str, found: list[Excess
     standing = f"{sum(e.low > EXCESS for e in found)} of {len(found)} rounds"
     if level is Level.NOT_MEASURABLE:
         return (
-            f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no slow group "
-            "of pages stands apart: caches can do that too."
+            f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no slow "
+            "group of pages stands apart: caches can do that too."
         )
     if level is not Level.CLEAN:
         return (
