@@ -108,7 +108,7 @@ class TerminalProgress:
         self._elapsed = elapsed
 
     def _say(self, text: str) -> None:
-        self._console.print(Text(f"{clock_text(self._elapsed):>8}  {text}"))
+        self._console.print(Text(f"{clock_text(self._elapsed):>8}  {text}"), soft_wrap=True)
 
     def line(self) -> Text:
         """What the terminal shows now."""
