@@ -39,7 +39,7 @@ class Options:
         arm: "all" loads every vCPU at the same time, "single" one after the other.
     """
 
-    bin: float = 0.5
+    bin: float = 0.25
     arm: str = "all"
 
     def __post_init__(self) -> None:
