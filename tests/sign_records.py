@@ -28,6 +28,7 @@ from vpsbench.model import (
     Series,
     Status,
     Turn,
+    TurnSpec,
 )
 
 Floats = NDArray[np.float64]
@@ -72,7 +73,8 @@ def _run(case: Description) -> Run:
         capabilities=(),
         facts=guest.get("facts", {}),
     )
-    profile = Profile(name="fixture", description="", duration=run.get("duration", 600.0), turns=())
+    turns = tuple(TurnSpec(probe=probe, duration=60.0) for probe in run.get("probes", ()))
+    profile = Profile(name="fixture", description="", duration=run.get("duration", 600.0), turns=turns)
     plan = Plan(name="a plan", **case["plan"]) if "plan" in case else None
     state = RunState(run.get("state", "finished"))
     return Run(1, state, 1.8e9, run.get("elapsed", 600.0), 1, profile, plan, made)

@@ -152,6 +152,8 @@ def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
     }
     yield {"turns": [failed]}, "disk.fio.iops", "the disk probe: unavailable: fio is not installed"
     yield {}, "disk.fio.iops", "this run's profile had no disk probe"
+    killed = {"run": {"probes": ["cpu", "disk"]}}
+    yield killed, "disk.fio.iops", "the run ended before the disk probe did"
     fine = {"probe": "memory", "started": 0, "elapsed": 1}
     yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
     gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}

@@ -66,6 +66,8 @@ def why_missing(record: Record, metric: str) -> str:
     """Why a metric has no series in this run, in words."""
     if probe := _first(PROBES, metric):
         turns = [turn for turn in record.turns if turn.probe == probe]
+        if not turns and any(spec.probe == probe for spec in record.run.profile.turns):
+            return f"the run ended before the {probe} probe did"
         if not turns:
             return f"this run's profile had no {probe} probe"
         reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
