@@ -207,6 +207,14 @@ class TestKnee:
         assert found.bucket == pytest.approx(280_000, rel=0.05)
         assert found.interval[0] <= found.bucket <= found.interval[1]
 
+    def test_a_neighbours_short_visit_hides_no_step(self) -> None:
+        rates = np.repeat([1.0, 0.3], [40, 68]) + 0.02 * wander(np.random.default_rng(3), 108, 0.5)
+        rates[20:25] -= 0.35
+        found = knee.throttled(rates, 1.0)
+        assert found is not None
+        assert found.at == pytest.approx(40, abs=2)
+        assert (found.high, found.low) == pytest.approx((1.0, 0.3), abs=0.05)
+
     def test_a_constant_has_none(self) -> None:
         assert knee.throttled(np.full(60, 1000.0), 1.0) is None
         assert knee.throttled(np.zeros(60), 1.0) is None

@@ -68,6 +68,15 @@ def judge(course: Course) -> Finding:
 
 def _steady(course: Course) -> Finding:
     rates, seconds = course.rates, course.until - course.start
+    first, last = (float(np.median(part)) for part in (rates[: rates.size // 5], rates[-(rates.size // 5) :]))
+    if last < (1 - knee.LEAST_DROP) * first:
+        return _finding(
+            course,
+            Level.NOT_MEASURABLE,
+            f"{course.what} fell from {course.say(first)} to {course.say(last)} in {span(seconds)} of full "
+            "load, but too unevenly to tell a throttle from noise; a longer run would.",
+            last,
+        )
     return _finding(
         course,
         Level.CLEAN,

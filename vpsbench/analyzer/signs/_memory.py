@@ -35,3 +35,11 @@ def crash_kernel(sold: float) -> float:
 def in_sold_container(record: Record) -> bool:
     """Whether this guest is a container of a kind that is sold."""
     return any(layer.kind in PROVIDERS for layer in record.run.guest.layers)
+
+
+def xen_given(record: Record) -> list[float]:
+    """What Xen gave this guest, in B, time by time; empty elsewhere.
+
+    MemTotal is less: a kernel that could grow to a larger maximum keeps room for the tables of all of it.
+    """
+    return [float(value) for series in record.named("xen.memory.current") for value in series.values]

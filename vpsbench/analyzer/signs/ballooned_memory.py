@@ -109,6 +109,8 @@ def _left(record: Record, taken: Taken) -> float:
     MemTotal leaves out what is in a balloon, unless the balloon deflates when memory runs out: then it
     stays as it is, and what is in the balloon is gone all the same.
     """
+    if given := _memory.xen_given(record):
+        return min(given)
     totals = np.concatenate([s.values for s in _some(record, "memory.total")])
     hides = "bit 2" in record.run.guest.facts.get("balloon", "")
     gone = taken.most if hides and taken.series != "memory.total" else 0.0

@@ -50,16 +50,16 @@ def _against(record: Record, sold: int) -> Finding:
         promised=f"{size(sold)} of memory",
         measured=seen,
         unit="B",
-        series=("memory.total", "cgroup.memory.limit"),
+        series=("memory.total", "xen.memory.current", "cgroup.memory.limit"),
         alternatives=() if level in {Level.CLEAN, Level.NOT_MEASURABLE} else _alternatives(sold, lacking),
     )
 
 
 def _seen(record: Record) -> float:
-    """The most that MemTotal said, or a sold container's limit where that is less, B."""
+    """The most that MemTotal said, or that Xen gave, or a sold container's limit where that is less, B."""
     limits = record.run.guest.limits
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
-    seen = max([float(limits.memory_total), *totals])
+    seen = max([float(limits.memory_total), *totals, *_memory.xen_given(record)])
     if limits.cgroup_memory is not None and _memory.in_sold_container(record):
         return min(seen, float(limits.cgroup_memory))
     return seen
