@@ -28,10 +28,12 @@ _LONG_LOAD: Final = 30 * 60  # s; from here on a turn of full load may meet a se
 def configure(parser: ArgumentParser) -> None:
     """See ``Command``."""
     parser.add_argument(
-        "--profile", default="quick", help="how to measure: a name or a TOML file (default: quick)"
+        "--profile",
+        default="quick",
+        help="how to measure: smoke, quick (default), standard, overnight, week, or a TOML file",
     )
     parser.add_argument(
-        "--plan", help="what was promised: a name or a TOML file (default: nothing in particular)"
+        "--plan", help="what was promised: a TOML file, or an example (shared-kvm, dedicated, container)"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting of the profile"
