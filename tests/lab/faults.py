@@ -184,13 +184,14 @@ class NoisyNeighbour(Fault):
 
     kind: Literal["neighbour"]
     readers: Annotated[int, Field(ge=1, le=64)] = 8  # its reads under way at any time
+    pace: Annotated[float, Field(gt=0)] | None = None  # reads a second at most
     _reading: Neighbour | None = PrivateAttr(default=None)
 
     def begin(self, host: Host) -> None:
         path = host.folder / "nbd"
         host.ask("nbd_server_start", addr={"type": "unix", "data": {"path": str(path)}})
         host.ask("nbd_server_add", device="neighbour")
-        self._reading = Neighbour(path, "neighbour", self.readers, host.truth)
+        self._reading = Neighbour(path, "neighbour", self.readers, self.pace, host.truth)
         host.stack.callback(self.finish, host)
 
     def finish(self, host: Host) -> None:

@@ -24,24 +24,25 @@ _BLOCK: Final = 4096
 
 
 class Neighbour:
-    """Keeps ``readers`` random reads of 4 KiB under way until it is stopped, and counts them.
+    """Reads random blocks of 4 KiB until it is stopped, and counts them.
 
     Args:
         path: the NBD server's socket.
         export: the export's name.
         readers: reads under way at any time.
+        pace: reads a second at most; None: as many as it is given.
         truth: the counter ``neighbour.reads`` goes there about once a second.
     """
 
-    def __init__(self, path: Path, export: str, readers: int, truth: Truth) -> None:
+    def __init__(self, path: Path, export: str, readers: int, pace: float | None, truth: Truth) -> None:
         self._socket, self._size = _connected(path, export)
-        self._readers, self._truth = readers, truth
+        self._readers, self._pace, self._truth = readers, pace, truth
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        rng, count, told = random.Random(1), 0, 0.0  # noqa: S311  no secret
+        rng, count, told, began = random.Random(1), 0, 0.0, now()  # noqa: S311  no secret
         stream = self._socket.makefile("rb")
         for _ in range(self._readers):
             self._ask(rng)
@@ -54,6 +55,8 @@ class Neighbour:
             if now() - told >= 1:
                 told = now()
                 self._truth.add("neighbour.reads", count, told)
+            if self._pace:
+                self._stop.wait(max(0.0, began + count / self._pace - now()))
             self._ask(rng)
 
     def _ask(self, rng: random.Random) -> None:
