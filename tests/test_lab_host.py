@@ -108,7 +108,7 @@ def test_xen_shares_its_cores_and_gets_memory_of_its_own() -> None:
     assert line[line.index("-smp") + 1] == "2"
     assert line[line.index("-m") + 1] == "1024M"
     assert "dom0_mem=700M,max:700M dom0_max_vcpus=3" in line[line.index("-append") + 1]
-    assert line[line.index("-cpu") + 1] == "max,-smap,-smep,-la57"
+    assert "-xsave" in line[line.index("-cpu") + 1].split(",")
 
 
 def test_a_kvm_guest_is_merged_only_if_it_may() -> None:

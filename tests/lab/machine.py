@@ -14,7 +14,9 @@ Platform = Literal["kvm", "xen", "lxc", "openvz"]
 _MIB: Final = 1024**2
 _XEN_ITSELF: Final = 324 * _MIB  # what Xen and its tables need beside dom0: 1024 MiB for a dom0 of 700 MiB
 # dom0 of Debian 12 crashes at its first page fault with these features under QEMU's emulator.
-_XEN_CPU: Final = "max,-smap,-smep,-la57"
+# Without xsave there is no AVX: QEMU's emulation loses its registers when Xen switches vCPUs lazily, and
+# programs die of segmentation faults.
+_XEN_CPU: Final = "max,-smap,-smep,-la57,-xsave,-avx,-avx2"
 
 
 class Strict(BaseModel):
