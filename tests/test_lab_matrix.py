@@ -191,6 +191,21 @@ def test_balloon_and_sold_memory_are_known_from_outside() -> None:
     assert answers.answer(one("less-memory-512"), truth, run_of(0), finding) == 512 * 2**20
 
 
+@pytest.mark.parametrize(
+    ("name", "mebibytes"),
+    [
+        ("xen-clean", 0),
+        ("xen-clean-larger-maximum", 324),
+        ("xen-balloon-500", 200),
+        ("openvz-honest", 0),
+        ("openvz-sold-as-kvm", 384),
+    ],
+)
+def test_what_was_taken_is_known_also_where_qemu_cannot_tell(name: str, mebibytes: int) -> None:
+    finding = Finding(sign="ballooned_memory", level=Level.CLEAN, claim="", measured=0.0)
+    assert answers.answer(one(name), truth_of(1.0), run_of(0), finding) == mebibytes * 2**20
+
+
 def results() -> list[RunResult]:
     ran = matrix.rows(one("hidden-steal-50"), 1, judge(run_of(0.48)), truth_of(0.5, 130))
     hung = matrix.absent(one("host-swap-heavy"), 1)
@@ -221,6 +236,7 @@ def test_figures_read_well() -> None:
     assert matrix.figure(0.5128, "1") == "51.28 %"
     assert matrix.figure(-48 * 2**20, "B", "+") == "-48.0 MiB"
     assert matrix.figure(200.0, "1/s") == "200 1/s"
+    assert matrix.figure(1690.0, "1") == "1690 1"
 
 
 def test_faults_come_and_go_in_the_order_of_time() -> None:

@@ -113,11 +113,12 @@ def _memory(scenario: Scenario, truth: Truth, record: Record, finding: Finding) 
 
 def _ballooned(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     del record, finding
-    if scenario.guest.platform == "openvz" and scenario.guest.guarantee:
-        return float(scenario.guest.guarantee)  # the finding is about the guarantee: nothing is taken
-    targets = [one.target for one in scenario.fault if one.kind == "xen_balloon"]
-    if targets:
-        return float(scenario.guest.memory - min(targets))
+    guest = scenario.guest
+    if guest.platform == "openvz" and guest.guarantee:  # too little guaranteed, where nothing is taken
+        return float(guest.guarantee) if guest.guarantee < guest.memory else 0.0
+    if guest.platform == "xen":  # QEMU knows only of Xen's own memory, not of its guest's
+        targets = [one.target for one in scenario.fault if one.kind == "xen_balloon"]
+        return float(max(guest.memory, guest.maximum or 0) - min([guest.memory, *targets]))
     _, actual = truth.course("balloon.actual")
     return float(scenario.guest.memory - actual.min()) if actual.size else None
 

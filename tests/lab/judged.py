@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.lab import matrix, plot
-from tests.lab.errors import LabError
+from tests.lab.errors import LabError, Skip
 from tests.lab.matrix import RunResult
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
@@ -14,14 +14,16 @@ from vpsbench.errors import VpsbenchError
 from vpsbench.records import read
 
 
-def judged(scenario: Scenario, repetition: int, out: Path, seconds: float) -> RunResult:
+def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:
     """The result of a run whose files lie in ``out``.
 
     Raises:
         LabError: vpsbench failed in the guest.
     """
-    log = (out / "log.txt").read_text(errors="replace")[-400:]
-    database = out / "run.db"
+    database, log_file = out / "run.db", out / "log.txt"
+    if not log_file.exists():
+        raise Skip("it was not run")
+    log = log_file.read_text(errors="replace")[-400:]
     if not database.exists():
         raise LabError(f"vpsbench left no database; its last words: {log}")
     try:
@@ -31,5 +33,6 @@ def judged(scenario: Scenario, repetition: int, out: Path, seconds: float) -> Ru
     truth = Truth.read((out / "truth.json").read_text())
     if shown := plot.panels(truth, judgement.record):
         plot.draw(shown, f"{scenario.name}: {scenario.about}", out / "truth.svg")
+    seconds = truth.facts["boot"] + truth.marks["done"][0] - truth.marks["run"][0]
     rows = matrix.rows(scenario, repetition, judgement, truth)
     return RunResult(scenario.name, repetition, "ran", "", seconds, rows, str(judgement.verdict.word))

@@ -90,7 +90,7 @@ class Lab:
         began = time.monotonic()
         state: State = "failed"
         try:
-            result = judged(*task, measured(task), time.monotonic() - began)
+            result = judged(*task, measured(task))
         except (LabError, OSError, subprocess.SubprocessError) as error:
             state = "skipped" if isinstance(error, Skip) else "hung" if isinstance(error, Hung) else state
             result = _absent(task, state, str(error), time.monotonic() - began)

@@ -199,6 +199,6 @@ def figure(value: float | None, unit: str | None, sign: str = "") -> str:
         return "-"
     if unit == "B":
         return f"{value / 2**20:{sign}.1f} MiB"
-    if unit == "1":
+    if unit == "1" and abs(value) <= 1:  # beyond that it is a count
         return f"{100 * value:{sign}.2f} %"
     return f"{value:{sign}.4g} {unit or ''}".strip()
