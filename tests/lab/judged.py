@@ -33,6 +33,7 @@ def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:
     truth = Truth.read((out / "truth.json").read_text())
     if shown := plot.panels(truth, judgement.record):
         plot.draw(shown, f"{scenario.name}: {scenario.about}", out / "truth.svg")
-    seconds = truth.facts["boot"] + truth.marks["done"][0] - truth.marks["run"][0]
+    last = max(course[-1][0] for course in truth.series.values())
+    seconds = truth.facts["boot"] + last - truth.marks["run"][0]
     rows = matrix.rows(scenario, repetition, judgement, truth)
     return RunResult(scenario.name, repetition, "ran", "", seconds, rows, str(judgement.verdict.word))
