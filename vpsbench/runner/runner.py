@@ -228,7 +228,7 @@ class Runner:
             self._event("gap", problem)
         for metric, labels in tick.gaps:
             self.collector.gap(metric, labels, began)
-        samples = [*tick.samples, *self._own(began)]
+        samples = [*tick.samples, *self._own()]
         samples.append(Sample("instrument.tick_cost", self.clock.cpu() - cost))
         self.collector.add(samples, began)
         self.collector.commit(self._now())
@@ -237,9 +237,10 @@ class Runner:
         planned = due + self.profile.tick
         return planned if planned > began else began + self.profile.tick
 
-    def _own(self, boot: float) -> list[Sample]:
+    def _own(self) -> list[Sample]:
         """What the runner itself knows: the wall clock, and the load that it applies."""
-        offset = self.clock.wall() - boot
+        before, wall, after = self.clock.boot(), self.clock.wall(), self.clock.boot()
+        offset = wall - (before + after) / 2  # read together: what happened in between is no drift
         if self._wall_offset is not None and abs(offset - self._wall_offset) > _CLOCK_STEP_SECONDS:
             self._event("clock_step", f"the wall clock stepped by {offset - self._wall_offset:+.3f} s")
         self._wall_offset = offset
