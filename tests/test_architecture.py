@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "runner": BASE | {"guest", "monitors", "probes", "collector"},
     "progress": BASE,
     "analyzer": BASE | {"packages"},
-    "report": BASE | {"__init__"},
+    "report": BASE | {"__init__", "analyzer"},
 }
 WIRING = {"commands", "__main__"}
 

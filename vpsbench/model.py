@@ -64,6 +64,7 @@ class Profile:
     turns: tuple[TurnSpec, ...]
     tick: Duration = 1.0  # the monitors' interval
     write_budget: Bytes = 8 * 1024**3  # all that the probes together may write to disk
+    duty: float = 1.0  # the share of a turn's time in which a probe may load the machine
 
 
 Virtualization = Literal["kvm", "xen", "vmware", "hyper-v", "openvz", "lxc", "container", "bare-metal"]
@@ -81,6 +82,7 @@ class Plan:
     cpu: Literal["shared", "dedicated"] | None = None
     cpu_model: str | None = None
     cpu_share: float | None = None  # a disclosed cap: the share of each vCPU that is always there
+    whole_cores: bool | None = None  # True: each vCPU is a core of its own, not a thread of a shared one
     cpu_burst: bool | None = None  # True: the seller says that full speed lasts only for a while
     memory: Bytes | None = None
     disk: Bytes | None = None

@@ -189,6 +189,7 @@ def _profile_rules(data: dict[str, Any], options: Options) -> Iterator[Mistake]:
     yield from _range(data, "duration", 10, 31 * 86400, "10 s to 31 d")
     yield from _range(data, "tick", 0.2, 60, "0.2 s to 60 s")
     yield from _range(data, "write_budget", 0, math.inf, "0 B or more")
+    yield from _range(data, "duty", 0.01, 1, "a share of the time, 0.01 to 1")
     if data.get("turns") == []:
         yield "turns", "found none, expected at least one [[turns]] table"
     length = data.get("duration")

@@ -45,6 +45,7 @@ class Request:
         folder: an empty folder of the turn's own, on the disk under test; removed afterwards.
         vcpus: the vCPUs that may be used.
         seed: for all randomness.
+        duty: the share of the time in which the probe may load the machine, above 0 and up to 1.
     """
 
     seconds: float
@@ -53,6 +54,7 @@ class Request:
     folder: str
     vcpus: tuple[int, ...]
     seed: int
+    duty: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
