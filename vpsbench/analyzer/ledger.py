@@ -1,9 +1,11 @@
-"""Where a busy vCPU's time went: the CPU probe's bins put together into windows.
+"""Where a busy vCPU's time went: the CPU probe's bins put together into windows, and a window into parts.
 
 Lost to the outside = gaps from 500 µs on, less the guest's own run-queue wait inside them, less its
-interrupts; as a share of the time in which the loop was not waiting for its own guest. Reported is
-what the guest's steal clock shows of it; hidden is the rest. All vCPUs are added up in each window:
-the mean over vCPUs keeps a promise whenever each of them does, whatever they have in common.
+interrupts; as a share of the time in which the loop was not waiting for its own guest, as what is lost
+while others of the guest run cannot be seen from here. Reported is what the guest's steal clock shows; it
+counts for the vCPU whoever runs on it, so it is a share of all wanted time. Hidden is what the first share
+exceeds the second by. All vCPUs of a table are added up in each window: the mean over vCPUs keeps a promise
+whenever each of them does, whatever they have in common.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.model import Record
+from vpsbench.model import Record, Series
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # Between two bins of one turn there are milliseconds; between two turns, seconds at the least.
 PAUSE: Final = 1.0
+TOGETHER: Final = {"all", "refill"}  # the arms in which all vCPUs are loaded as much as the run may
 # A loop that its own guest left less than this share of the time saw too little of the host.
 LEAST_USABLE: Final = 0.2
 
@@ -34,7 +37,9 @@ class Bins:
     start: Floats
     end: Floats
     wall: Floats
+    wanted: Floats  # in which the loop wanted to run: less than wall at a duty cycle
     gap: Floats
+    short_gap: Floats
     own_wait: Floats
     own_wait_in_gaps: Floats
     irq: Floats
@@ -53,7 +58,7 @@ class Bins:
     @property
     def own_share(self) -> float:
         """The part of all time in which the loops waited for other processes of their own guest."""
-        return float(self.own_wait.sum() / self.wall.sum()) if self.wall.size else 0.0
+        return float(self.own_wait.sum() / self.wanted.sum()) if self.wall.size else 0.0
 
     def pieces(self) -> list[tuple[float, float]]:
         """The stretches without a pause, as (start, end)."""
@@ -71,12 +76,26 @@ class Bins:
         return Bins(*(getattr(self, name)[keep] for name in COLUMNS))
 
 
-COLUMNS: Final = ("start", "end", "wall", "gap", "own_wait", "own_wait_in_gaps", "irq", "steal")
+COLUMNS: Final = (
+    *("start", "end", "wall", "wanted", "gap", "short_gap"),
+    *("own_wait", "own_wait_in_gaps", "irq", "steal"),
+)
 
 
 def bins(record: Record, **labels: str) -> Bins:
-    """All bins of the CPU loops, of those with these labels (arm, vcpu) where any are given."""
-    rows = [_loop(record, s.labels) for s in record.named("cpu.loop.wall", **labels)]
+    """All bins of the CPU loops, of those with these labels (arm, vcpu, duty) where any are given."""
+    return _table(record, list(record.named("cpu.loop.wall", **labels)))
+
+
+def loaded(record: Record, **labels: str) -> Bins:
+    """The bins in which all vCPUs were loaded together, as much as the run may; else whatever there is."""
+    found = record.named("cpu.loop.wall", **labels)
+    together = [s for s in found if s.labels.get("arm") in TOGETHER]
+    return _table(record, together or list(found))
+
+
+def _table(record: Record, walls: list[Series]) -> Bins:
+    rows = [_loop(record, s.labels) for s in walls]
     table = np.concatenate(rows, axis=1) if rows else np.zeros((len(COLUMNS), 0))
     table = table[:, np.argsort(table[0] + table[1], kind="stable")]
     return Bins(*table)
@@ -84,14 +103,14 @@ def bins(record: Record, **labels: str) -> Bins:
 
 def _loop(record: Record, labels: dict[str, str]) -> Floats:
     """The columns of one loop; what the kernel does not count (irq, steal) takes nothing away."""
-    (wall,) = record.named("cpu.loop.wall", **labels)
+    (wall,) = (s for s in record.named("cpu.loop.wall", **labels) if s.labels == labels)
     rows = [wall.times - wall.values, wall.times, wall.values]
     for name in COLUMNS[3:]:
-        found = record.named(f"cpu.loop.{name}", **labels)
-        column = np.zeros_like(wall.values)
-        for series in found:
-            here = np.isin(wall.times, series.times)
-            column[here] = series.values[np.isin(series.times, wall.times)]
+        column = wall.values.copy() if name == "wanted" else np.zeros_like(wall.values)
+        for series in record.named(f"cpu.loop.{name}", **labels):
+            if series.labels == labels:
+                here = np.isin(wall.times, series.times)
+                column[here] = series.values[np.isin(series.times, wall.times)]
         rows.append(column)
     return np.vstack(rows)
 
@@ -103,31 +122,28 @@ class Windows:
     start: Floats
     end: Floats
     piece: NDArray[np.int64]
-    usable: Floats
+    wanted: Floats
+    usable: Floats  # wanted, and not spent in the own guest's run queue
     lost: Floats
     reported: Floats
-
-    def share(self, part: Floats) -> Floats:
-        """A part of the usable time, in [0, 1]."""
-        return np.clip(part / self.usable, 0.0, 1.0)
 
 
 Part = Callable[[Windows], "Floats"]
 
 
 def lost(windows: Windows) -> Floats:
-    """All that was lost to the outside."""
-    return windows.share(windows.lost)
+    """The share that was lost to the outside, in [0, 1]."""
+    return np.clip(windows.lost / windows.usable, 0.0, 1.0)
 
 
 def reported(windows: Windows) -> Floats:
-    """What the guest's steal clock shows."""
-    return windows.share(windows.reported)
+    """The share that the guest's steal clock shows, in [0, 1]."""
+    return np.clip(windows.reported / windows.wanted, 0.0, 1.0)
 
 
 def hidden(windows: Windows) -> Floats:
     """What was lost and not reported; windows must be long where much is reported (ticks of 10 ms)."""
-    return windows.share(windows.lost - windows.reported)
+    return np.maximum(lost(windows) - reported(windows), 0.0)
 
 
 def cut(table: Bins, length: float) -> Windows:
@@ -144,16 +160,61 @@ def cut(table: Bins, length: float) -> Windows:
         sums = _sums(table, slice(int(first), int(last)), place, count)
         found.append(np.vstack([edges[:-1], edges[1:], np.full(count, number), *sums]))
     rows = np.concatenate(found, axis=1) if found else np.zeros((7, 0))
-    rows = rows[:, rows[3] > LEAST_USABLE * rows[6]]
-    return Windows(rows[0], rows[1], rows[2].astype(np.int64), rows[3], rows[4], rows[5])
+    start, end, piece, *sums = rows[:, rows[4] > LEAST_USABLE * rows[3]]
+    return Windows(start, end, piece.astype(np.int64), *sums)
 
 
 def _sums(table: Bins, rows: slice, place: NDArray[np.int64], count: int) -> list[Floats]:
-    """Usable, lost, reported and all time in each window."""
+    """Wanted, usable, lost and reported time in each window."""
 
     def total(column: Floats) -> Floats:
         return np.bincount(place, weights=column[rows], minlength=count).astype(np.float64)
 
+    wanted = total(table.wanted)
+    usable = np.maximum(wanted - total(table.own_wait), 0)
     gone = total(table.gap) - total(table.own_wait_in_gaps) - total(table.irq)
-    wall = total(table.wall)
-    return [wall - total(table.own_wait), np.maximum(gone, 0), total(table.steal), wall]
+    return [wanted, usable, np.clip(gone, 0, usable), total(table.steal)]
+
+
+PARTS: Final = ("delivered", "reported", "hidden", "own", "interrupts", "unexplained")
+
+
+def parts(  # noqa: PLR0913  the columns of a ledger
+    *,
+    wanted: Floats,
+    gap: Floats,
+    short_gap: Floats,
+    own_wait: Floats,
+    own_wait_in_gaps: Floats,
+    irq: Floats,
+    steal: Floats,
+    clock: bool,
+) -> dict[str, Floats]:
+    """Where wanted time went, by ``PARTS``, each in s; they sum to ``wanted`` exactly.
+
+    The steal clock counts also while others of the guest run: as large a share of their time is moved from
+    "own" to "reported". Unexplained are gaps of 100 to 500 µs: host interrupts, or visits too short to tell.
+
+    Args:
+        wanted: time in which the loop wanted to run, s. Columns are sums over some seconds: ticks are coarse.
+        gap: as in ``Bins``, and so are the next.
+        short_gap: gaps of 100 to 500 µs.
+        own_wait: wait for others of the guest.
+        own_wait_in_gaps: the part of it inside ``gap``.
+        irq: interrupts and soft interrupts.
+        steal: growth of the steal counter.
+        clock: whether there is a steal clock; without one all that was lost is "hidden".
+    """
+    own = np.clip(own_wait, 0, wanted)
+    usable = wanted - own
+    gone = np.clip(gap - own_wait_in_gaps - irq, 0, usable)
+    share = np.clip(steal / np.where(wanted > 0, wanted, 1), 0, 1) if clock else np.zeros_like(wanted)
+    shown = share * usable
+    taken = np.maximum(gone, shown)
+    interrupts = np.minimum(irq, usable - taken)
+    # What a steal clock shows beyond the long gaps was taken in short ones.
+    short = np.maximum(short_gap - np.maximum(shown - gone, 0), 0)
+    unexplained = np.minimum(short, usable - taken - interrupts)
+    delivered = usable - taken - interrupts - unexplained
+    found = (delivered, share * wanted, taken - shown, own * (1 - share), interrupts, unexplained)
+    return dict(zip(PARTS, found, strict=True))
