@@ -1,13 +1,13 @@
 """The arithmetic of the loop on a clock of our own, and a real loop on this machine."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from vpsbench.probes import Request, cpu
-from vpsbench.probes.cpu import Bin, parse_ticks, watch
+from vpsbench.probes._loop import Bin, Loop, parse_ticks
 
 MS = 1_000_000
 
@@ -35,10 +35,14 @@ class Story:
     def ticks(self) -> tuple[int | None, int | None]:
         return 0, self.stolen[-1]
 
+    def sleep(self, seconds: float) -> None:
+        self.now += round(seconds * 1e9)
 
-def seen(story: Story, seconds: float = 0.1) -> list[Bin]:
+
+def seen(story: Story, seconds: float = 0.1, duty: float = 1.0) -> list[Bin]:
     found: list[Bin] = []
-    watch(round(seconds * 1e9), 0.05, story, found.append, story.clock)  # type: ignore[arg-type]
+    loop = Loop(story, duty, story.clock, story.sleep)  # type: ignore[arg-type]
+    loop.watch(seconds, 0.05, found.append)
     return found
 
 
@@ -47,20 +51,60 @@ def test_an_undisturbed_loop_loses_nothing() -> None:
     assert sum(b.gap + b.short_gap for b in bins) == 0
     assert sum(b.turns for b in bins) > 9_000
     assert sum(b.wall for b in bins) == pytest.approx(100 * MS, rel=0.01)
+    assert all(b.wanted == pytest.approx(b.wall, rel=0.001) for b in bins)
 
 
 def test_a_gap_of_the_hosts_is_counted_whole_and_our_own_wait_is_told_apart() -> None:
     bins = seen(Story({100: (20 * MS, 0), 300: (8 * MS, 8 * MS), 500: (6 * MS, 2 * MS)}))
-    assert sum(b.gap for b in bins) == pytest.approx(34 * MS, rel=0.01)
-    assert sum(b.own_wait_in_gaps for b in bins) == 10 * MS
+    assert sum(b.gap for b in bins) == pytest.approx(26 * MS, rel=0.01)
+    assert sum(b.own_wait_in_gaps for b in bins) == 2 * MS
+    assert sum(b.own_wait for b in bins) == 10 * MS
     assert max(b.gap_max for b in bins) == pytest.approx(20 * MS, rel=0.01)
 
 
+def test_a_switch_between_our_own_processes_that_takes_a_little_longer_is_no_loss() -> None:
+    bins = seen(Story({100 * n: (8 * MS, 8 * MS - 290_000) for n in range(1, 5)}))
+    assert sum(b.gap for b in bins) == 0
+    assert sum(b.short_gap for b in bins) == pytest.approx(4 * 300_000, rel=0.01)
+
+
 def test_short_gaps_have_a_band_of_their_own_and_their_waits_do_not_excuse_long_ones() -> None:
-    bins = seen(Story({100: (300_000, 300_000), 200: (5 * MS, 0)}))
-    assert sum(b.short_gap for b in bins) == pytest.approx(310_000, rel=0.01)
+    bins = seen(Story({100: (400_000, 200_000), 200: (5 * MS, 0)}))
+    assert sum(b.short_gap for b in bins) == pytest.approx(210_000, rel=0.01)
     assert sum(b.own_wait_in_gaps for b in bins) == 0
-    assert sum(b.own_wait for b in bins) == 300_000
+    assert sum(b.own_wait for b in bins) == 200_000
+
+
+def test_each_gap_is_kept_with_its_end() -> None:
+    bins = seen(Story({100: (20 * MS, 0), 1000: (5 * MS, 1 * MS)}))
+    (first, one), (second, other) = [gap for b in bins for gap in b.gaps]
+    assert (one, other) == (pytest.approx(20 * MS, rel=0.01), pytest.approx(4 * MS, rel=0.01))
+    assert second - first == pytest.approx(900 * 10_000 + 5 * MS, rel=0.01)
+    assert first < bins[0].end
+
+
+def test_at_a_duty_cycle_only_the_wanted_time_counts() -> None:
+    bins = seen(Story({}), 0.4, duty=0.3)
+    assert sum(b.wall for b in bins) == pytest.approx(400 * MS, rel=0.05)
+    assert sum(b.wanted for b in bins) == pytest.approx(120 * MS, rel=0.1)
+    assert sum(b.gap + b.short_gap for b in bins) == 0
+    assert sum(b.turns for b in bins) == pytest.approx(12_000, rel=0.1)
+
+
+@pytest.mark.parametrize(("gap", "lost"), [(3 * MS, 3 * MS), (10 * MS, 6 * MS), (40 * MS, 12 * MS)])
+def test_a_gap_at_a_duty_cycle_counts_as_far_as_the_loop_wanted_to_run(gap: int, lost: int) -> None:
+    # It begins as soon as the loop runs: 6 ms are wanted in each 20.
+    bins = seen(Story({4: (gap, 0)}), 0.2, duty=0.3)
+    assert sum(b.gap for b in bins) == pytest.approx(lost, rel=0.05)
+
+
+def test_a_late_wake_up_is_a_gap() -> None:
+    class Late(Story):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds + 0.002)
+
+    bins = seen(Late({}), 0.2, duty=0.3)
+    assert sum(b.gap for b in bins) == pytest.approx(2 * MS * 9, rel=0.15)
 
 
 def test_ticks_of_old_and_new_kernels() -> None:
@@ -72,7 +116,9 @@ def test_ticks_of_old_and_new_kernels() -> None:
         parse_ticks(text, 3)
 
 
-@pytest.mark.parametrize("kwargs", [{"bin": 0}, {"bin": 100}, {"arm": "both"}])
+@pytest.mark.parametrize(
+    "kwargs", [{"bin": 0}, {"bin": 100}, {"arm": "both"}, {"rest": 0.1}, {"rest": 5, "arm": "single"}]
+)
 def test_impossible_options_are_refused(kwargs: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="expected"):
         cpu.Options(**kwargs)  # type: ignore[arg-type]
@@ -89,6 +135,10 @@ class Collected:
         del at
         self.samples.append((metric, value, labels))
 
+    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+        for value, moment in zip(values, at, strict=True):
+            self.sample(metric, value, moment, **labels)
+
     def event(self, kind: str, detail: str) -> None:
         self.events.append((kind, detail))
 
@@ -102,17 +152,40 @@ class Collected:
         return ((value, labels) for name, value, labels in self.samples if name == metric)
 
 
-@pytest.mark.parametrize("arm", ["all", "single"])
+@pytest.mark.parametrize("arm", cpu.ARMS)
 def test_a_real_turn_accounts_for_its_wall_time(arm: str) -> None:
     vcpus = tuple(sorted(os.sched_getaffinity(0)))[:2]
     emit = Collected()
-    cpu.run(Request(2.0, cpu.Options(bin=0.25, arm=arm), 0, "/", vcpus, 1), emit)
+    cpu.run(Request(4.0, cpu.Options(bin=0.25, arm=arm), 0, "/", vcpus, 1), emit)
     assert not emit.events
     assert {labels["vcpu"] for _, labels in emit.named("cpu.loop.wall")} == {str(v) for v in vcpus}
     walls = sum(value for value, _ in emit.named("cpu.loop.wall"))
     gaps = sum(value for value, _ in emit.named("cpu.loop.gap"))
     waits = sum(value for value, _ in emit.named("cpu.loop.own_wait_in_gaps"))
-    warm_up = 0.2 * len(vcpus)
-    assert walls == pytest.approx(2.0 * (len(vcpus) if arm == "all" else 1) - warm_up, rel=0.1)
+    part = 1 / len(vcpus) if arm == "single" else 1
+    assert walls == pytest.approx(4.0 * len(vcpus) * part, rel=0.2)
+    low = {float(labels["duty"]) for _, labels in emit.named("cpu.loop.wanted")}
+    assert low == ({0.1, 0.3, 0.6} if arm == "sweep" else set())
     assert 0 <= waits <= gaps < walls
     assert {metric.name for metric in cpu.PROBE.metrics} >= {name for name, _, _ in emit.samples}
+
+
+def test_the_runs_duty_cycle_caps_every_arm() -> None:
+    options = [cpu.Options(arm=arm) for arm in cpu.ARMS]
+    asked = [Request(30.0, one, 0, "/", (0, 1), 1, duty=0.5) for one in options]
+    assert [[step.duty for step in cpu.steps(one)] for one in asked] == [[0.5], [0.5, 0.5], [0.1, 0.3, 0.5]]
+
+
+def test_rests_and_reloads_fit_into_the_turn() -> None:
+    (main,) = cpu.steps(Request(200.0, cpu.Options(rest=4), 0, "/", (0,), 1))
+    assert main.seconds == pytest.approx(200 - 4 * 7 - 4 * 7 * 1.5)
+    (main,) = cpu.steps(Request(60.0, cpu.Options(rest=20), 0, "/", (0,), 1))
+    assert main.seconds == pytest.approx(30)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "expected"),
+    [([1.0] * 40, False), ([1.0] * 30 + [0.3] * 10, True), ([0.5] * 40, False), ([], False)],
+)
+def test_a_fall_is_a_reason_to_rest(delivered: list[float], expected: bool) -> None:  # noqa: FBT001  an outcome
+    assert cpu.fell(delivered) is expected

@@ -7,7 +7,7 @@ is killed loses nothing that it had measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,9 @@ class Emit(Protocol):
 
     def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
         """One reading; ``at`` is CLOCK_BOOTTIME in seconds, by default now."""
+
+    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+        """Several readings of one series at once."""
 
     def event(self, kind: str, detail: str) -> None:
         """Something that happened, such as a killed child."""

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from typing import IO, Any
 
 from vpsbench.probes import Probe, Request, Unavailable
@@ -34,6 +35,10 @@ class Lines:
         """See ``Emit``."""
         when = time.clock_gettime(time.CLOCK_BOOTTIME) if at is None else at
         self._line("sample", metric=metric, value=float(value), labels=labels, at=when)
+
+    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+        """See ``Emit``."""
+        self._line("course", metric=metric, values=list(values), labels=labels, at=list(at))
 
     def event(self, kind: str, detail: str) -> None:
         """See ``Emit``."""

@@ -101,6 +101,12 @@ class Child:
             case "sample":
                 labels = tuple(sorted(said["labels"].items()))
                 heard.samples.append(Sample(said["metric"], float(said["value"]), labels, float(said["at"])))
+            case "course":
+                labels = tuple(sorted(said["labels"].items()))
+                heard.samples += [
+                    Sample(said["metric"], float(value), labels, float(at))
+                    for value, at in zip(said["values"], said["at"], strict=True)
+                ]
             case "event":
                 heard.events.append(Event(at, said["event"], f"{self.probe}: {said['detail']}"))
             case "raw":
