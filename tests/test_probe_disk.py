@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,9 @@ class Collected:
 
     def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
         self.samples[metric.removeprefix("disk.fio."), labels["job"]].append((value, at))
+
+    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+        raise AssertionError((metric, values, at, labels))
 
     def event(self, kind: str, detail: str) -> None:
         self.events.append((kind, detail))

@@ -36,6 +36,9 @@ class Collected:
     def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
         self.samples[metric].append((value, at, labels))
 
+    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+        raise AssertionError((metric, values, at, labels))
+
     def event(self, kind: str, detail: str) -> None:
         self.events.append((kind, detail))
 
