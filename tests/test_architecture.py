@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "profiles": BASE,
     "guest": BASE | {"__init__"},
     "monitors": BASE | {"guest"},
-    "probes": BASE | {"guest"},
+    "probes": BASE | {"guest", "__init__"},
     "database": BASE,
     "collector": BASE | {"database"},
     "records": BASE | {"database"},

@@ -20,6 +20,15 @@ from typing import Any, Final
 
 import pyperf
 
+from vpsbench import __version__
+
+try:
+    import ssl
+
+    _OPENSSL = ssl.OPENSSL_VERSION
+except ImportError:  # a Python without OpenSSL hashes with code of its own
+    _OPENSSL = "none"
+
 _WORDS: Final = ("steal", "run queue", "throttled", "balloon", "iops", "queue depth", "p99", "fsync")
 
 
@@ -65,6 +74,13 @@ def _work(name: str) -> Callable[[], object]:
     return made[name]
 
 
+# Whose code the work runs in; pyperf adds Python's version and its own.
+VERSIONS: Final = {
+    "openssl_version": _OPENSSL,
+    "sqlite_version": sqlite3.sqlite_version,
+    "zlib_version": zlib.ZLIB_RUNTIME_VERSION,
+    "vpsbench_version": __version__,
+}
 BENCHMARKS: Final = ("hashing", "compression", "json", "sqlite", "regex", "float", "bigint")
 
 
@@ -78,6 +94,7 @@ def main() -> None:
     runner.argparser.add_argument("--benchmark", choices=BENCHMARKS, required=True)
     arguments = runner.parse_args()
     runner.metadata["description"] = "vpsbench score suite, version 1"
+    runner.metadata.update(VERSIONS)
     runner.bench_func(arguments.benchmark, _work(arguments.benchmark))
 
 

@@ -9,13 +9,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any
+
+import pyperf
 
 from vpsbench.model import Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes._score_suite import BENCHMARKS
-
-_ARMS: Final = ("single", "all")
+from vpsbench.probes._scores import ARMS, put_together, raw_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ def times(text: str) -> list[float]:
     ]
 
 
-def _measure(benchmark: str, arm: str, request: Request, ends: float, emit: Emit) -> None:
-    """One benchmark on the first vCPU, or on all of them at the same time."""
+def _measure(benchmark: str, arm: str, request: Request, ends: float, emit: Emit) -> dict[str, str]:
+    """One benchmark on the first vCPU, or on all of them at the same time; returns pyperf's outputs."""
+    measured: dict[str, str] = {}
     vcpus = request.vcpus[:1] if arm == "single" else request.vcpus
     files = [Path(request.folder) / f"{benchmark}-{arm}-{vcpu}.json" for vcpu in vcpus]
     running: list[subprocess.Popen[str]] = []
@@ -72,7 +74,8 @@ def _measure(benchmark: str, arm: str, request: Request, ends: float, emit: Emit
             if process.returncode:
                 raise RuntimeError(f"pyperf ended with status {process.returncode}: {errors.strip()[-500:]}")
             text = file.read_text(encoding="utf-8")
-            emit.raw(f"pyperf-{file.stem}", text)
+            measured[raw_name(benchmark, arm, vcpu)] = text
+            emit.raw(raw_name(benchmark, arm, vcpu), text)
             emit.sample("score.time", median(times(text)), benchmark=benchmark, arm=arm, vcpu=str(vcpu))
     except subprocess.TimeoutExpired:
         emit.event("score_cut", f"{benchmark} ({arm}) did not end within the turn")
@@ -80,23 +83,37 @@ def _measure(benchmark: str, arm: str, request: Request, ends: float, emit: Emit
         for process in running:
             process.kill()  # pyperf's own workers end when their pipe to it closes
             process.communicate()
+    return measured
+
+
+def _check(scores: pyperf.BenchmarkSuite, folder: str) -> str:
+    """What pyperf itself has to say against the scores of a turn, put together as they are exported."""
+    file = Path(folder) / "scores.json"
+    scores.dump(str(file))
+    line = [sys.executable, "-m", "pyperf", "check", str(file)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"pyperf check ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+    return done.stdout
 
 
 def run(request: Request, emit: Emit) -> None:
     """Benchmark after benchmark until the turn's time is up; what did not fit is an event."""
     options: Options = request.options
     ends = time.monotonic() + request.seconds
-    plan = [(benchmark, arm) for benchmark in options.benchmarks for arm in _ARMS]
-    longest = 0.0
+    plan = [(benchmark, arm) for benchmark in options.benchmarks for arm in ARMS]
+    longest, measured = 0.0, dict[str, str]()
     while plan and time.monotonic() + longest < ends:
         benchmark, arm = plan.pop(0)
-        emit.note(f"{benchmark} on {'one vCPU' if arm == 'single' else 'all vCPUs'}")
+        emit.note(f"{benchmark} on {ARMS[arm]}")
         began = time.monotonic()
-        _measure(benchmark, arm, request, ends, emit)
+        measured |= _measure(benchmark, arm, request, ends, emit)
         longest = max(longest, time.monotonic() - began)
     if plan:
         left = ", ".join(f"{benchmark} ({arm})" for benchmark, arm in plan)
         emit.event("score_cut", f"no time was left for {left}")
+    if scores := put_together([measured]):
+        emit.raw("pyperf check", _check(scores, request.folder))
 
 
 def missing(guest: Guest) -> str | None:
