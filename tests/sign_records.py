@@ -113,35 +113,49 @@ def wander(random: np.random.Generator, count: int, memory: float) -> Floats:
 
 
 def _loops(case: Description) -> Iterator[Series]:
-    """What the CPU probe's loops emit; ``lost``: a share, one for each vCPU, or ``[[seconds, share], …]``."""
-    loops = case.get("loops")
-    if not loops:
-        return
-    for vcpu in range(loops.get("vcpus", 1)):
-        random = np.random.default_rng([loops.get("seed", 1), vcpu])
-        bins = np.concatenate(
-            [_turn(loops, vcpu, start, length, random) for start, length in loops["turns"]], axis=1
-        )
-        labels = {"vcpu": str(vcpu), "arm": loops.get("arm", "all")}
-        names = ("wall", "gap", "own_wait", "own_wait_in_gaps", "irq", "steal")
-        for name, values in zip(names, bins[1:], strict=True):
-            yield series(f"cpu.loop.{name}", bins[0], values, **labels)
+    """What the CPU probe's loops emit, for one arm or a list of arms.
+
+    ``lost``: a share, one for each vCPU, or ``[[seconds, share], …]``; ``only``: the vCPUs of a "single" arm;
+    ``rate``: turns of the loop a second, one for each vCPU or for all.
+    """
+    loops = case.get("loops", [])
+    for arm in loops if isinstance(loops, list) else [loops]:
+        for vcpu in arm.get("only", range(arm.get("vcpus", 1))):
+            yield from _loop(arm, vcpu)
+
+
+def _loop(loops: Description, vcpu: int) -> Iterator[Series]:
+    random = np.random.default_rng([loops.get("seed", 1), vcpu])
+    bins = np.concatenate(
+        [_turn(loops, vcpu, start, length, random) for start, length in loops["turns"]], axis=1
+    )
+    labels = {"vcpu": str(vcpu), "arm": loops.get("arm", "all"), "duty": f"{loops.get('duty', 1.0):g}"}
+    names = ("wall", "gap", "own_wait", "own_wait_in_gaps", "irq", "steal")
+    for name, values in zip(names, bins[1:], strict=True):
+        yield series(f"cpu.loop.{name}", bins[0], values, **labels)
+    if loops.get("duty", 1.0) < 1:
+        yield series("cpu.loop.wanted", bins[0], bins[1] * loops["duty"], **labels)
+    if rates := loops.get("rate"):
+        rate = rates[vcpu] if isinstance(rates, list) else rates
+        ran = (bins[1] * loops.get("duty", 1.0) - bins[2]) * np.exp(0.01 * random.normal(size=bins[0].size))
+        yield series("cpu.loop.iterations", bins[0], ran * rate, **labels)
 
 
 def _turn(loops: Description, vcpu: int, start: float, length: float, random: np.random.Generator) -> Floats:
     count = round(length / 0.5)
     wall = np.full(count, 0.5)
-    own = np.clip(loops.get("own", 0.0) * (1 + 0.2 * random.normal(size=count)), 0, 0.95) * wall
+    wanted = wall * loops.get("duty", 1.0)
+    own = np.clip(loops.get("own", 0.0) * (1 + 0.2 * random.normal(size=count)), 0, 0.95) * wanted
     mean = _course(loops["lost"], vcpu, count)
     spread = loops.get("spread", 0.05)
     noise = np.exp(spread * wander(random, count, loops.get("memory", 0.0)) - spread**2 / 2)
-    taken = np.minimum(mean * noise, 1) * (wall - own)
+    taken = np.minimum(mean * noise, 1) * (wanted - own)
     for at, seconds in loops.get("stalls", []):
         place = int((at - start) / 0.5)
         if 0 <= place < count:
             wall[place] += seconds
             taken[place] += seconds
-    shown = np.cumsum(taken * loops.get("reported", 0.0))
+    shown = np.cumsum(taken * wanted / (wanted - own) * loops.get("reported", 0.0))
     steal = np.diff(np.floor(shown * 100) / 100, prepend=0.0)
     return np.vstack([start + np.cumsum(wall), wall, taken + own, own, own, np.zeros(count), steal])
 
