@@ -22,6 +22,7 @@ import pytest
 from vpsbench.probes import Request, Unavailable, disk
 from vpsbench.probes._jobs import BURST, JOBS, JobName, arguments, budget_for, seconds_for
 from vpsbench.probes._layout import BLOCK, file_size, file_system
+from vpsbench.probes._pace import Pace
 from vpsbench.probes.disk import FioError, Options, run
 
 MIB = 1024**2
@@ -70,8 +71,10 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def request(folder: Path, seconds: float, options: Options, budget: int = 256 * MIB) -> Request:
-    return Request(seconds, options, budget, str(folder), (0,), 1)
+def request(
+    folder: Path, seconds: float, options: Options, budget: int = 256 * MIB, duty: float = 1.0
+) -> Request:
+    return Request(seconds, options, budget, str(folder), (0,), 1, duty)
 
 
 # --- arithmetic --------------------------------------------------------------------------------------
@@ -225,6 +228,20 @@ def test_a_job_that_hangs_is_stopped(folder: Path, tmp_path: Path, monkeypatch: 
     assert "signal 15 after we stopped it" in emit.events[1][1]
     assert not psutil.pid_exists(int(emit.raws["burst.json"]))
     assert ("latency_quantile", "randread-qd1") in emit.samples
+
+
+def test_at_half_duty_jobs_are_shorter_and_a_rest_as_long_as_each_follows(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, f'echo "$*" >&2; sleep 0.5; cat {tmp_path}/good.json')
+    slept: list[float] = []
+    monkeypatch.setattr(disk, "Pace", lambda duty, seconds: Pace(duty, seconds, sleep=slept.append))
+    emit = Collected()
+    run(request(folder, 19, TWO, duty=0.5), emit)
+    assert "--runtime=3300ms" in emit.raws["burst.stderr"]  # half of 19 s, less 1 s of overhead each
+    assert emit.kinds == []
+    assert 0.5 <= max(slept) < 5
+    assert len(slept) == 6  # after each of four blocks of the file and each of two jobs
 
 
 def test_warnings_before_the_report_do_no_harm(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from vpsbench.guest.files import Files
 from vpsbench.probes import Request, Unavailable
 from vpsbench.probes import memory as probe
 from vpsbench.probes._held import BLOCK, PAGE, Held
+from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import Room, room
 from vpsbench.probes._touch import BOUNDS, Arms, Pass, histogram
 from vpsbench.probes.memory import MIB, Options, limits, moments, run
@@ -181,6 +184,14 @@ def test_a_walk_stops_in_time() -> None:
     assert (walk.done, walk.seen.tolist(), len(walk.latencies)) == (1, [0], 1)
 
 
+def test_a_walk_in_batches_is_one_walk() -> None:
+    words = memoryview(np.arange(10, dtype=np.uint64).tobytes()).cast("Q")
+    walk = Pass(np.arange(10)[::-1])
+    assert [walk.walk(words, 2**62, count=4) for _ in range(3)] == [True, True, False]
+    assert walk.seen.tolist() == list(range(10))[::-1]
+    assert (walk.latencies > 0).all()
+
+
 # --- holding -----------------------------------------------------------------------------------------
 
 
@@ -246,6 +257,22 @@ def test_a_turn_measures_both_arms_in_every_round() -> None:
     after = (Path("/proc/self/oom_score_adj").read_text(), os.sched_getaffinity(0), resident())
     assert after[:2] == state[:2]
     assert after[2] - state[2] < 16 * MIB
+
+
+def test_a_duty_means_rests_that_no_touch_is_timed_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(0.02)
+
+    monkeypatch.setattr(probe, "Pace", lambda duty, seconds: Pace(duty, seconds, sleep=sleep))
+    emit, options = Collected(), Options(share=0.16, rounds=1, touches=6000, hot=500, floor=0)
+    run(dataclasses.replace(request(4, options), duty=0.1), emit, Pretended())
+    assert sum(emit.values("memory.touch.total")) > 6000
+    assert len(slept) > 8 + 6000 / probe.BATCH  # filling has eight chunks
+    long = [v for v, _, labels in emit.samples["memory.touch.count"] if float(labels["le"]) > 20e6]
+    assert sum(long) < 6  # all of them would be twelve; a busy machine may add one of its own
 
 
 def test_memory_is_given_back_when_the_guest_needs_it() -> None:

@@ -105,9 +105,9 @@ class Held:
         """Makes ready for touching these pages."""
         return Pass(pages * WORDS)
 
-    def touch(self, prepared: Pass, until: int) -> None:
-        """Touches the pages, until a time of ``perf_counter_ns`` at most."""
-        prepared.walk(self._words, until)
+    def touch(self, prepared: Pass, until: int, count: int | None = None) -> bool:
+        """Touches the next pages, as ``Pass.walk`` does."""
+        return prepared.walk(self._words, until, count)
 
     def damaged(self, pages: NDArray[np.int64], seen: NDArray[np.uint64]) -> int:
         """How many of the words seen in these pages are not what was written."""

@@ -66,7 +66,7 @@ def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, wanted
     Args:
         name: the next job.
         left: the jobs that are still to run, the next one included.
-        remaining: s until the end of the turn.
+        remaining: s of work until the end of the turn.
         wanted: s asked for each job but burst; 0: what is left is shared equally.
         burst: s asked for burst; 0: half as much as all others together.
     """

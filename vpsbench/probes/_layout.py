@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from vpsbench.probes import Unavailable
+from vpsbench.probes._pace import Pace
 
 BLOCK: Final = 4 * 1024**2  # B, one write
 FREE_SHARE: Final = 0.15  # of the file system, always left free
@@ -34,7 +35,7 @@ def file_size(wanted: int, memory: int, free: int, total: int, budget: int) -> i
     return max(int(min(wanted, spare, budget)) // BLOCK * BLOCK, 0)
 
 
-def lay_out(path: Path, size: int, until: float, rng: np.random.Generator) -> int:
+def lay_out(path: Path, size: int, until: float, rng: np.random.Generator, pace: Pace) -> int:
     """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
 
     Returns:
@@ -51,6 +52,7 @@ def lay_out(path: Path, size: int, until: float, rng: np.random.Generator) -> in
             while written < size and (not written or time.clock_gettime(time.CLOCK_BOOTTIME) < until):
                 buffer[:] = rng.bytes(BLOCK)
                 written += os.write(descriptor, buffer)
+                pace.rest()
         os.fsync(descriptor)
     except OSError as error:
         if error.errno == errno.EINVAL:

@@ -55,19 +55,28 @@ class Pass:
     """One walk over words in a given order; all memory that it needs is touched beforehand."""
 
     def __init__(self, indices: NDArray[np.int64]) -> None:
-        self._order = array("Q", indices.tobytes())
+        self._order = memoryview(array("Q", indices.tobytes()))  # slices of it copy nothing
         self._latencies, self._seen = (array("Q", bytes(8 * len(indices))) for _ in range(2))
         self.done = 0
 
-    def walk(self, words: memoryview[int], until: int) -> None:
-        """Read the words, until a time of ``perf_counter_ns`` at most.
+    def walk(self, words: memoryview[int], until: int, count: int | None = None) -> bool:
+        """Read on from where the last walk ended, until a time of ``perf_counter_ns`` at most.
 
         Nothing is allocated but the integers that the interpreter makes and drops. Call it with
         garbage collection off.
+
+        Args:
+            words: where to read.
+            until: ns.
+            count: words at most; None: all that are left.
+
+        Returns:
+            Whether words and time are left.
         """
         clock, latencies, seen = time.perf_counter_ns, self._latencies, self._seen
-        done = 0
-        for index in self._order:
+        done = self.done
+        ended = 0
+        for index in self._order[done : None if count is None else done + count]:
             began = clock()
             word = words[index]
             ended = clock()
@@ -77,6 +86,7 @@ class Pass:
             if ended > until:
                 break
         self.done = done
+        return ended <= until and done < len(self._order)
 
     @property
     def latencies(self) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ from vpsbench.probes._jobs import (
     seconds_for,
 )
 from vpsbench.probes._layout import BLOCK, file_size, file_system, lay_out
+from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import room
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
@@ -92,7 +93,7 @@ class _Turn:
     """One turn under way."""
 
     def __init__(self, request: Request, emit: Emit) -> None:
-        self._deadline = _now() + request.seconds
+        self._pace = Pace(request.duty, request.seconds)
         self._options: Options = request.options
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
@@ -114,7 +115,7 @@ class _Turn:
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
         until = _now() + LAYOUT_SHARE * self._request.seconds
         rng = np.random.default_rng(self._request.seed)
-        self._size = lay_out(self._folder / FILE, size, until, rng)
+        self._size = lay_out(self._folder / FILE, size, until, rng, self._pace)
         self._spend("layout", self._size)
 
     def _look_at_file_system(self) -> None:
@@ -133,7 +134,7 @@ class _Turn:
         """Run the jobs one after another."""
         engine = self._engine()
         jobs = [name for name in JOBS if name in self._options.jobs]
-        outcomes = [self._job(name, jobs[place:], engine) for place, name in enumerate(jobs)]
+        outcomes = [self._paced(name, jobs[place:], engine) for place, name in enumerate(jobs)]
         tried = [outcome for outcome in outcomes if outcome is not None]
         if not tried:
             raise Unavailable("the turn's time and write budget are too little for any of its jobs")
@@ -156,9 +157,16 @@ class _Turn:
             refused.append(f"{engine}: {reason}")
         raise FioError(f"fio cannot read the file it is to measure with; {'; '.join(refused)}")
 
+    def _paced(self, name: JobName, left: list[JobName], engine: str) -> bool | None:
+        """A job at full rate, so that rates compare with those of other runs; the rest comes after it."""
+        outcome = self._job(name, left, engine)
+        self._pace.rest()
+        return outcome
+
     def _job(self, name: JobName, left: list[JobName], engine: str) -> bool | None:
         """Whether the job succeeded; None: it was not tried."""
-        length = seconds_for(name, left, self._deadline - _now(), self._options.seconds, self._options.burst)
+        busy = (self._pace.until - _now()) * self._request.duty  # s that are left for work
+        length = seconds_for(name, left, busy, self._options.seconds, self._options.burst)
         budget = budget_for(name, left, self._budget)
         if reason := _why_not(name, engine, length, budget):
             self._emit.event("disk.skipped", f"{name}: {reason}")

@@ -20,6 +20,7 @@ from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
 from vpsbench.probes._held import BLOCK, PAGE, Held
+from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import Room, room
 from vpsbench.probes._touch import Pass, histogram
 
@@ -31,6 +32,7 @@ SMALLEST: Final = 16 * MIB  # less would say nothing about a machine's memory
 FILL_SHARE: Final = 1 / 3  # of the turn, at most
 LEAST_STRIDE: Final = 8  # at most every eighth page is hot
 CHUNKS: Final = 200  # first touches are reported in about so many pieces
+BATCH: Final = 500  # touches between two rests: under a millisecond, and tens of them where the host swaps
 RESERVE: Final = 1.5  # times the floor is left when filling, so that not every ripple ends the turn
 
 
@@ -93,9 +95,10 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     if bounds.size < SMALLEST:
         raise Unavailable(f"too little memory is available: {bounds.size // MIB} MiB could be held")
     rng = np.random.default_rng(request.seed)
+    pace = Pace(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         held = Held(bounds.size, bounds.stride, rng)
-        turn = _Turn(request, emit, files, bounds, held, rng)
+        turn = _Turn(request, emit, files, bounds, held, rng, pace)
         try:
             turn.fill()
             turn.hold()
@@ -129,12 +132,14 @@ class _Turn:
         bounds: _Limits,
         held: Held,
         rng: np.random.Generator,
+        pace: Pace,
     ) -> None:
-        self._began = _now()
-        self._deadline = self._began + request.seconds
+        self._deadline = pace.until
+        self._began = self._deadline - request.seconds
         self._options: Options = request.options
         self._vcpu = request.vcpus[-1]
         self._emit, self._files, self._bounds, self._held, self._rng = emit, files, bounds, held, rng
+        self._pace = pace
 
     def fill(self) -> None:
         """Fill until the size, a third of the turn, or the reserve is reached."""
@@ -147,6 +152,7 @@ class _Turn:
                 break
             self._emit.sample("memory.first_touch", self._held.grow(size))
             self._emit.sample("memory.held", self._held.filled)
+            self._pace.rest()
         if self._held.filled < SMALLEST:
             raise Unavailable(f"only {self._held.filled // MIB} MiB of memory could be filled in time")
         if not self._held.locked:
@@ -178,12 +184,15 @@ class _Turn:
 
     def _rest(self, until: float) -> None:
         while (left := until - _now()) > 0:
-            time.sleep(min(left, 1.0))
+            self._pace.rest(planned=min(left, 1.0))
             self._held.keep_warm()
             self._available()
 
     def _touch(self, prepared: Pass, seconds: float) -> None:
-        self._held.touch(prepared, time.perf_counter_ns() + int(seconds * 1e9))
+        """Touches batch by batch; the rests lie between touches, so that none is timed with one."""
+        until = time.perf_counter_ns() + int(seconds * 1e9)
+        while self._held.touch(prepared, until, BATCH):
+            self._pace.rest()
 
     def _round(self, seconds: float) -> None:
         order = self._held.arms.order(self._options.touches, self._rng)
