@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vpsbench.guest.billing import burstable, instance_type
 from vpsbench.guest.containers import leftovers
 from vpsbench.guest.cpuid import KVM_REALTIME, Cpuid
 from vpsbench.guest.files import Files
@@ -36,7 +37,6 @@ _OPTIONS: Final = re.compile(
     re.VERBOSE,
 )
 _CPU_LIST: Final = re.compile(r"\d+([-,]\d+)*")
-_BURSTABLE: Final = re.compile(r"t(2|3|3a|4g)\.")
 
 
 def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
@@ -48,7 +48,7 @@ def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
     found["threads"] = _threads(files)
     found["kvm.realtime"] = _realtime(cpuid)
     found["container.leftovers"] = "; ".join(leftovers(files))
-    found |= _instance(files)
+    found |= _instance(found["dmi.vendor"], found["dmi.product"])
     return {name: text.strip() for name, text in found.items() if text and text.strip()}
 
 
@@ -90,10 +90,8 @@ def _realtime(cpuid: Cpuid | None) -> str | None:
     return "the host promises never to preempt vCPUs" if kvm.hints >> KVM_REALTIME & 1 else "not promised"
 
 
-def _instance(files: Files) -> dict[str, str | None]:
-    """Amazon's instance type; only its Nitro machines write it into DMI."""
-    product = files.text("/sys/class/dmi/id/product_name") or ""
-    if files.text("/sys/class/dmi/id/sys_vendor") != "Amazon EC2":
-        return {}
-    bills = "burstable; unless set to standard, full load is billed instead of throttled"
-    return {"instance_type": product, "burstable": bills if _BURSTABLE.match(product) else None}
+def _instance(vendor: str | None, product: str | None) -> dict[str, str | None]:
+    """The instance type, where DMI tells it, and what full load may cost on it."""
+    kind = instance_type(vendor or "", product or "")
+    family = burstable(kind or "")
+    return {"instance_type": kind, "burstable": family.terms if family else None}
