@@ -18,7 +18,7 @@ METRICS: Final = (
     Metric("clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME"),
     Metric("instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"),
     Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
-    Metric("load.applied", "1", Kind.GAUGE, "neither", "1 while a turn of this probe runs"),
+    Metric("load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"),
 )
 _GRACE: Final = 0.5  # of a turn's length, and
 _GRACE_SECONDS: Final = 30.0  # on top, before a probe that does not end is asked to
@@ -142,6 +142,7 @@ class Runner:
             folder=self.folder,
             vcpus=self.vcpus,
             seed=self.seed,
+            duty=self.profile.duty,
         )
         now = self.clock.boot()
         deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
@@ -246,7 +247,7 @@ class Runner:
         self._wall_offset = offset
         running = self._current.spec.probe if self._current else None
         loads = [
-            Sample("load.applied", float(probe == running), (("probe", probe),))
+            Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
             for probe in sorted({spec.probe for spec in self.profile.turns})
         ]
         return [Sample("clock.wall_offset", offset), *loads]
