@@ -33,6 +33,7 @@ from vpsbench.model import (
 
 Floats = NDArray[np.float64]
 Description = dict[str, Any]
+STARTED = 1.8e9  # 08:00 UTC
 COUNTERS = ("cpu.time", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
 
 
@@ -41,7 +42,13 @@ def build(case: Description) -> Record:
     series = [*_plain(case), *_loops(case), *_rates(case), *_rounds(case)]
     turns = [
         Turn(
-            t["probe"], t["started"], t["elapsed"], Status(t.get("status", "ok")), t.get("detail", ""), {}, {}
+            probe=t["probe"],
+            started=t["started"],
+            elapsed=t["elapsed"],
+            status=Status(t.get("status", "ok")),
+            detail=t.get("detail", ""),
+            options={},
+            raw=t.get("raw", {}),
         )
         for t in case.get("turns", [])
     ]
@@ -52,8 +59,8 @@ def build(case: Description) -> Record:
 def _run(case: Description) -> Run:
     guest, run = case.get("guest", {}), case.get("run", {})
     limits = Limits(
-        vcpus_online=2,
-        vcpus_usable=(0, 1),
+        vcpus_online=guest.get("vcpus", 2),
+        vcpus_usable=tuple(range(guest.get("vcpus", 2))),
         memory_total=guest.get("memory_total", 2_000_000_000),
         cgroup_cpus=guest.get("cgroup_cpus"),
         cgroup_memory=guest.get("cgroup_memory"),
@@ -77,7 +84,7 @@ def _run(case: Description) -> Run:
     profile = Profile(name="fixture", description="", duration=run.get("duration", 600.0), turns=turns)
     plan = Plan(name="a plan", **case["plan"]) if "plan" in case else None
     state = RunState(run.get("state", "finished"))
-    return Run(1, state, 1.8e9, run.get("elapsed", 600.0), 1, profile, plan, made)
+    return Run(1, state, STARTED, run.get("elapsed", 600.0), 1, profile, plan, made)
 
 
 def series(metric: str, times: ArrayLike, values: ArrayLike, **labels: str) -> Series:
@@ -147,6 +154,7 @@ def _turn(loops: Description, vcpu: int, start: float, length: float, random: np
     wanted = wall * loops.get("duty", 1.0)
     own = np.clip(loops.get("own", 0.0) * (1 + 0.2 * random.normal(size=count)), 0, 0.95) * wanted
     mean = _course(loops["lost"], vcpu, count)
+    mean = mean + loops.get("by_hour", [0.0] * 24)[int((STARTED + start) // 3600) % 24]
     spread = loops.get("spread", 0.05)
     noise = np.exp(spread * wander(random, count, loops.get("memory", 0.0)) - spread**2 / 2)
     taken = np.minimum(mean * noise, 1) * (wanted - own)

@@ -22,6 +22,7 @@ class Sign:
         needs: names of metrics without which nothing can be said; where one of them has no series the
             analyzer answers "not measurable" with the reason, and does not call ``look``.
         look: pure; at least one finding, also when all is well: silence is never "clean".
+        accuses: False where it only describes, and never finds anything worse than "clean".
     """
 
     name: str
@@ -29,3 +30,4 @@ class Sign:
     promise: Promise
     needs: tuple[str, ...]
     look: Callable[[Record], list[Finding]]
+    accuses: bool = True

@@ -1,0 +1,84 @@
+"""Whether busy vCPUs lose more at certain hours of every day. It accuses nobody: it says when to look."""
+
+from __future__ import annotations
+
+from vpsbench.analyzer import rhythm
+from vpsbench.analyzer.rhythm import DAY, QUARTER, Course, Rhythm
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Finding, Level, Record
+
+
+def look(record: Record) -> list[Finding]:
+    """Compares the hours of the day, where each was seen on two days or more."""
+    course = rhythm.course(record)
+    if course.days < 2 or course.covered < rhythm.COVERED:
+        claim = _short(course, record.run.elapsed)
+        return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SIGN.needs)]
+    found = rhythm.rhythm(course)
+    return [
+        Finding(
+            sign=SIGN.name,
+            level=Level.CLEAN,
+            claim=_claim(found),
+            measured=found.swing,
+            interval=found.interval if found.found else None,
+            unit="1",
+            series=SIGN.needs,
+        )
+    ]
+
+
+def _short(course: Course, elapsed: float) -> str:
+    """What a run that cannot compare days can say."""
+    if course.days < 1:
+        return f"Only two full days can tell a daily rhythm from chance; this run lasted {span(elapsed)}."
+    if course.covered < rhythm.COVERED:
+        return (
+            f"Busy vCPUs were watched in {percent(course.covered)} of the hours, too few to compare the "
+            "hours of the day: that takes a turn of the CPU probe in each hour of two full days."
+        )
+    lost = {hour: float(values.mean()) for hour in range(DAY) if (values := course.at(hour)).size}
+    worst, best = max(lost, key=lost.__getitem__), min(lost, key=lost.__getitem__)
+    often = "once" if course.lost.size <= DAY + 1 else "once or twice"
+    return (
+        f"Each hour of the day was seen {often}, so no daily rhythm can be told; two full days would do. "
+        f"Busy vCPUs lost most between {_hours(worst, 1)}, {percent(lost[worst])}, and least between "
+        f"{_hours(best, 1)}, {percent(lost[best])}."
+    )
+
+
+def _claim(found: Rhythm) -> str:
+    worst, best = _hours(found.worst, QUARTER), _hours(found.best, QUARTER)
+    quarters = (
+        f"busy vCPUs lost {percent(found.shares[0])} of their time between {worst}, the worst quarter of the "
+        f"day, and {percent(found.shares[1])} between {best}, the best"
+    )
+    if found.swing < rhythm.SWING:
+        return f"No daily rhythm: over {found.days} days {quarters}, too little a difference to matter."
+    if not found.found:
+        return (
+            f"No daily rhythm: over {found.days} days {quarters}, but one day was no more like another than "
+            "chance makes them."
+        )
+    few = " Two days are few: a third would show whether they were alike by chance." * (found.days == 2)
+    return (
+        f"The hours of the day differ, and alike on each of {found.days} days: {quarters}. That breaks no "
+        f"promise; it says when to measure again.{few}"
+    )
+
+
+def _hours(start: int, length: int) -> str:
+    """``18:00 and 24:00 UTC``."""
+    end = start + length if start + length == DAY else (start + length) % DAY
+    return f"{start:02}:00 and {end:02}:00 UTC"
+
+
+SIGN = Sign(
+    name="daily_rhythm",
+    question="Is this machine slower at certain hours of the day?",
+    promise="cpu",
+    needs=("cpu.loop.wall", "cpu.loop.gap"),
+    look=look,
+    accuses=False,
+)
