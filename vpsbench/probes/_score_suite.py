@@ -27,7 +27,7 @@ try:
 
     _OPENSSL = ssl.OPENSSL_VERSION
 except ImportError:  # a Python without OpenSSL hashes with code of its own
-    _OPENSSL = "none"
+    _OPENSSL = "no OpenSSL"
 
 _WORDS: Final = ("steal", "run queue", "throttled", "balloon", "iops", "queue depth", "p99", "fsync")
 

@@ -25,7 +25,7 @@ def put_together(raws: Iterable[Mapping[str, str]]) -> pyperf.BenchmarkSuite | N
         raws: what each turn kept; outputs of other tools are passed over.
 
     Raises:
-        KeyError, ValueError: an output is not pyperf's, or Python or the machine changed in between.
+        ValueError: Python or the machine changed in between; pyperf says what.
     """
     found = [
         _renamed(name, text) for raw in raws for name, text in raw.items() if name.startswith(f"{_RAW}-")
@@ -42,5 +42,5 @@ def _renamed(name: str, text: str) -> pyperf.Benchmark:
     """The benchmark of one output, named after its work and its arm."""
     _, work, arm, _ = name.split("-")
     benchmark = pyperf.Benchmark.loads(text)
-    benchmark.update_metadata({"name": f"{work}, {ARMS[arm]}"})
+    benchmark.update_metadata({"name": f"{work} on {ARMS[arm]}"})
     return benchmark

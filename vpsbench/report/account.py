@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,6 +12,14 @@ from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Run, 
 from vpsbench.report.wording import duration, moment, plain, quantity
 
 EVENTS = 200  # shown; the database holds all of them
+# What pyperf notes with each score of the code that the work runs in; OpenSSL's version says its own name.
+_LIBRARIES = {
+    "python_version": "Python ",
+    "openssl_version": "",
+    "sqlite_version": "SQLite ",
+    "zlib_version": "zlib ",
+    "perf_version": "pyperf ",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ def sections(judgement: Judgement) -> tuple[Section, ...]:
         _load(record),
         _events(record),
         _settings(record.run),
-        _repeat(record.run),
+        _repeat(record),
     )
 
 
@@ -206,7 +215,23 @@ def _promised(field: str, value: Any) -> str:  # noqa: ANN401  a plan's fields h
     return quantity(value, "1") if isinstance(value, int | float) else str(value)
 
 
-def _repeat(run: Run) -> Section:
+def _scores(turns: tuple[Turn, ...]) -> list[Fact]:
+    """The versions behind the scores; old runs noted fewer of them."""
+    noted = [
+        json.loads(text)["metadata"]
+        for turn in turns
+        for name, text in turn.raw.items()
+        if name.startswith("pyperf-")
+    ]
+    found = dict.fromkeys(
+        ", ".join(said + one[key] for key, said in _LIBRARIES.items() if key in one) for one in noted
+    )
+    note = "scores are strictly comparable only where these versions are the same"
+    return [_fact("scores made with", *found, note)] if found else []
+
+
+def _repeat(record: Record) -> Section:
+    run = record.run
     plan = ["--plan", "PLAN.toml"] if run.plan is not None else []
     command = shlex.join(
         ["vpsbench", "run", "--profile", plain(run.profile.name), *plan, "--seed", str(run.seed)]
@@ -214,6 +239,7 @@ def _repeat(run: Run) -> Section:
     facts = (
         _fact("command", command),
         _fact("vpsbench", f"version {run.guest.vpsbench}, Python {run.guest.python}"),
+        *_scores(record.turns),
         _fact("thresholds", "published with their sources and error rates in docs/method.md of this version"),
         _fact("run", f"number {run.id} in its database, {run.state}"),
     )
