@@ -44,6 +44,12 @@ class Bins:
     own_wait_in_gaps: Floats
     irq: Floats
     steal: Floats
+    iterations: Floats  # turns of the loop; 0 in records that did not count them
+
+    @property
+    def delivered(self) -> Floats:
+        """The time in which the loop ran, s; with the gaps under 100 µs."""
+        return self.wanted - self.own_wait - (self.gap - self.own_wait_in_gaps) - self.short_gap
 
     @property
     def middle(self) -> Floats:
@@ -78,7 +84,7 @@ class Bins:
 
 COLUMNS: Final = (
     *("start", "end", "wall", "wanted", "gap", "short_gap"),
-    *("own_wait", "own_wait_in_gaps", "irq", "steal"),
+    *("own_wait", "own_wait_in_gaps", "irq", "steal", "iterations"),
 )
 
 
@@ -92,6 +98,12 @@ def loaded(record: Record, **labels: str) -> Bins:
     found = record.named("cpu.loop.wall", **labels)
     together = [s for s in found if s.labels.get("arm") in TOGETHER]
     return _table(record, together or list(found))
+
+
+def work_rates(table: Bins) -> tuple[Floats, Floats]:
+    """Turns of the loop a second of CPU that was delivered, 1/s, and the middles of their bins, s."""
+    seen = (table.iterations > 0) & (table.delivered > LEAST_USABLE * table.wanted)
+    return table.middle[seen], table.iterations[seen] / table.delivered[seen]
 
 
 def _table(record: Record, walls: list[Series]) -> Bins:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 ALPHA: Final = 0.001  # the chance that an honest seller's run is accused, over all signs together
-FAMILY: Final = 8  # signs that can accuse; a test counts them
+FAMILY: Final = 10  # signs that can accuse; a test counts them
 SHORTEST: Final = 5.0  # s, of a batch
 MEMORIES: Final = 10.0  # a batch lasts that many autocorrelation times
 FEWEST: Final = 20  # batches below which nobody is accused
@@ -45,7 +45,9 @@ class Weighed:
     needed: float | None
 
 
-def weigh(table: ledger.Bins, part: ledger.Part, limit: float, shortest: float = SHORTEST) -> Weighed:
+def weigh(
+    table: ledger.Bins, part: ledger.Part, limit: float, shortest: float = SHORTEST, claims: int = 1
+) -> Weighed:
     """Judges a part of the loops' time against the share that may be lost.
 
     Accused is who exceeds ``limit`` beyond the bar. Below it, and measured for long enough to have been
@@ -56,13 +58,14 @@ def weigh(table: ledger.Bins, part: ledger.Part, limit: float, shortest: float =
         part: which part of the time.
         limit: the share that may be lost, above 0.
         shortest: the shortest batch, s; longer where the part is known only in coarse ticks.
+        claims: how many such claims the sign makes.
     """
     length = max(shortest, MEMORIES * _memory(table, part, limit))
     batches = ledger.cut(table, length)
     values = part(batches)
     seconds = float(sum(end - start for start, end in table.pieces()))
     share = _share(table, part, shortest)
-    level = repeated(batches.start, values, limit)
+    level = repeated(batches.start, values, limit, claims)
     needed = None
     if level is Level.CLEAN and (share > limit or seconds < FEWEST * SHORTEST):
         level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
@@ -95,11 +98,11 @@ def _share(table: ledger.Bins, part: ledger.Part, shortest: float) -> float:
     return float(np.average(part(windows), weights=windows.usable)) if windows.usable.size else 0.0
 
 
-def repeated(times: Floats, values: Floats, limit: float) -> Level:
+def repeated(times: Floats, values: Floats, limit: float, claims: int = 1) -> Level:
     """CLEAN; NOTICE when the whole or one session proves it; STRONG when two sessions hours apart do."""
     parts = stats.sessions(times)
     looks = 1 if len(parts) == 1 else 1 + len(parts)
-    bar = FAMILY * looks / ALPHA
+    bar = FAMILY * claims * looks / ALPHA
 
     def proven(of: Floats) -> bool:
         return of.size >= FEWEST and eprocess.proves(of, limit, bar)

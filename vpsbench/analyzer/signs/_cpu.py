@@ -1,15 +1,17 @@
-"""What the CPU signs share: how much may be lost, and what of our own could explain a loss."""
+"""What the CPU signs share: how much may be lost, how to tell it, and what of our own could explain it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from vpsbench.analyzer import ledger
+from vpsbench.analyzer.weigh import SHORTEST, Weighed, weigh
 from vpsbench.analyzer.words import percent
-from vpsbench.model import Alternative, Level, Plan, Record, Series
+from vpsbench.model import Alternative, Finding, Level, Plan, Record, Series
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.ledger import Bins
-    from vpsbench.analyzer.weigh import Weighed
 
 SERIES: Final = (
     "cpu.loop.wall",
@@ -45,6 +47,82 @@ def limit(plan: Plan | None, fault: float, already: float = 0.0) -> float:
     if share is None:
         return fault
     return max(0.0, 1 - share - already) + share * max(fault, CAP_TOLERANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A part of the vCPUs' time, weighed against what is allowed: of all of them, or of the worst one."""
+
+    who: str
+    table: Bins
+    weighed: Weighed
+    allowed: float
+
+
+def heaviest(record: Record, part: ledger.Part, allowed: float, shortest: float = SHORTEST) -> Loss:
+    """All vCPUs together; or, where only that is proven, the single vCPU that lost most.
+
+    Each vCPU is one more claim, for which the bar rises.
+    """
+    names = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+    tables = {"busy vCPUs": ledger.loaded(record)}
+    if len(names) > 1:
+        tables |= {f"vCPU {name}": ledger.loaded(record, vcpu=name) for name in names}
+    found = [
+        Loss(who, table, weigh(table, part, allowed, shortest, len(tables)), allowed)
+        for who, table in tables.items()
+    ]
+    proven = [loss for loss in found if loss.weighed.level in ACCUSING]
+    if not proven or proven[0] is found[0]:
+        return found[0]
+    return max(proven, key=lambda loss: loss.weighed.share)
+
+
+def finding(  # noqa: PLR0913  one place that fills the fields of a finding
+    sign: str,
+    record: Record,
+    loss: Loss,
+    *,
+    promised: str,
+    claim: str,
+    beside: str,
+    series: tuple[str, ...] = SERIES,
+) -> Finding:
+    """A loss as a finding; nobody is accused where a quota of our own explains it.
+
+    Args:
+        sign: its name.
+        record: the run.
+        loss: what was weighed.
+        promised: how much was allowed, in words.
+        claim: what is to be said.
+        beside: the beginning of what is said instead, beside a quota.
+        series: that it rests on.
+    """
+    weighed, level = loss.weighed, loss.weighed.level
+    quota = own_quota(record, weighed.since, weighed.until)
+    if quota and (level in ACCUSING or weighed.share > loss.allowed):
+        level = Level.NOT_MEASURABLE
+        claim = f"{beside}, but {quota_in_words(record, quota)}."
+    return Finding(
+        sign=sign,
+        level=level,
+        claim=claim,
+        promised=promised,
+        measured=weighed.share,
+        interval=weighed.interval,
+        unit="1",
+        since=weighed.since,
+        until=weighed.until,
+        series=series,
+        alternatives=alternatives(record, loss.table, level),
+    )
+
+
+def load(record: Record) -> str:
+    """How much the vCPUs were loaded, in words."""
+    duty = record.run.profile.duty
+    return "full load" if duty >= 1 else f"load for {percent(duty)} of the time"
 
 
 def own_quota(record: Record, since: float, until: float) -> str | None:

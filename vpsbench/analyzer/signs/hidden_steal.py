@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from vpsbench.analyzer import ledger
 from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.weigh import SHORTEST, Weighed, weigh
+from vpsbench.analyzer.weigh import SHORTEST
 from vpsbench.analyzer.words import percent, span
-from vpsbench.model import Finding, Level, Record
+from vpsbench.model import Finding, Record
 
 THRESHOLD: Final = 0.01
 # Steal comes in ticks of 10 ms and a little late: 30 s make that small. Where less than half of the threshold
@@ -21,63 +23,52 @@ COARSE: Final = 30.0
 
 def look(record: Record) -> list[Finding]:
     """Weighs the hidden part of all loops."""
-    table = ledger.bins(record)
+    table = ledger.loaded(record)
     total, shown = _share(table, ledger.lost), _share(table, ledger.reported)
     allowed = _cpu.limit(record.run.plan, THRESHOLD, shown)
-    weighed = weigh(table, ledger.hidden, allowed, COARSE if shown > THRESHOLD / 2 else SHORTEST)
-    quota = _cpu.own_quota(record, weighed.since, weighed.until)
-    level = weighed.level
-    if quota and (level in _cpu.ACCUSING or weighed.share > allowed):
-        level = Level.NOT_MEASURABLE
-        claim = f"Busy vCPUs lost {percent(total)} of their time, but {_cpu.quota_in_words(record, quota)}."
-    else:
-        claim = _claim(record, weighed, allowed, shown)
+    shortest = COARSE if shown > THRESHOLD / 2 else SHORTEST
+    loss = _cpu.heaviest(record, ledger.hidden, allowed, shortest)
     return [
-        Finding(
-            sign=SIGN.name,
-            level=level,
-            claim=claim,
+        _cpu.finding(
+            SIGN.name,
+            record,
+            loss,
             promised=f"at most {percent(allowed)} of a busy vCPU's time lost without being shown",
-            measured=weighed.share,
-            interval=weighed.interval,
-            unit="1",
-            since=weighed.since,
-            until=weighed.until,
-            series=_cpu.SERIES,
-            alternatives=_cpu.alternatives(record, table, level),
+            claim=_claim(record, loss),
+            beside=f"Busy vCPUs lost {percent(total)} of their time",
         )
     ]
 
 
 def _share(table: ledger.Bins, part: ledger.Part) -> float:
-    """A part of all usable time in one sum."""
+    """A part of all the time, in one sum."""
     whole = ledger.cut(table, table.length)
-    ours = whole.lost if part is ledger.lost else whole.reported
-    return float(ours.sum() / whole.usable.sum()) if whole.usable.size else 0.0
+    return float(np.average(part(whole), weights=whole.usable)) if whole.usable.size else 0.0
 
 
-def _claim(record: Record, weighed: Weighed, allowed: float, shown: float) -> str:
-    share = percent(weighed.share)
-    clock = record.run.guest.steal_clock
-    beside = f"the guest's steal counter showed {percent(shown)}"
-    if clock.value is False:
-        beside = "there is no steal counter here that could show it"
+def _claim(record: Record, loss: _cpu.Loss) -> str:
+    weighed, who, load = loss.weighed, loss.who, _cpu.load(record)
+    share, allowed = percent(weighed.share), percent(loss.allowed)
     if weighed.level in _cpu.ACCUSING:
         return (
-            f"In {span(weighed.seconds)} of full load busy vCPUs lost {share} of their time to something "
-            f"outside this guest that no counter shows ({beside}); more than {percent(allowed)} is proven."
+            f"In {span(weighed.seconds)} of {load} {who} lost {share} of the time to something outside "
+            f"this guest that no counter shows ({_beside(record, loss)}); more than {allowed} is proven."
         )
     if weighed.needed is not None:
         return (
-            f"Busy vCPUs lost {share} of their time unseen in {span(weighed.seconds)} of "
-            "measuring, which is too "
-            f"short or too uneven to judge against {percent(allowed)}; about {span(weighed.needed)} would do."
+            f"Busy vCPUs lost {share} of their time unseen in {span(weighed.seconds)} of measuring, which "
+            f"is too short or too uneven to judge against {allowed}; about {span(weighed.needed)} would do."
         )
     return (
-        f"In {span(weighed.seconds)} of full load {share} of the vCPUs' time was lost unseen "
-        f"({beside}), within "
-        f"the {percent(allowed)} allowed; {_cpu.excluded(weighed)}."
+        f"In {span(weighed.seconds)} of {load} {share} of the vCPUs' time was lost unseen "
+        f"({_beside(record, loss)}), within the {allowed} allowed; {_cpu.excluded(weighed)}."
     )
+
+
+def _beside(record: Record, loss: _cpu.Loss) -> str:
+    if record.run.guest.steal_clock.value is False:
+        return "there is no steal counter here that could show it"
+    return f"the guest's steal counter showed {percent(_share(loss.table, ledger.reported))}"
 
 
 SIGN = Sign(

@@ -6,7 +6,7 @@ from typing import Final
 
 from vpsbench.analyzer import ledger
 from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.weigh import Weighed, weigh
+from vpsbench.analyzer.weigh import weigh
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Finding, Level, Plan, Record
 
@@ -16,32 +16,21 @@ DEDICATED: Final = 0.01
 
 def look(record: Record) -> list[Finding]:
     """Weighs what was reported during the loops; says "not measurable" where nothing could report."""
-    table = ledger.bins(record)
-    clock = record.run.guest.steal_clock
-    allowed = _cpu.limit(record.run.plan, _threshold(record.run.plan))
-    counted = bool(table.steal.sum() > 0)
-    if clock.value is False or (clock.value is None and not counted):
+    plan, clock = record.run.plan, record.run.guest.steal_clock
+    table = ledger.loaded(record)
+    if clock.value is False or (clock.value is None and not table.steal.any()):
         return [_no_clock(table, clock.because)]
-    weighed = weigh(table, ledger.reported, allowed)
-    quota = _cpu.own_quota(record, weighed.since, weighed.until)
-    proven = weighed.level in _cpu.ACCUSING
-    level, claim = weighed.level, _claim(record, weighed, allowed)
-    if quota and proven:
-        level = Level.NOT_MEASURABLE
-        claim = f"Steal took {percent(weighed.share)}, but {_cpu.quota_in_words(record, quota)}."
+    allowed = _cpu.limit(plan, _threshold(plan))
+    loss = _cpu.heaviest(record, ledger.reported, allowed)
     return [
-        Finding(
-            sign=SIGN.name,
-            level=level,
-            claim=claim,
-            promised=f"at most {percent(allowed)} of a busy vCPU's time stolen ({_kind(record.run.plan)})",
-            measured=weighed.share,
-            interval=weighed.interval,
-            unit="1",
-            since=weighed.since,
-            until=weighed.until,
+        _cpu.finding(
+            SIGN.name,
+            record,
+            loss,
+            promised=f"at most {percent(allowed)} of a busy vCPU's time stolen ({_kind(plan)})",
+            claim=_claim(record, loss),
+            beside=f"Steal took {percent(loss.weighed.share)}",
             series=("cpu.loop.steal", "cpu.loop.wall", "cpu.time"),
-            alternatives=_cpu.alternatives(record, table, level),
         )
     ]
 
@@ -74,22 +63,22 @@ def _no_clock(table: ledger.Bins, because: str) -> Finding:
     )
 
 
-def _claim(record: Record, weighed: Weighed, allowed: float) -> str:
-    share, context = percent(weighed.share), _context(record)
+def _claim(record: Record, loss: _cpu.Loss) -> str:
+    weighed, context, load = loss.weighed, _context(record), _cpu.load(record)
+    share, allowed = percent(weighed.share), percent(loss.allowed)
     if weighed.level in _cpu.ACCUSING:
         return (
-            f"In {span(weighed.seconds)} of full load steal took {share} of the vCPUs' time, more "
-            f"than the {percent(allowed)} allowed: the host gave that time to others{context}."
+            f"In {span(weighed.seconds)} of {load} steal took {share} of the time of {loss.who}, more "
+            f"than the {allowed} allowed: the host gave that time to others{context}."
         )
     if weighed.needed is not None:
         return (
-            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, which is "
-            "too short or "
-            f"too uneven to judge against {percent(allowed)}; about {span(weighed.needed)} would do."
+            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, which is too short "
+            f"or too uneven to judge against {allowed}; about {span(weighed.needed)} would do."
         )
     return (
-        f"In {span(weighed.seconds)} of full load steal took {share} of the vCPUs' time, within the "
-        f"{percent(allowed)} allowed{context}; {_cpu.excluded(weighed)}."
+        f"In {span(weighed.seconds)} of {load} steal took {share} of the vCPUs' time, within the "
+        f"{allowed} allowed{context}; {_cpu.excluded(weighed)}."
     )
 
 

@@ -1,0 +1,152 @@
+"""Fewer vCPUs than were sold: not there at all, or there but not all at the same time.
+
+Two vCPUs that share one core's time each get all of it alone and half of it together. So what all of them
+deliver together is compared with what each delivers alone; where each loses as much alone, others take it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from vpsbench.analyzer import ledger
+from vpsbench.analyzer.signs import Sign, _cpu
+from vpsbench.analyzer.weigh import weigh
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Alternative, Finding, Level, Record
+
+MISSING: Final = 0.5  # of one vCPU: how much of all of them together must be missing
+LEAST: Final = 0.05  # and of each vCPU's time: what a shared plan may lose to neighbours
+ALONE: Final = 0.5  # of the loss together: what each may lose alone, if the others are to be its cause
+OPTIONS: Final = ("maxcpus=", "nr_cpus=", "nosmt", "isolcpus=")
+
+
+def look(record: Record) -> list[Finding]:
+    """Counts the vCPUs against the plan, then weighs what they delivered together."""
+    plan, seen = record.run.plan, _seen(record)
+    if plan and plan.vcpus and seen < plan.vcpus:
+        return [_counted(record, plan.vcpus, seen)]
+    return [_together(record)]
+
+
+def _seen(record: Record) -> int:
+    """The vCPUs that are there; in a container, where the host's are shown, those it may use."""
+    guest = record.run.guest
+    if any(layer.kind in _cpu.CONTAINERS for layer in guest.layers):
+        return min(guest.limits.vcpus_online, len(guest.limits.vcpus_usable))
+    return guest.limits.vcpus_online
+
+
+def _counted(record: Record, sold: int, seen: int) -> Finding:
+    """A static fact needs no statistics, only that the guest's owner did not switch vCPUs off."""
+    facts = record.run.guest.facts
+    own = [word for word in facts.get("kernel.options", "").split() if word.startswith(OPTIONS)]
+    present = _count(facts.get("cpu.present", ""))
+    claim = f"The guest has {seen} of the {sold} vCPUs sold"
+    level = Level.STRONG
+    if own or (present or 0) >= sold:
+        level = Level.NOT_MEASURABLE
+        why = f"its own kernel option {' '.join(own)}" if own else f"{present} are there, but switched off"
+        claim += f", but that is the guest's own doing ({why}), so nothing can be said about the host"
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=f"{claim}.",
+        promised=f"{sold} vCPUs",
+        measured=float(seen),
+        unit="1",
+        alternatives=()
+        if level is Level.NOT_MEASURABLE
+        else (
+            Alternative("vCPUs that the guest's owner switched off", present is not None or None, "none is"),
+            Alternative("a kernel option that limits them", ruled_out=True, because="none is set"),
+        ),
+    )
+
+
+def _count(cpus: str) -> int | None:
+    """How many CPUs a kernel's list such as ``0-3,8`` names; None for an empty one."""
+    spans = [part.partition("-")[::2] for part in cpus.split(",") if part]
+    return sum(int(last or first) - int(first) + 1 for first, last in spans) or None
+
+
+def _together(record: Record) -> Finding:
+    table = ledger.loaded(record)
+    count = len({s.labels["vcpu"] for s in record.named("cpu.loop.wall")})
+    alone = ledger.bins(record, arm="single")
+    if count < 2 or not table.wall.size:
+        return _finding(Level.CLEAN if count else Level.NOT_MEASURABLE, _nothing_to_share(record, count))
+    allowed = _cpu.limit(record.run.plan, max(LEAST, MISSING / count))
+    loss = _cpu.Loss("", table, weigh(table, ledger.lost, allowed), allowed)
+    level, delivered = loss.weighed.level, count * (1 - loss.weighed.share)
+    together = f"All {count} vCPUs together delivered {delivered:.2f} vCPUs in {span(loss.weighed.seconds)}"
+    if level in _cpu.ACCUSING:
+        level, claim = _shared(record, loss, together, alone)
+    elif level is Level.CLEAN:
+        claim = f"{together}: at most {percent(allowed)} of each was missing."
+    else:
+        claim = f"{together}, which is too short or too uneven to say that they are not all there."
+    return _finding(level, claim, record, loss, count)
+
+
+def _shared(record: Record, loss: _cpu.Loss, together: str, alone: ledger.Bins) -> tuple[Level, str]:
+    """What a proven loss of all together means, beside what each lost alone."""
+    if quota := _cpu.own_quota(record, loss.weighed.since, loss.weighed.until):
+        return Level.NOT_MEASURABLE, f"{together}, but {_cpu.quota_in_words(record, quota)}."
+    if not alone.wall.size:
+        return Level.NOT_MEASURABLE, (
+            f"{together}; whether each gets its time alone, as vCPUs that share cores do, was not measured."
+        )
+    windows = ledger.cut(alone, alone.length)
+    single = float(np.average(ledger.lost(windows), weights=windows.usable)) if windows.usable.size else 1.0
+    if single > ALONE * loss.weighed.share:
+        return Level.CLEAN, (
+            f"{together}, and each alone lost {percent(single)} of its time, too: others take it, not the "
+            "vCPUs from each other."
+        )
+    return loss.weighed.level, (
+        f"{together}, though each alone lost only {percent(single)} of its time: "
+        "they are not all there at the same time."
+    )
+
+
+def _nothing_to_share(record: Record, count: int) -> str:
+    plan = record.run.plan
+    sold = (
+        f"All {plan.vcpus} vCPUs sold are there" if plan and plan.vcpus else "No number of vCPUs was promised"
+    )
+    if count == 1:
+        return f"{sold}; only one was under test, so they cannot take time from each other."
+    return f"{sold}; they were never loaded together in this run, so what they deliver is not known."
+
+
+def _finding(
+    level: Level, claim: str, record: Record | None = None, loss: _cpu.Loss | None = None, count: int = 0
+) -> Finding:
+    if record is None or loss is None:
+        return Finding(sign=SIGN.name, level=level, claim=claim, series=_cpu.SERIES)
+    weighed = loss.weighed
+    low, high = weighed.interval or (0.0, 1.0)
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        promised=f"{count} vCPUs at the same time",
+        measured=count * (1 - weighed.share),
+        interval=(count * (1 - high), count * (1 - low)),
+        unit="1",
+        since=weighed.since,
+        until=weighed.until,
+        series=_cpu.SERIES,
+        alternatives=_cpu.alternatives(record, loss.table, level),
+    )
+
+
+SIGN = Sign(
+    name="missing_vcpu",
+    question="Are all the vCPUs there that were sold, also at the same time?",
+    promise="cpu",
+    needs=(),
+    look=look,
+)

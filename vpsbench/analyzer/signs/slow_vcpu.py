@@ -1,0 +1,152 @@
+"""Less work without a gap: vCPUs that share a core, its cache or its clock do less in each second they run.
+
+The loop's turns a second of CPU delivered, all vCPUs together against each alone. Siblings on one core get
+0.5 to 0.65 of a core each; clocks that fall when all cores are busy, and caches, cost a part of that. It is a
+fact to report; a broken promise only where whole cores were sold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import ledger
+from vpsbench.analyzer.signs import Sign, _cpu
+from vpsbench.analyzer.words import percent
+from vpsbench.model import Alternative, Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+SHARED: Final = 0.75  # below this a lower clock under full load no longer explains it
+FEWEST: Final = 20  # bins of each arm
+TAIL: Final = 0.05  # of the bins that are left out on either side
+EDGE: Final = (TAIL, 1 - TAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Turns a CPU-second of one vCPU, bin by bin; ``alone`` may be empty."""
+
+    vcpu: str
+    together: Floats
+    alone: Floats
+
+    @property
+    def ratio(self) -> tuple[float, float, float]:
+        """Together against alone: at the medians, and with the tails against each other."""
+        low, high = np.quantile(self.together, EDGE)
+        slow, fast = np.quantile(self.alone, EDGE)
+        middle = np.median(self.together) / np.median(self.alone)
+        return float(middle), float(low / fast), float(high / slow)
+
+
+def look(record: Record) -> list[Finding]:
+    """Tells the work rates; accuses only where whole cores were promised."""
+    names = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+    found = [
+        _Rates(
+            name,
+            _rates(ledger.loaded(record, vcpu=name)),
+            _rates(ledger.bins(record, vcpu=name, arm="single")),
+        )
+        for name in names
+    ]
+    found = [one for one in found if one.together.size >= FEWEST]
+    if not found:
+        return [_finding(record, Level.NOT_MEASURABLE, "The loops ran too short to tell how fast they work.")]
+    both = [one for one in found if one.alone.size >= FEWEST]
+    if len(both) < len(found) or len(found) == 1:
+        return [_finding(record, *_unpaired(record, found))]
+    return [_compared(record, both)]
+
+
+def _rates(table: ledger.Bins) -> Floats:
+    return ledger.work_rates(table)[1]
+
+
+def _spread(found: list[_Rates]) -> str:
+    """How much the rates of each vCPU scatter, at the worst."""
+    spreads = [np.ptp(np.quantile(one.together, EDGE)) / np.median(one.together) for one in found]
+    return f"the middle nine tenths of its readings lie within {percent(float(max(spreads)))}"
+
+
+def _unpaired(record: Record, found: list[_Rates]) -> tuple[Level, str]:
+    steady = f"A vCPU's work a second of CPU: {_spread(found)}"
+    if len(found) == 1:
+        return Level.CLEAN, f"{steady}; with one vCPU under test there is no other to share a core with."
+    level = Level.NOT_MEASURABLE if _promised(record) else Level.CLEAN
+    return level, f"{steady}; whether vCPUs share cores was not measured, as none was loaded alone."
+
+
+def _promised(record: Record) -> bool:
+    return bool(record.run.plan and record.run.plan.whole_cores)
+
+
+def _compared(record: Record, both: list[_Rates]) -> Finding:
+    worst = min(both, key=lambda one: one.ratio[0])
+    ratio, low, high = worst.ratio
+    fact = (
+        f"With all {len(both)} vCPUs busy each did {percent(ratio)} or more of the work a second of CPU "
+        f"that it does alone ({_spread(both)})"
+    )
+    if high >= SHARED:
+        return _finding(record, Level.CLEAN, f"{fact}.", (ratio, low, high))
+    siblings = f"{fact}: as vCPUs do that are threads of one core, or share its cache"
+    if not _promised(record):
+        return _finding(record, Level.CLEAN, f"{siblings}. No plan promises whole cores.", (ratio, low, high))
+    return _finding(record, Level.NOTICE, f"{siblings}. Whole cores were promised.", (ratio, low, high))
+
+
+def _finding(
+    record: Record, level: Level, claim: str, ratio: tuple[float, float, float] | None = None
+) -> Finding:
+    table = ledger.bins(record)
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        promised="a whole core for each vCPU" if _promised(record) else None,
+        measured=ratio[0] if ratio else None,
+        interval=ratio[1:] if ratio else None,
+        unit="1" if ratio else None,
+        since=float(table.start.min()) if table.wall.size else None,
+        until=float(table.end.max()) if table.wall.size else None,
+        series=("cpu.loop.iterations", *_cpu.SERIES),
+        alternatives=_alternatives(record) if level in _cpu.ACCUSING else (),
+    )
+
+
+def _alternatives(record: Record) -> tuple[Alternative, ...]:
+    told = record.run.guest.facts.get("threads")
+    return (
+        Alternative("stolen time", ruled_out=True, because="only the time in which the loops ran is counted"),
+        Alternative(
+            "a lower clock while all cores are busy",
+            ruled_out=True,
+            because=f"that costs less than {percent(1 - SHARED)}",
+        ),
+        Alternative(
+            "a neighbour's load at that time",
+            ruled_out=None,
+            because="only measuring again hours later would tell",
+        ),
+        Alternative(
+            "the guest's own topology",
+            ruled_out=None,
+            because=f"the guest is told that these share a core: {told}"
+            if told
+            else "the guest is told nothing of it",
+        ),
+    )
+
+
+SIGN = Sign(
+    name="slow_vcpu",
+    question="Is each vCPU a core of its own, or do they slow each other down?",
+    promise="cpu",
+    needs=("cpu.loop.wall", "cpu.loop.iterations"),
+    look=look,
+)
