@@ -16,6 +16,7 @@ import pytest
 from vpsbench import commands
 from vpsbench.commands import Command
 from vpsbench.packages import collect
+from vpsbench.records import read
 
 PROFILE = """
 description = "the shortest run that measures something"
@@ -102,6 +103,18 @@ def test_without_fio_the_run_goes_on_and_says_what_would_mend_it(profile: Path, 
     assert "install" in done.stdout
 
 
+def test_a_duty_is_laid_over_the_profile_and_every_turn_obeys(profile: Path, tmp_path: Path) -> None:
+    only_cpu = profile.read_text().partition('[[turns]]\nprobe = "disk"')[0]
+    profile.write_text(only_cpu, encoding="utf-8")
+    db = tmp_path / "a.db"
+    done = vpsbench("run", "--profile", profile, "--duty", 50, "--db", db, "--no-html", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["run"]["profile"]["duty"] == 0.5
+    [applied] = read(db).named("load.applied")
+    assert set(applied.values) <= {0.0, 0.5}
+    assert 0.5 in applied.values
+
+
 def test_ctrl_c_stops_keeps_what_was_measured_and_still_reports(profile: Path, tmp_path: Path) -> None:
     words = ["run", "--profile", profile, "--db", tmp_path / "a.db", "--set", "duration=100 s"]
     process = subprocess.Popen(
@@ -130,6 +143,8 @@ def test_ctrl_c_stops_keeps_what_was_measured_and_still_reports(profile: Path, t
         (("run", "--profile", "nonesuch"), "nonesuch"),
         (("run", "--plan", "nonesuch"), "nonesuch"),
         (("run", "--set", "tick=0"), "tick"),
+        (("run", "--duty", "0"), "0 is not in 1 to 100"),
+        (("run", "--duty", "half"), "invalid percent value"),
         (("report", "--db", "/nonesuch/a.db"), "/nonesuch/a.db"),
         (("run", "--db", "/proc/nowhere/a.db"), "/proc/nowhere"),
         (("run", "--html", "/proc/report.html"), "/proc/report.html"),

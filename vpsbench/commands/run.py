@@ -8,21 +8,20 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vpsbench.commands import Command
+from vpsbench.commands import Command, _politeness
 from vpsbench.errors import VpsbenchError
 
 if TYPE_CHECKING:
-    from vpsbench.model import Judgement, Plan, Profile
+    from vpsbench.model import Guest, Judgement, Plan, Profile
     from vpsbench.monitors import Monitor
     from vpsbench.probes import Probe
     from vpsbench.runner.runner import Runner
 
 _SPACE: Final = 64 * 1024**2  # B that database and report may need beside the probes' files
-_LONG_LOAD: Final = 30 * 60  # s; from here on a turn of full load may meet a seller's fair-use rules
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -37,6 +36,17 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting of the profile"
+    )
+    parser.add_argument(
+        "--duty",
+        type=percent,
+        metavar="PERCENT",
+        help="load the machine for this share of the time only, 1 to 100 (default: as the profile says, 100)",
+    )
+    parser.add_argument(
+        "--allow-full-load",
+        action="store_true",
+        help="load it for long also where the instance type bills for that",
     )
     parser.add_argument("--db", type=Path, metavar="FILE", help="the database (default: reports/vpsbench.db)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the report (default: beside the database)")
@@ -54,12 +64,21 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
 
 
+def percent(text: str) -> float:
+    """A share of the time."""
+    value = float(text)
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not in 1 to 100")
+    return value
+
+
 @dataclass(frozen=True)
 class _Order:
     """What is to be done, all of it checked."""
 
     profile: Profile
     plan: Plan | None
+    guest: Guest
     db: Path
     html: Path | None
     folder: Path
@@ -86,20 +105,22 @@ def run(arguments: Namespace) -> int:
 def _order(arguments: Namespace, probes: dict[str, Probe]) -> _Order:
     """Checks everything that the user asked for before anything is measured."""
     from vpsbench import database
+    from vpsbench.guest.inspect import inspect
     from vpsbench.profiles import load_plan, load_profile
     from vpsbench.report.files import require_writable
 
     db: Path = arguments.db or database.default_path()
+    profile = load_profile(arguments.profile, {name: p.options for name, p in probes.items()}, arguments.set)
     order = _Order(
-        profile=load_profile(
-            arguments.profile, {name: p.options for name, p in probes.items()}, arguments.set
-        ),
+        profile=profile if arguments.duty is None else replace(profile, duty=arguments.duty / 100),
         plan=load_plan(arguments.plan) if arguments.plan else None,
+        guest=inspect(),
         db=db,
         html=_html_path(arguments, db),
         folder=arguments.dir or db.parent,
         seed=secrets.randbits(32) if arguments.seed is None else arguments.seed,
     )
+    _politeness.require_yes(order.profile, order.guest, allowed=arguments.allow_full_load)
     for place in (order.db.parent, order.folder):
         _room(place)
     for path in (order.html, arguments.json):
@@ -148,11 +169,8 @@ def _announce(number: int, order: _Order) -> None:
     what = f"against {plan.name}" if plan else "no plan (--plan tests a seller's promises)"
     about = clock_text(planned(profile))
     _say(f"run {number}: profile {profile.name}, about {about}, {what}; into {order.db}")
-    if any(turn.probe == "cpu" and turn.duration >= _LONG_LOAD for turn in profile.turns):
-        _say(
-            "warning: this profile loads every vCPU fully for half an hour or more. Some sellers forbid that "
-            "or throttle after it, and with unlimited burst credits it costs money. Ctrl-C stops."
-        )
+    if warning := _politeness.warning(profile):
+        _say(warning)
 
 
 def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monitor]) -> int:
@@ -161,7 +179,6 @@ def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monito
 
     from vpsbench.collector import Collector
     from vpsbench.guest.files import Files
-    from vpsbench.guest.inspect import inspect
     from vpsbench.progress import TerminalProgress
     from vpsbench.runner.child import remove_leftovers
     from vpsbench.runner.clock import RealClock
@@ -171,7 +188,7 @@ def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monito
 
     for name in remove_leftovers(order.folder):
         _say(f"removed {name}, left behind by a run that was killed")
-    guest, clock = inspect(Files()), RealClock()
+    guest, clock = order.guest, RealClock()
     metrics = [*METRICS]
     for source in (probes, monitors):
         metrics += [metric for one in source.values() for metric in one.metrics]
@@ -253,6 +270,7 @@ COMMAND = Command(
 vpsbench run                                        ten minutes, no particular plan
 vpsbench run --profile standard --plan my-plan.toml   four hours against what was promised
 vpsbench run --profile smoke --no-html --json -     under a minute, findings as JSON
+vpsbench run --profile standard --duty 50           load the machine half of the time at most
 vpsbench run --set turns.memory.options.share=0.2   hold less memory than the profile says
 nohup vpsbench run --profile overnight &            goes on when the terminal is closed""",
     configure=configure,

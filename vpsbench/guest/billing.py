@@ -47,8 +47,9 @@ class Burstable:
         """What full load costs, in words."""
         share = "a part" if self.baseline is None else f"{100 * self.baseline:g} %"
         return (
-            f"burstable: the price of a {self.kind} covers {share} of each vCPU on the average of a day; more "
-            "is billed by the vCPU hour in unlimited mode (the default from T3 on), throttled in standard mode"
+            f"burstable: the price of a {self.kind} covers {share} of each vCPU on the average of a day; "
+            "more is billed by the vCPU hour in unlimited mode (the default from T3 on), "
+            "and throttled in standard mode"
         )
 
 
