@@ -92,6 +92,21 @@ def test_the_load_and_the_command_to_repeat_it_are_told() -> None:
     assert any("docs/method.md" in line for line in facts["thresholds"])
 
 
+def test_the_versions_behind_the_scores_are_told_once() -> None:
+    good = a_judgement()
+    note = {
+        "python_version": "3.11.2 (64-bit)",
+        "openssl_version": "OpenSSL 3.0.17",
+        "perf_version": "2.10.0",
+    }
+    raw = {f"pyperf-json-all-{vcpu}": json.dumps({"metadata": note}) for vcpu in range(2)}
+    turn = replace(good.record.turns[-1], raw={"pyperf check": "All benchmarks seem to be stable", **raw})
+    told = page.build(replace(good, record=replace(good.record, turns=(turn, turn)))).sections
+    versions, warning = next(f.lines for s in told for f in s.facts if f.name == "scores made with")
+    assert versions == "Python 3.11.2 (64-bit), OpenSSL 3.0.17, pyperf 2.10.0"
+    assert "strictly comparable" in warning
+
+
 # --- text ------------------------------------------------------------------------------------------
 
 
