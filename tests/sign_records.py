@@ -123,7 +123,7 @@ def _loops(case: Description) -> Iterator[Series]:
     """What the CPU probe's loops emit, for one arm or a list of arms.
 
     ``lost``: a share, one for each vCPU, or ``[[seconds, share], …]``; ``only``: the vCPUs of a "single" arm;
-    ``rate``: turns of the loop a second, one for each vCPU or for all.
+    ``rate``: turns of the loop a second, one for each vCPU or for all; ``courses``: a ``lost`` for each turn.
     """
     loops = case.get("loops", [])
     for arm in loops if isinstance(loops, list) else [loops]:
@@ -133,8 +133,10 @@ def _loops(case: Description) -> Iterator[Series]:
 
 def _loop(loops: Description, vcpu: int) -> Iterator[Series]:
     random = np.random.default_rng([loops.get("seed", 1), vcpu])
+    courses = loops.get("courses") or [loops["lost"]] * len(loops["turns"])
+    turns = zip(loops["turns"], courses, strict=True)
     bins = np.concatenate(
-        [_turn(loops, vcpu, start, length, random) for start, length in loops["turns"]], axis=1
+        [_turn({**loops, "lost": lost}, vcpu, *turn, random) for turn, lost in turns], axis=1
     )
     labels = {"vcpu": str(vcpu), "arm": loops.get("arm", "all"), "duty": f"{loops.get('duty', 1.0):g}"}
     names = ("wall", "gap", "own_wait", "own_wait_in_gaps", "irq", "steal")

@@ -98,9 +98,9 @@ def _levels(values: Floats, place: int) -> tuple[float, float]:
 
 
 def bucket(values: Floats, place: int, seconds: float) -> float:
-    """What the first stretch delivered above the second one's rate."""
+    """What the first stretch delivered above the second one's rate, with the bin in which it ended."""
     low = float(np.median(values[place:]))
-    return float((values[:place] - low).sum()) * seconds
+    return float((values[: place + 1] - low).sum()) * seconds
 
 
 def _interval(values: Floats, place: int, seconds: float) -> tuple[float, float]:

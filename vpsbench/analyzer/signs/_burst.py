@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpsbench.analyzer import knee
+from vpsbench.analyzer import knee, refill
+from vpsbench.analyzer.refill import Answer
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Level
 
@@ -24,7 +25,8 @@ class Course:
         sign: the sign's name.
         what: "The disk", "Each vCPU".
         say: puts a rate into words.
-        amount: puts a bucket (rate times s) into words.
+        amount: the number in a bucket's size (rate times s).
+        stuff: what such a number counts: "s of full speed".
         unit: of the rate.
         start: of the stretch, s.
         width: of a bin, s.
@@ -32,12 +34,15 @@ class Course:
         series: that it rests on.
         disclosed: the plan says that full speed lasts only for a while.
         enough: a promised rate; a throttle that still delivers it breaks nothing.
+        reloads: given a low rate, what came back after rests.
+        floor: what noise alone makes of an amount of a bucket.
     """
 
     sign: str
     what: str
     say: Callable[[float], str]
     amount: Callable[[float], str]
+    stuff: str
     unit: str
     start: float
     width: float
@@ -45,6 +50,8 @@ class Course:
     series: tuple[str, ...]
     disclosed: bool
     enough: float | None = None
+    reloads: Callable[[knee.Knee], Sequence[refill.Reload]] = lambda _: ()
+    floor: float = 0.0
 
     @property
     def until(self) -> float:
@@ -82,28 +89,40 @@ def _steady(course: Course) -> Finding:
         Level.CLEAN,
         f"{course.what} delivered {course.say(float(rates.mean()))} and was not throttled for good within "
         f"{span(seconds)} of full load; a bucket larger than "
-        f"{course.amount(float(rates.sum()) * course.width)}, "
+        f"{course.amount(float(rates.sum()) * course.width)} {course.stuff}, "
         f"or a throttle by less than {percent(knee.LEAST_DROP)}, cannot be excluded.",
         float(rates.mean()),
     )
 
 
 def _throttled(course: Course, found: knee.Knee) -> Finding:
+    low, high = found.interval
     fall = (
         f"{course.what} delivered {course.say(found.high)} for {span(found.at)}, then "
-        f"{course.say(found.low)} to the end "
-        f"of the load ({percent(found.drop)} less), as if a bucket of "
-        f"{course.amount(found.bucket)} had run dry"
+        f"{course.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a bucket of "
+        f"{course.amount(found.bucket)} {course.stuff} ({course.amount(low)} to {course.amount(high)}) had run dry"
     )
+    reloads = course.reloads(found)
+    told = refill.answer(reloads, course.floor)
+    if told is Answer.TOO_MUCH_BACK:
+        return _finding(
+            course,
+            Level.NOT_MEASURABLE,
+            f"{fall}; but after rests of {refill.rests(reloads)} more came back than a bucket takes, so a "
+            "neighbour may have come and gone.",
+            found.low,
+            _rate_interval(course, found),
+        )
     fine = course.disclosed or (course.enough is not None and found.low >= course.enough)
     why = "the plan discloses such a burst" if course.disclosed else "what is left still meets the plan"
+    confirmed = ", and rests fill it again as they fill a bucket" if told is Answer.FILLS else ""
     return _finding(
         course,
         Level.CLEAN if fine else Level.NOTICE,
-        f"{fall}; {why}." if fine else f"{fall}.",
+        f"{fall}{confirmed}; {why}." if fine else f"{fall}{confirmed}.",
         found.low,
         _rate_interval(course, found),
-        _alternatives(found),
+        (_noise(found), _neighbour(course, reloads, told)),
     )
 
 
@@ -113,19 +132,30 @@ def _rate_interval(course: Course, found: knee.Knee) -> tuple[float, float]:
     return min(float(low), found.low), max(float(high), found.low)
 
 
-def _alternatives(found: knee.Knee) -> tuple[Alternative, ...]:
-    return (
-        Alternative(
-            "noise or drift",
-            ruled_out=True,
-            because=f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
-            f"{percent(knee.EXPLAINED)} once in 10,000 times",
-        ),
-        Alternative(
-            "a neighbour who came at that moment and stayed, or a device's own cache that was full",
-            ruled_out=None,
-            because="only a rest and a second burst would tell, as a bucket refills; not measured yet",
-        ),
+def _noise(found: knee.Knee) -> Alternative:
+    return Alternative(
+        "noise or drift",
+        ruled_out=True,
+        because=f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
+        f"{percent(knee.EXPLAINED)} once in 10,000 times",
+    )
+
+
+def _neighbour(course: Course, reloads: Sequence[refill.Reload], told: Answer) -> Alternative:
+    """The alternative that only dose and response can exclude."""
+    back = refill.listed([course.amount(max(0.0, one.returned)) for one in reloads])
+    doses = f"after rests of {refill.rests(reloads)} came back {back} {course.stuff}"
+    because = {
+        Answer.NOT_TRIED: "only rests and a second burst would tell, as a bucket refills; not measured",
+        Answer.UNCLEAR: f"{doses}, which is neither what a bucket takes back nor nothing",
+        Answer.NOTHING_BACK: f"{doses}: no bucket that a rest fills, but a limit that stays, or a neighbour",
+        Answer.FILLS: f"{doses}, as much as a bucket takes that fills at the low rate, within "
+        f"{percent(refill.TOLERANCE)}; a neighbour's leaving follows no rest of ours",
+    }
+    return Alternative(
+        "a neighbour who came at that moment and stayed, or a device's own cache that was full",
+        ruled_out=True if told is Answer.FILLS else None,
+        because=because[told],
     )
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
-from vpsbench.analyzer import ledger
+import numpy as np
+
+from vpsbench.analyzer import knee, ledger
+from vpsbench.analyzer.refill import Reload
 from vpsbench.analyzer.signs import Sign, _burst, _cpu
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record
 
-WIDTH = 1.0  # s, of a bin
+WIDTH: Final = 1.0  # s, of a bin
+FLOOR: Final = 0.15  # s of full speed: what a start of the loops and a neighbour's visit make
+IDLE: Final = {
+    "idle",
+    "iowait",
+    "steal",
+    "guest",
+    "guest_nice",
+}  # states in which this guest computes nothing
 
 
 def look(record: Record) -> list[Finding]:
@@ -24,21 +37,25 @@ def look(record: Record) -> list[Finding]:
                 series=_cpu.SERIES,
             )
         ]
-    windows = ledger.cut(table.within(*max(table.pieces(), key=lambda p: p[1] - p[0])), WIDTH)
-    plan = record.run.plan
+    stretch = max(table.pieces(), key=lambda p: p[1] - p[0])
+    windows = ledger.cut(table.within(*stretch), WIDTH)
+    plan, duty = record.run.plan, record.run.profile.duty
     found = _burst.judge(
         _burst.Course(
             sign=SIGN.name,
             what="Each vCPU",
             say=lambda rate: f"{percent(rate)} of its time",
-            amount=lambda bucket: f"{span(bucket)} of full speed",
+            amount=lambda bucket: f"{bucket:.3g}",
+            stuff="s of full speed",
             unit="1",
             start=float(windows.start[0]) if windows.start.size else float(table.start.min()),
             width=WIDTH,
-            rates=1 - ledger.lost(windows),
+            rates=duty * (1 - ledger.lost(windows)),
             series=_cpu.SERIES,
             disclosed=bool(plan and plan.cpu_burst),
             enough=_cpu.cap(plan),
+            reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
+            floor=FLOOR,
         )
     )
     quota = _cpu.own_quota(record, found.since or 0.0, found.until or 0.0)
@@ -46,6 +63,36 @@ def look(record: Record) -> list[Finding]:
         claim = f"{found.claim[:-1]}; but {_cpu.quota_in_words(record, quota)}."
         return [replace(found, level=Level.NOT_MEASURABLE, claim=claim)]
     return [found]
+
+
+def _reloads(record: Record, load_ended: float, fall: knee.Knee) -> Iterator[Reload]:
+    """The rests that followed a load directly, and what each load after them got."""
+    table, duty = ledger.bins(record, arm="refill"), record.run.profile.duty
+    for start, end in table.pieces():
+        fine = ledger.cut(table.within(start, end), table.length)
+        if start < load_ended or not fine.start.size:
+            continue
+        rest, rates = start - load_ended, duty * (1 - ledger.lost(fine))
+        tail = float(np.median(rates[-max(1, rates.size // 3) :]))
+        middle = (fall.low + fall.high) / 2
+        yield Reload(
+            rest=rest,
+            returned=float(((rates - fall.low) * (fine.end - fine.start)).sum()),
+            expected=rest * max(0.0, fall.low - _used(record, load_ended, start)),
+            drained=tail < middle,
+        )
+        load_ended = end
+
+
+def _used(record: Record, since: float, until: float) -> float:
+    """The share of each vCPU that this guest itself used while it rested: that fills no bucket."""
+    ran, vcpus = 0.0, set()
+    for series in record.named("cpu.time"):
+        vcpus.add(series.labels.get("vcpu"))
+        if series.times.size > 1 and series.labels["state"] not in IDLE:
+            first, last = np.interp((since, until), series.times, series.values)
+            ran += float(last - first)
+    return ran / (until - since) / len(vcpus) if vcpus else 0.0
 
 
 SIGN = Sign(
