@@ -98,6 +98,12 @@ def _print(console: Console, results: list[RunResult]) -> None:
         colour = _COLOURS.get(row.outcome, "default")
         table.add_row(*matrix.cells(row)[:4], f"[{colour}]{row.outcome}", *matrix.cells(row)[5:])
     console.print(table)
+    for title, head, rows in matrix.cpu_errors(results):
+        if rows:
+            errors = Table(*head, title=title)
+            for cells in rows:
+                errors.add_row(*cells)
+            console.print(errors)
     console.print(", ".join(f"{count} {name}" for name, count in matrix.tally(results).items()))
 
 

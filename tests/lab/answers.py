@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
+from vpsbench.analyzer import ledger
 from vpsbench.model import Finding, Record
 
 Answer = Callable[[Scenario, Truth, Record, Finding], float | None]
@@ -34,10 +36,10 @@ class Stretch(NamedTuple):
     until: float
 
 
-def loops(record: Record, truth: Truth) -> Iterator[Stretch]:
-    """All stretches of the CPU probe's loops."""
-    boot = boot_time(record)
-    for series in record.named("cpu.loop.wall"):
+def loops(record: Record, truth: Truth, arms: set[str] = ledger.TOGETHER) -> Iterator[Stretch]:
+    """All stretches of the CPU probe's loops in these arms; where there is none of them, in any."""
+    boot, every = boot_time(record), record.named("cpu.loop.wall")
+    for series in [one for one in every if one.labels["arm"] in arms] or every:
         starts, ends = series.times - series.values, series.times
         cuts = np.flatnonzero(starts[1:] - ends[:-1] > 1.0)
         firsts, lasts = starts[[0, *(cuts + 1)]], ends[[*cuts, -1]]
@@ -67,7 +69,7 @@ def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
     return loss(truth, stretches)
 
 
-def _xen_share(scenario: Scenario) -> float:
+def xen_share(scenario: Scenario) -> float:
     """How much of its vCPUs' time Xen can give when all are busy."""
     return min(1.0, (scenario.guest.cores or scenario.guest.vcpus) / scenario.guest.vcpus)
 
@@ -77,25 +79,67 @@ def _hidden(scenario: Scenario, truth: Truth, record: Record, finding: Finding) 
     lost = _lost(scenario, truth, record)
     if lost is None or scenario.guest.platform != "xen":
         return lost
-    return lost * _xen_share(scenario)  # Xen does not know that its cores lose time, and cannot report it
+    return lost * xen_share(scenario)  # Xen does not know that its cores lose time, and cannot report it
 
 
 def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     """Xen reports what its scheduler took; without a steal clock the sign tells all that was lost."""
     if scenario.guest.platform == "xen":
-        return 1 - _xen_share(scenario)
+        return 1 - xen_share(scenario)
     return _hidden(scenario, truth, record, finding)
 
 
-def _low_rate(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
-    """Delivered CPU once the last quota had begun; of the whole run, where none began in it."""
+def fraction(truth: Truth, record: Record) -> float | None:
+    """What each vCPU was given while all were loaded, of what it wanted."""
+    lost = loss(truth, list(loops(record, truth)))
+    return None if lost is None else 1 - lost
+
+
+def _fraction(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     del finding
-    quotas = [
-        one["began"] for one in truth.faults if one["kind"] == "quota" and one["start"] > 0 and one["began"]
-    ]
-    after = max(quotas, default=0.0)
-    cut = [one._replace(since=max(one.since, after)) for one in loops(record, truth) if one.until > after]
-    lost = loss(truth, cut) if scenario.guest.platform == "kvm" else None
+    return fraction(truth, record) if scenario.guest.platform == "kvm" else None
+
+
+def _vcpus(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """The vCPUs that are there; where there are as many as sold, what they were given together."""
+    del finding
+    sold, there = scenario.plan.get("vcpus", 0), scenario.guest.vcpus
+    lost = _lost(scenario, truth, record) if sold <= there > 1 else None
+    return there * xen_share(scenario) * (1 - lost) if lost is not None else float(there)
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """The longest load of all vCPUs, and when in it they were throttled, on the lab's clock, s."""
+
+    loops: tuple[Stretch, ...]
+    at: float
+
+
+def fall(truth: Truth, record: Record) -> Fall | None:
+    """The first throttling that began within that load; None where none did."""
+    loads = list(loops(record, truth, {"all"}))
+    longest = max(loads, key=lambda one: one.until - one.since, default=None)
+    if longest is None:
+        return None
+    within = [at for at in throttlings(truth) if longest.since < at < longest.until]
+    together = tuple(one for one in loads if one.since < longest.until and one.until > longest.since)
+    return Fall(together, min(within)) if within else None
+
+
+def throttlings(truth: Truth) -> list[float]:
+    """When a quota began in the middle of a run, and when a bucket ran dry, on the lab's clock, s."""
+    began = [one["began"] for one in truth.faults if one["kind"] == "quota" and one["start"] > 0]
+    times, throttled = truth.course("credit.throttled")
+    return [*(at for at in began if at is not None), *times[1:][np.diff(throttled) > 0].tolist()]
+
+
+def _low_rate(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """Delivered CPU after the fall; of the whole load, where there was none."""
+    del finding
+    found = fall(truth, record)
+    after = [one._replace(since=found.at) for one in found.loops] if found else loops(record, truth, {"all"})
+    lost = loss(truth, list(after)) if scenario.guest.platform == "kvm" else None
     return None if lost is None else 1 - lost
 
 
@@ -157,6 +201,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "hidden_steal": _hidden,
     "reported_steal": _reported,
     "cpu_burst": _low_rate,
+    "cpu_quota": _fraction,
+    "missing_vcpu": _vcpus,
     "disk_burst": _disk_rate,
     "missing_memory": _memory,
     "ballooned_memory": _ballooned,

@@ -14,7 +14,8 @@ from tests.lab import cgroups, job, places
 from tests.lab.clock import now
 from tests.lab.container import Container
 from tests.lab.errors import Hung, LabError
-from tests.lab.faults import AnyFault, Host
+from tests.lab.faults import AnyFault
+from tests.lab.host import Host
 from tests.lab.image import Image
 from tests.lab.journal import Journal
 from tests.lab.quantities import seconds
@@ -24,6 +25,7 @@ from tests.lab.vm import VirtualGuest
 
 _BOOT: Final = {"kvm": 90.0, "xen": 180.0, "lxc": 30.0, "openvz": 30.0}  # s; five times what it takes
 _SLOW: Final = 2.5  # a run may take that many times its profile's duration, and two minutes more
+_LOOK: Final = 0.25  # s between two looks: between them the truth is taken to run straight
 _KEPT: Final = ("console.txt", "qemu.txt")
 
 
@@ -56,6 +58,7 @@ class Bench:
             LabError: it failed otherwise.
             Stopped: the user wants the lab to end.
         """
+        scenario = scenario.model_copy(deep=True)  # faults remember what they started; runs go side by side
         out = self.out / name
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
@@ -65,7 +68,7 @@ class Bench:
             stack.enter_context(self.journal.undoing("folder", path=str(folder)))
             folder.mkdir(parents=True)
             stack.callback(_keep, folder, out, truth)
-            cgroup = self._cgroup(stack, name)
+            cgroup = cgroups.until_the_end(stack, self.journal, name)
             _lay_out(folder, scenario, profile, seed)
             host = Host(folder, self.journal, stack, cgroup, None, truth)
             for fault in scenario.fault:
@@ -76,13 +79,6 @@ class Bench:
             )
             guest.results(out)
         return out
-
-    def _cgroup(self, stack: ExitStack, name: str) -> cgroups.Cgroup | None:
-        found = cgroups.find()
-        folders = cgroups.plan_folders(found, name)
-        for folder in dict.fromkeys(folders.values()):
-            stack.enter_context(self.journal.undoing("cgroup", path=str(folder)))
-        return cgroups.make(found, folders)
 
     def _start(
         self, stack: ExitStack, scenario: Scenario, folder: Path, cgroup: cgroups.Cgroup | None, truth: Truth
@@ -108,7 +104,7 @@ class Bench:
     def _follow(
         self, scenario: Scenario, profile: dict[str, Any], guest: VirtualGuest | Container, host: Host
     ) -> None:
-        """Until the guest ends: faults at their times, and the truth once a second."""
+        """Until the guest ends: faults at their times, and the truth a few times a second."""
         truth = host.truth
         watch = Watch(
             truth,
@@ -131,8 +127,8 @@ class Bench:
             while due and now() >= began + due[0].at:
                 due.pop(0).act(host)
             watch.look()
-            step = max(step + 1, int(now() - began))
-            time.sleep(max(0.0, began + min([step, *(one.at for one in due[:1])]) - now()))
+            step = max(step + 1, int((now() - began) / _LOOK))
+            time.sleep(max(0.0, began + min([step * _LOOK, *(one.at for one in due[:1])]) - now()))
         truth.marks |= guest.console.marks
 
     def _check(self) -> None:

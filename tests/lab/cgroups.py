@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.lab.errors import Skip
+from tests.lab.journal import Journal
 
 _NAME: Final = "vpsbench-lab"
 
@@ -69,6 +71,13 @@ def _burst(file: str, burst: int) -> list[tuple[str, str]]:
     return [(file, str(burst))] if burst else []
 
 
+def weight_settings(version: int, weight: float) -> list[tuple[str, str]]:
+    """Files and texts for a share of contended cores, as a multiple of what a cgroup has by default."""
+    if version == 2:
+        return [("cpu.weight", str(min(10_000, max(1, round(100 * weight)))))]
+    return [("cpu.shares", str(min(2**18, max(2, round(1024 * weight)))))]
+
+
 def memory_settings(version: int, limit: int | None) -> list[tuple[str, str]]:
     """Files and texts for a memory limit in B beyond which the kernel swaps; None: no limit."""
     if version == 2:
@@ -105,6 +114,10 @@ class Cgroup:
     def limit_cpu(self, quota: int | None, period: int, burst: int = 0) -> None:
         """See ``cpu_settings``."""
         self._write("cpu", cpu_settings(self.version, quota, period, burst))
+
+    def weigh_cpu(self, weight: float) -> None:
+        """See ``weight_settings``."""
+        self._write("cpu", weight_settings(self.version, weight))
 
     def limit_memory(self, limit: int | None) -> None:
         """See ``memory_settings``."""
@@ -148,3 +161,12 @@ def make(found: Hierarchy, folders: dict[str, Path]) -> Cgroup:
     except OSError as error:
         raise Skip(f"no cgroup can be made here: {error}") from error
     return Cgroup(found.version, folders)
+
+
+def until_the_end(stack: ExitStack, journal: Journal, name: str) -> Cgroup:
+    """A cgroup that goes, with all that runs in it, when the stack is undone; ``Skip`` as ``make``."""
+    found = find()
+    folders = plan_folders(found, name)
+    for folder in dict.fromkeys(folders.values()):
+        stack.enter_context(journal.undoing("cgroup", path=str(folder)))
+    return make(found, folders)

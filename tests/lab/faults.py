@@ -3,67 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
+from tests.lab import cgroups
 from tests.lab.cgroups import Cgroup
+from tests.lab.credit import Bucket, Controller
 from tests.lab.errors import Skip
-from tests.lab.journal import Journal
-from tests.lab.machine import Strict
+from tests.lab.hogs import Hogs
+from tests.lab.host import Fault, Host
 from tests.lab.neighbour import Neighbour
-from tests.lab.qmp import Qmp
 from tests.lab.quantities import Bytes, Seconds
-from tests.lab.truth import Truth
+from tests.lab.truth import times
 
 _KSM: Final = Path("/sys/kernel/mm/ksm")
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What a fault can pull: of one guest, and of this machine."""
-
-    folder: Path
-    journal: Journal
-    stack: ExitStack  # undone when the scenario ends
-    cgroup: Cgroup | None
-    qmp: Qmp | None
-    truth: Truth
-
-    def limits(self, controller: str) -> Cgroup:
-        """The guest's cgroup; ``Skip`` where it cannot limit that."""
-        if self.cgroup is None or controller not in self.cgroup.folders:
-            raise Skip(f"this machine has no cgroup controller {controller!r} for the lab")
-        return self.cgroup
-
-    def ask(self, command: str, **arguments: Any) -> Any:  # noqa: ANN401  QEMU's JSON
-        """QEMU's answer; ``Skip`` where the guest is none of QEMU's."""
-        if self.qmp is None:
-            raise Skip("only a virtual guest has this fault")
-        return self.qmp.ask(command, **arguments)
-
-
-class Fault(Strict):
-    """What all faults have in common. Times count from the start of vpsbench in the guest."""
-
-    start: Seconds = 0.0
-    end: Seconds | None = None  # default: with the guest
-
-    def prepare(self, host: Host) -> None:
-        """Before the guest starts."""
-
-    def begin(self, host: Host) -> None:
-        """At ``start``."""
-
-    def finish(self, host: Host) -> None:
-        """At ``end``; nothing where the guest ends first."""
-
-    def inside(self) -> str | None:
-        """A line that the guest's kernel or agent would run for its host; most faults have none."""
-        return None
 
 
 class Quota(Fault):
@@ -83,6 +38,73 @@ class Quota(Fault):
 
     def finish(self, host: Host) -> None:
         host.limits("cpu").limit_cpu(None, round(self.period * 1e6))
+
+
+class Contention(Fault):
+    """Busy neighbours on the guest's own cores: no quota, but others who want to run as well."""
+
+    kind: Literal["contention"]
+    hogs: Annotated[int, Field(ge=1, le=16)] = 1  # on each of the guest's cores
+    weight: Annotated[float, Field(gt=0)] = 1.0  # of each, where a vCPU with a core for itself has 1
+    on: Annotated[Seconds, Field(gt=0)] | None = None  # mean length of a busy stretch; default: all the time
+    off: Annotated[Seconds, Field(gt=0)] | None = None  # mean length of a quiet one
+    _cgroup: Cgroup | None = PrivateAttr(default=None)
+    _running: Hogs | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Contention:
+        if (self.on is None) != (self.off is None):
+            raise ValueError("on and off: both, or none")
+        return self
+
+    def prepare(self, host: Host) -> None:
+        host.limits("cpu")
+        name = f"{host.folder.name}-hogs-{self.start:g}"
+        self._cgroup = cgroups.until_the_end(host.stack, host.journal, name)
+
+    def begin(self, host: Host) -> None:
+        assert self._cgroup
+        self._cgroup.weigh_cpu(self.weight * self.hogs)
+        pace = (self.on, self.off) if self.on and self.off else None
+        self._running = Hogs(host.threads(), self.hogs, pace, self._cgroup, host.journal)
+        host.stack.callback(self.finish, host)
+
+    def finish(self, host: Host) -> None:
+        del host
+        if self._running:
+            self._running.stop()
+
+
+class Credits(Fault):
+    """A provider's CPU credit: full speed until the bucket is empty, then ``low``; a rest fills it again."""
+
+    kind: Literal["credits"]
+    bucket: Annotated[Seconds, Field(gt=0)]  # vCPU-seconds that it holds
+    low: Annotated[float, Field(ge=0.01, le=8)]  # vCPU-seconds a second, of all vCPUs together
+    initial: Annotated[Seconds, Field(ge=0)] | None = None  # vCPU-seconds at ``start``; default: full
+    _running: Controller | None = PrivateAttr(default=None)
+
+    def prepare(self, host: Host) -> None:
+        host.limits("cpu")
+
+    def begin(self, host: Host) -> None:
+        limits, threads, period = host.limits("cpu"), host.threads(), 100_000
+
+        def used() -> float | None:
+            ran = [times(thread)[0] for thread in threads]
+            return None if None in ran else sum(one for one in ran if one is not None)
+
+        def limit(rate: float | None) -> None:
+            limits.limit_cpu(None if rate is None else round(rate * period), period)
+
+        full = self.bucket if self.initial is None else min(self.initial, self.bucket)
+        self._running = Controller(Bucket(self.bucket, self.low, full), used, limit, host.truth)
+        host.stack.callback(self.finish, host)
+
+    def finish(self, host: Host) -> None:
+        del host
+        if self._running:
+            self._running.stop()
 
 
 class HostSwap(Fault):
@@ -213,6 +235,15 @@ class Pause(Fault):
 
 
 AnyFault = Annotated[
-    Quota | HostSwap | Balloon | XenBalloon | Merge | DiskThrottle | NoisyNeighbour | Pause,
+    Quota
+    | Contention
+    | Credits
+    | HostSwap
+    | Balloon
+    | XenBalloon
+    | Merge
+    | DiskThrottle
+    | NoisyNeighbour
+    | Pause,
     Field(discriminator="kind"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab import matrix, plot
+from tests.lab import accuracy, figures, matrix, plot
 from tests.lab.errors import LabError, Skip
 from tests.lab.matrix import RunResult
 from tests.lab.scenario import Scenario
@@ -36,4 +36,14 @@ def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:
     last = max(course[-1][0] for course in truth.series.values())
     seconds = truth.facts["boot"] + last - truth.marks["run"][0]
     rows = matrix.rows(scenario, repetition, judgement, truth)
-    return RunResult(scenario.name, repetition, "ran", "", seconds, rows, str(judgement.verdict.word))
+    return RunResult(
+        scenario.name,
+        repetition,
+        "ran",
+        "",
+        seconds,
+        rows,
+        str(judgement.verdict.word),
+        tuple(accuracy.windows(scenario, truth, judgement.record)),
+        tuple(figures.figures(scenario, truth, judgement)),
+    )

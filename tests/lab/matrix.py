@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from tests.lab import cpu_tables
+from tests.lab.accuracy import Window
 from tests.lab.answers import answer
+from tests.lab.figures import Figure
 from tests.lab.scenario import BUILT, Scenario
 from tests.lab.truth import Truth
 from vpsbench.model import Finding, Judgement, Level
@@ -57,6 +60,8 @@ class RunResult:
     seconds: float
     rows: tuple[Row, ...]
     verdict: str | None = None
+    windows: tuple[Window, ...] = ()  # the CPU's, beside the truth
+    figures: tuple[Figure, ...] = ()
 
 
 def rows(scenario: Scenario, repetition: int, judgement: Judgement, truth: Truth) -> tuple[Row, ...]:
@@ -129,10 +134,17 @@ def tally(results: Iterable[RunResult]) -> Counter[str]:
 def as_json(results: list[RunResult], facts: dict[str, Any]) -> str:
     """matrix.json."""
     runs = [
-        {**asdict(result), "rows": [{**asdict(row), "error": row.error} for row in result.rows]}
+        {
+            **asdict(result),
+            **{name: _with_errors(getattr(result, name)) for name in ("rows", "windows", "figures")},
+        }
         for result in results
     ]
     return json.dumps({"schema": 1, **facts, "tally": tally(results), "runs": runs}, indent=1) + "\n"
+
+
+def _with_errors(values: Iterable[Row | Window | Figure]) -> list[dict[str, Any]]:
+    return [{**asdict(one), "error": one.error} for one in values]
 
 
 def as_markdown(results: list[RunResult], facts: dict[str, Any]) -> str:
@@ -144,8 +156,21 @@ def as_markdown(results: list[RunResult], facts: dict[str, Any]) -> str:
     lines += [
         f"- {row.scenario} #{row.repetition}, {row.sign}: {row.outcome}. {row.claim}" for row in wrong
     ] or ["None."]
-    lines += ["", "## Scenario by sign", "", *_table(results), "", "## Runs", "", *_runs(results), ""]
+    lines += ["", "## Scenario by sign", "", *_table(results), ""]
+    for title, head, table in cpu_errors(results):
+        lines += [f"## {title}", "", *cpu_tables.markdown(head, table), ""]
+    lines += ["## Runs", "", *_runs(results), ""]
     return "\n".join(lines)
+
+
+def cpu_errors(results: list[RunResult]) -> list[tuple[str, cpu_tables.Cells, list[cpu_tables.Cells]]]:
+    """How far the CPU figures lie from the truth: title, head and rows of each table."""
+    windows = cpu_tables.windows((one.scenario, window) for one in results for window in one.windows)
+    figures = cpu_tables.figures((label(one), figure) for one in results for figure in one.figures)
+    return [
+        ("CPU errors, by windows", cpu_tables.WINDOWS, windows),
+        ("CPU errors, by figures", cpu_tables.FIGURES, figures),
+    ]
 
 
 def notable(row: Row) -> bool:
@@ -179,7 +204,7 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def label(row: Row) -> str:
+def label(row: Row | RunResult) -> str:
     """Scenario and repetition."""
     return row.scenario if row.repetition == 1 else f"{row.scenario} #{row.repetition}"
 

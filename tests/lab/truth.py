@@ -1,4 +1,4 @@
-"""What really happened, recorded from outside once a second, on the lab's own clock."""
+"""What really happened, recorded from outside on the lab's own clock."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Truth:
 
 @dataclass(slots=True)
 class Watch:
-    """Takes one reading of everything that can be read of a guest.
+    """Takes readings of all that can be seen of a guest: of its threads each time, of the rest once a second.
 
     Args:
         truth: where it goes.
@@ -84,6 +84,8 @@ class Watch:
         cgroup: that it runs in.
         memory: B of a virtual guest whose held pages are watched, else None.
         results: its disk for results.
+        merging: whether KSM's counters belong to it.
+        qmp: QEMU's control socket; None where there is no QEMU.
     """
 
     truth: Truth
@@ -95,18 +97,25 @@ class Watch:
     merging: bool = False
     qmp: Qmp | None = None
     _held: NDArray[np.int64] | None = None
+    _second: int = -1  # of the last whole reading
 
     def look(self) -> None:
         """One reading; a process that has just ended is no error."""
         at = now()
-        for name, value in self._readings():
+        for name, value in self._threads():
             self.truth.add(name, value, at)
+        if int(at) != self._second:
+            self._second = int(at)
+            for name, value in self._readings():
+                self.truth.add(name, value, at)
 
-    def _readings(self) -> Iterator[tuple[str, float | None]]:
+    def _threads(self) -> Iterator[tuple[str, float | None]]:
         for index, thread in self.vcpus.items():
-            ran, waited = schedstat(_text(f"/proc/{self.pid}/task/{thread}/schedstat"))
+            ran, waited = times(thread)
             yield f"vcpu.{index}.run", ran
             yield f"vcpu.{index}.wait", waited
+
+    def _readings(self) -> Iterator[tuple[str, float | None]]:
         if self.cgroup:
             texts = self.cgroup.texts()
             yield "cgroup.swapped", cgroups.swapped(self.cgroup.version, texts)
@@ -135,6 +144,11 @@ class Watch:
             yield "held.pages", ours.size
             yield "held.missing", int(((ours & _PRESENT) == 0).sum())
             yield "held.swapped", int(((ours & _SWAPPED) != 0).sum())
+
+
+def times(thread: int) -> tuple[float | None, float | None]:
+    """Seconds run and seconds waited of a thread so far; None once it has ended."""
+    return schedstat(_text(f"/proc/{thread}/task/{thread}/schedstat"))
 
 
 def schedstat(text: str) -> tuple[float | None, float | None]:

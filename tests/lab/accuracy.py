@@ -1,0 +1,98 @@
+"""How far vpsbench's CPU figures lie from the truth, window by window and figure by figure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.lab import answers
+from tests.lab.answers import Stretch
+from tests.lab.scenario import Scenario
+from tests.lab.truth import Truth
+from vpsbench.analyzer import ledger
+from vpsbench.model import Record
+
+WINDOW: Final = 30.0  # s
+# Where the owner's own programs or limits are at work (not vpsbench alone), two rhythms beat: what the loop
+# sees while it runs and what the host takes meanwhile agree over minutes only.
+BUSY_WINDOW: Final = 120.0  # s
+_FULL: Final = "1"  # the duty of full load
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What vpsbench says of some time of full load, and what was. Times in s of the run; shares.
+
+    Args:
+        what: "lost", of one vCPU; "reported" of all vCPUs of a Xen guest, of whose each Xen alone knows.
+        loop: which vCPU, and in which arm.
+    """
+
+    what: str
+    loop: str
+    since: float
+    until: float
+    estimate: float
+    truth: float
+
+    @property
+    def error(self) -> float:
+        """Estimate less truth."""
+        return self.estimate - self.truth
+
+
+def windows(scenario: Scenario, truth: Truth, record: Record) -> list[Window]:
+    """All whole windows of full load, each loop's by itself."""
+    if "run" not in truth.marks:
+        return []
+    if scenario.guest.platform == "xen":
+        return list(_reported(scenario, record))
+    seconds = length(scenario)
+    return [
+        window
+        for labels, table in loops(record)
+        for part in parts(table, seconds)
+        for window in _lost(truth, record, labels, part)
+    ]
+
+
+def loops(record: Record) -> list[tuple[dict[str, str], ledger.Bins]]:
+    """The loops under full load, with their labels; before there were duty cycles all were."""
+    named = [s.labels for s in record.named("cpu.loop.wall") if s.labels.get("duty", _FULL) == _FULL]
+    return [(labels, ledger.bins(record, **labels)) for labels in named]
+
+
+def length(scenario: Scenario) -> float:
+    """How long its windows are, s."""
+    return BUSY_WINDOW if scenario.beside or scenario.own_limits else WINDOW
+
+
+def parts(table: ledger.Bins, seconds: float) -> Iterator[ledger.Bins]:
+    """Cuts each stretch into windows of this length; what is left at its end is left out."""
+    for since, until in table.pieces():
+        for n in range(int((until - since) / seconds + 1e-6)):
+            yield table.within(since + n * seconds, since + (n + 1) * seconds)
+
+
+def _lost(truth: Truth, record: Record, labels: dict[str, str], part: ledger.Bins) -> Iterator[Window]:
+    boot, vcpu = answers.boot_time(record), int(labels["vcpu"])
+    since, until = float(part.start[0]), float(part.end[-1])
+    real = answers.loss(truth, [Stretch(vcpu, truth.at(boot + since), truth.at(boot + until))])
+    estimate = _share(part, ledger.lost)
+    if real is not None and estimate is not None:
+        yield Window("lost", f"vCPU {vcpu}, {labels['arm']}", since, until, estimate, real)
+
+
+def _reported(scenario: Scenario, record: Record) -> Iterator[Window]:
+    for part in parts(ledger.loaded(record), WINDOW):
+        estimate = _share(part, ledger.reported)
+        if estimate is not None:
+            since, until = float(part.start[0]), float(part.end[-1])
+            yield Window("reported", "all", since, until, estimate, 1 - answers.xen_share(scenario))
+
+
+def _share(part: ledger.Bins, of: ledger.Part) -> float | None:
+    """vpsbench's own share of a window; None where it says that too little was seen."""
+    whole = ledger.cut(part, float(part.end.max() - part.start.min()))
+    return float(of(whole)[0]) if whole.usable.size else None

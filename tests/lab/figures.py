@@ -1,0 +1,107 @@
+"""The CPU signs' single figures beside the truth: a quota's period and fraction, a bucket and its low rate.
+
+Pure. Buckets are in vCPU-seconds of all vCPUs together, rates and fractions in shares of each vCPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.lab import answers
+from tests.lab.answers import Stretch
+from tests.lab.scenario import Scenario
+from tests.lab.truth import Truth
+from vpsbench.analyzer import comb, knee, ledger
+from vpsbench.analyzer.signs import cpu_burst
+from vpsbench.model import Judgement, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure.
+
+    Args:
+        name: what it is.
+        unit: of both values.
+        estimate: what vpsbench says; None: nothing.
+        truth: what was.
+        relative: whether its error counts as a share of the truth.
+    """
+
+    name: str
+    unit: str
+    estimate: float | None
+    truth: float
+    relative: bool
+
+    @property
+    def error(self) -> float | None:
+        """Estimate less truth, or that as a share of the truth."""
+        if self.estimate is None:
+            return None
+        return (self.estimate - self.truth) / (self.truth if self.relative else 1.0)
+
+
+def figures(scenario: Scenario, truth: Truth, judgement: Judgement) -> list[Figure]:
+    """All that a scenario has a true value for."""
+    if scenario.guest.platform != "kvm" or not judgement.record.named("cpu.loop.wall"):
+        return []
+    return [*_quota(scenario, truth, judgement), *_burst(truth, judgement.record)]
+
+
+def _quota(scenario: Scenario, truth: Truth, judgement: Judgement) -> Iterator[Figure]:
+    """Of a quota that was there all along."""
+    for fault in scenario.fault:
+        if fault.kind == "quota" and fault.start == 0 and fault.cpus < scenario.guest.vcpus:
+            yield Figure("quota period", "s", period(judgement.record), fault.period, relative=True)
+            real = answers.fraction(truth, judgement.record)
+            found = [one.measured for one in judgement.findings if one.sign == "cpu_quota"]
+            if real is not None:
+                yield Figure("quota fraction", "1", found[0] if found else None, real, relative=False)
+
+
+def period(record: Record) -> float | None:
+    """The median of the periods that are found in the vCPUs' single gaps, s."""
+    found = []
+    for gaps in record.named("cpu.loop.one_gap", arm="all"):
+        since, until = ledger.bins(record, **gaps.labels).pieces()[0]
+        one = comb.find(gaps.times - gaps.values, gaps.times, since, min(until, float(gaps.times[-1])))
+        found += [one.period] if one else []
+    return float(np.median(found)) if found else None
+
+
+def _burst(truth: Truth, record: Record) -> Iterator[Figure]:
+    """What was left after the fall, and what ran above that before it: by the threads' own run time."""
+    at = answers.fall(truth, record)
+    if at is None:
+        return
+    before = _ran(truth, [one._replace(until=at.at) for one in at.loops])
+    after = [one._replace(since=at.at) for one in at.loops]
+    lost = answers.loss(truth, after)
+    if before is None or lost is None:
+        return
+    low = 1 - lost
+    loaded = sum(at.at - one.since for one in at.loops)
+    found = _knee(record)
+    bucket = found.bucket * len(at.loops) if found else None
+    yield Figure("low rate", "1", found.low if found else None, low, relative=True)
+    yield Figure("bucket", "vCPU-s", bucket, before - low * loaded, relative=True)
+
+
+def _ran(truth: Truth, stretches: list[Stretch]) -> float | None:
+    ran = [truth.growth(f"vcpu.{one.vcpu}.run", one.since, one.until) for one in stretches]
+    known = [one for one in ran if one is not None]
+    return sum(known) if len(known) == len(ran) else None
+
+
+def _knee(record: Record) -> knee.Knee | None:
+    """The knee that the sign finds."""
+    table = ledger.bins(record, arm="all")
+    longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0])
+    cut = ledger.cut(table.within(*longest), cpu_burst.WIDTH)
+    return (
+        knee.throttled(1 - ledger.lost(cut), cpu_burst.WIDTH) if cut.start.size >= knee.LEAST_BINS else None
+    )
