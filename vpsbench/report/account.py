@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Run, Status, Turn
+from vpsbench.report.load import in_words
 from vpsbench.report.wording import duration, moment, plain, quantity
 
 EVENTS = 200  # shown; the database holds all of them
@@ -113,7 +114,9 @@ def _load(record: Record) -> Section:
     for turn in record.turns:
         if turn.elapsed > 0:
             turns[turn.probe].append(turn)
-    facts = [
+    said = in_words(record)
+    facts = [_fact("CPU load", *said)] if said else []
+    facts += [
         _fact(f"{probe} probe", _spent(all_, record.run.elapsed)) for probe, all_ in sorted(turns.items())
     ]
     written = sum(float(s.values.sum()) for s in record.named("disk.fio.written"))
@@ -233,8 +236,9 @@ def _scores(turns: tuple[Turn, ...]) -> list[Fact]:
 def _repeat(record: Record) -> Section:
     run = record.run
     plan = ["--plan", "PLAN.toml"] if run.plan is not None else []
+    duty = ["--duty", f"{100 * run.profile.duty:g}"] if run.profile.duty < 1 else []
     command = shlex.join(
-        ["vpsbench", "run", "--profile", plain(run.profile.name), *plan, "--seed", str(run.seed)]
+        ["vpsbench", "run", "--profile", plain(run.profile.name), *plan, *duty, "--seed", str(run.seed)]
     )
     facts = (
         _fact("command", command),

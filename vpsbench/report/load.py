@@ -1,0 +1,187 @@
+"""The CPU load that vpsbench put on the machine: its course, and what a seller's fair-use rule asks of it.
+
+The CPU probe's loops say of each bin how long they wanted to run; of all other turns the CPU time that
+their processes used is known, and taken as spread evenly over the turn.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import ledger
+from vpsbench.model import Record, Turn
+from vpsbench.report.course import COLUMNS, Grid, trace
+from vpsbench.report.vegalite import GREY, Absent, Chart, Clock, Curve, Scale, lines, shade
+from vpsbench.report.wording import duration, listed, quantity
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+    Rows = Floats  # start and end in s, and between them the s of load on all vCPUs added up
+
+FULL: Final = 0.95  # of all vCPUs' time; from here on they count as fully loaded
+_HOUR: Final = 3600.0
+_BREAK: Final = 1.0  # s; a shorter break does not end a stretch of full load
+_TITLE: Final = "CPU load that vpsbench applied: share of all vCPUs' time"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Steps: ``share`` of all vCPUs' time between each two ``edges`` (s)."""
+
+    edges: Floats
+    share: Floats
+
+    def until(self, times: Floats) -> Floats:
+        """The load from the beginning up to these times, in s of all vCPUs at once."""
+        busy = np.concatenate([[0.0], np.cumsum(self.share * np.diff(self.edges))])
+        found: Floats = np.interp(times, self.edges, busy)
+        return found
+
+    def full(self) -> list[float]:
+        """The lengths of the stretches of full load, s."""
+        full = self.share >= FULL
+        found: list[list[float]] = []
+        for begin, end in zip(self.edges[:-1][full].tolist(), self.edges[1:][full].tolist(), strict=True):
+            if found and begin - found[-1][1] < _BREAK:
+                found[-1][1] = end
+            else:
+                found.append([begin, end])
+        return [end - begin for begin, end in found]
+
+    def highest(self, window: float, elapsed: float) -> float:
+        """The highest mean over any window (s) of a run; over all of a run that is shorter."""
+        window = min(window, elapsed)
+        # The best window begins or ends where a step does.
+        starts = np.clip(np.concatenate([self.edges, self.edges - window]), 0.0, elapsed - window)
+        return float((self.until(starts + window) - self.until(starts)).max()) / window
+
+
+def steps(rows: Rows, vcpus: int) -> Load:
+    """Puts rows together, in any order and however they overlap."""
+    start, end, busy = rows
+    edges, place = np.unique(np.concatenate([start, end]), return_inverse=True)
+    rate = busy / (end - start) / vcpus
+    change = np.bincount(place, np.concatenate([rate, -rate]))
+    return Load(edges, np.clip(np.cumsum(change)[:-1], 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The load of a run: rows by probe, and the turns of which it is known and not known."""
+
+    rows: dict[str, Rows]
+    known: dict[str, list[Turn]]
+    unknown: list[Turn]
+
+
+def applied(record: Record) -> Applied:
+    """What each turn of a run loaded."""
+    table = ledger.bins(record)
+    rows: dict[str, list[Rows]] = defaultdict(list)
+    known: dict[str, list[Turn]] = defaultdict(list)
+    unknown: list[Turn] = []
+    for turn in record.turns:
+        if turn.elapsed <= 0:
+            continue
+        found = _looped(table, turn) if turn.probe == "cpu" else None
+        if found is None:
+            found = _used(record, turn)
+        if found is None:
+            unknown.append(turn)
+        else:
+            rows[turn.probe].append(found)
+            known[turn.probe].append(turn)
+    return Applied({probe: np.concatenate(all_, axis=1) for probe, all_ in rows.items()}, known, unknown)
+
+
+def _looped(table: ledger.Bins, turn: Turn) -> Rows | None:
+    bins = table.within(turn.started, turn.started + turn.elapsed)
+    return np.vstack([bins.start, bins.end, bins.wanted]) if bins.wall.size else None
+
+
+def _used(record: Record, turn: Turn) -> Rows | None:
+    """By the CPU time of the turn's processes, which is read when they have ended."""
+    end = turn.started + turn.elapsed
+    for series in record.named("instrument.turn_cost", probe=turn.probe):
+        near = np.abs(series.times - end) < _BREAK
+        if near.any():
+            return np.array([[turn.started], [end], [series.values[near][0]]])
+    return None
+
+
+def in_words(record: Record) -> tuple[str, ...]:
+    """The CPU load as a fair-use rule would ask for it; nothing where no probe ran."""
+    found, run = applied(record), record.run
+    vcpus, elapsed = max(run.guest.limits.vcpus_online, 1), run.elapsed
+    said = []
+    if run.profile.duty < 1:
+        said.append(f"capped: a turn may load the machine for {_percent(run.profile.duty)} of its time")
+    if found.rows and elapsed > 0:
+        load = steps(np.concatenate(list(found.rows.values()), axis=1), vcpus)
+        busy = float(load.until(load.edges[-1:])[0]) * vcpus
+        share = _percent(busy / vcpus / elapsed)
+        said.append(f"{duration(busy)} of vCPU time, {share} of what all vCPUs had in this run")
+        said += [_fully(load.full()), _highest(load, elapsed)]
+    if found.unknown:
+        probes = listed(sorted({turn.probe for turn in found.unknown}))
+        said.append(f"on top, not known: {len(found.unknown)} of the turns of {probes}")
+    return tuple(said)
+
+
+def _percent(share: float) -> str:
+    return quantity(share, "1", share=True)
+
+
+def _fully(stretches: list[float]) -> str:
+    if not stretches:
+        return f"never were all vCPUs loaded fully ({_percent(FULL)} and more)"
+    return (
+        f"all vCPUs loaded fully ({_percent(FULL)} and more) for {duration(sum(stretches))} in all, "
+        f"{duration(max(stretches))} at the longest stretch"
+    )
+
+
+def _highest(load: Load, elapsed: float) -> str:
+    highest = _percent(load.highest(_HOUR, elapsed))
+    if elapsed < _HOUR:
+        return f"average over the whole run, which was shorter than an hour: {highest}"
+    return f"highest average over any 60 minutes: {highest}"
+
+
+def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """How much of all vCPUs' time each probe's turns took."""
+    found = applied(record)
+    if not found.rows:
+        yield Absent(_TITLE, "no turn's load is known")
+        return
+    vcpus = max(record.run.guest.limits.vcpus_online, 1)
+    colours = shade(found.rows)
+    curves = [
+        Curve(probe, _course(steps(rows, vcpus), found.known[probe], clock), colours[probe])
+        for probe, rows in found.rows.items()
+    ]
+    note = "Means of a column; between the turns vpsbench loaded nothing."
+    if (duty := record.run.profile.duty) < 1:
+        ran = [turn for turns in found.known.values() for turn in turns]
+        cap = Load(np.array([0.0, clock.span]), np.array([duty]))
+        curves.append(Curve("cap", _course(cap, ran, clock), GREY))
+        note += f" The cap was {_percent(duty)}."
+    yield Chart("load", _TITLE, note, lines(clock, Scale(1, ".0%", (0, 1)), curves))
+
+
+def _course(load: Load, turns: list[Turn], clock: Clock) -> Floats:
+    """Rows for a line that is drawn while these turns ran."""
+    begins, ends = (
+        np.array(part) for part in zip(*((t.started, t.started + t.elapsed) for t in turns), strict=True)
+    )
+    edges = np.unique(np.concatenate([np.linspace(0, clock.span, COLUMNS + 1), begins, ends]))
+    middle = (edges[:-1] + edges[1:]) / 2
+    runs = ((begins[:, None] <= middle) & (middle < ends[:, None])).any(axis=0)
+    mean = np.diff(load.until(edges)) / np.diff(edges)
+    return trace(Grid(edges, ~runs), runs, (mean, mean, mean))
