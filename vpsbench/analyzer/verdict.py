@@ -105,6 +105,7 @@ def promised_text(promise: Promise, plan: Plan | None) -> str | None:
             parts = [
                 f"{plan.vcpus} vCPUs" if plan.vcpus else None,
                 plan.cpu,
+                "a core of its own for each" if plan.whole_cores else None,
                 f"{percent(plan.cpu_share)} of each always there" if plan.cpu_share is not None else None,
                 "full speed for a while" if plan.cpu_burst else None,
             ]

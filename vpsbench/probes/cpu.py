@@ -18,7 +18,7 @@ from multiprocessing.context import ForkProcess
 from statistics import median
 from typing import Final
 
-from vpsbench.model import Guest, Kind, Metric
+from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes._loop import Bin, Counters, Loop
 
@@ -47,7 +47,7 @@ class Options:
 
     bin: float = 0.25
     arm: str = "all"
-    rest: float = 0.0
+    rest: Duration = 0.0
 
     def __post_init__(self) -> None:
         if not 0.05 <= self.bin <= 10:

@@ -100,7 +100,8 @@ def _throttled(course: Course, found: knee.Knee) -> Finding:
     fall = (
         f"{course.what} delivered {course.say(found.high)} for {span(found.at)}, then "
         f"{course.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a bucket of "
-        f"{course.amount(found.bucket)} {course.stuff} ({course.amount(low)} to {course.amount(high)}) had run dry"
+        f"{course.amount(found.bucket)} {course.stuff} ({course.amount(low)} to {course.amount(high)}) "
+        "had run dry"
     )
     reloads = course.reloads(found)
     told = refill.answer(reloads, course.floor)
