@@ -81,7 +81,13 @@ def _run(case: Description) -> Run:
         facts=guest.get("facts", {}),
     )
     turns = tuple(TurnSpec(probe=probe, duration=60.0) for probe in run.get("probes", ()))
-    profile = Profile(name="fixture", description="", duration=run.get("duration", 600.0), turns=turns)
+    profile = Profile(
+        name="fixture",
+        description="",
+        duration=run.get("duration", 600.0),
+        turns=turns,
+        duty=run.get("duty", 1.0),
+    )
     plan = Plan(name="a plan", **case["plan"]) if "plan" in case else None
     state = RunState(run.get("state", "finished"))
     return Run(1, state, STARTED, run.get("elapsed", 600.0), 1, profile, plan, made)
