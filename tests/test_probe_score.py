@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from vpsbench import __version__
 from vpsbench.analyzer.signs.score_stability import CHECK, objections
-from vpsbench.probes import Request
+from vpsbench.probes import Request, score
+from vpsbench.probes._pace import Pace
 from vpsbench.probes.score import PROBE, Options
 
 VCPU = min(os.sched_getaffinity(0))
@@ -69,6 +71,23 @@ def test_a_turn_too_short_for_anything_says_so_and_asks_pyperf_nothing(tmp_path:
     PROBE.run(Request(0.01, options, 0, str(tmp_path), (VCPU,), 1), heard)
     assert heard.raws == {}
     assert heard.events[0] == "score_cut: float (single) did not end within the turn"
+
+
+def test_a_rest_follows_each_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def measure(benchmark: str, arm: str, *_: object) -> dict[str, str]:
+        done.append(f"{benchmark} {arm}")
+        time.sleep(0.01)
+        return {}
+
+    def rest(_: float) -> None:
+        done.append("rest")
+
+    monkeypatch.setattr(score, "_measure", measure)
+    monkeypatch.setattr(score, "Pace", lambda duty, seconds: Pace(duty, seconds, sleep=rest))
+    PROBE.run(Request(60, Options(benchmarks=("float",)), 0, str(tmp_path), (VCPU,), 1, duty=0.5), Heard())
+    assert done == ["float single", "rest", "float all", "rest"]
 
 
 def test_wrong_options_are_named() -> None:
