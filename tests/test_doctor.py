@@ -63,6 +63,11 @@ def test_every_platform_is_shown_with_its_evidence(name: str, user: Process) -> 
     assert json.loads(as_json(guest)) == json.loads(json.dumps(asdict(guest)))
 
 
+def test_what_full_load_costs_is_told(user: Process) -> None:
+    text = " ".join(shown(inspect(Files(TREES / "aws-t3"), user)).split())
+    assert "the price of a t3.micro covers 10 % of each vCPU" in text
+
+
 def test_one_command_mends_what_can_be_mended_at_once(user: Process) -> None:
     guest = inspect(Files(TREES / "kvm-no-root"), user)
     fio = "sudo apt-get update && sudo apt-get install -y fio"

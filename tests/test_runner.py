@@ -107,6 +107,7 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
     monitors: Iterable[Monitor] = (),
     stop_at_tick: bool = False,
     hasty: bool = False,
+    duty: float = 1.0,
 ) -> tuple[Record, RunState]:
     profile = Profile(
         name="test",
@@ -114,6 +115,7 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
         duration=1000.0 if hasty else seconds * len(scripts) + 1,
         tick=0.2,
         turns=tuple(TurnSpec(probe=name, duration=seconds) for name in scripts),
+        duty=duty,
     )
     boot = time.clock_gettime(time.CLOCK_BOOTTIME)
     clock, progress = Hasty(boot) if hasty else RealClock(), Silent()
@@ -161,6 +163,16 @@ def test_a_good_turn_is_kept_whole(tmp_path: Path) -> None:
     assert (turn.status, turn.raw, state) == (Status.OK, {"out": "all"}, RunState.FINISHED)
     assert [list(s.values) for s in record.named("fake.value")] == [[7.0]]
     assert record.named("instrument.turn_cost", probe="good")[0].values[0] > 0
+
+
+def test_the_duty_reaches_the_probe_and_is_the_load_that_is_applied(tmp_path: Path) -> None:
+    script = 'say(kind="raw", name="duty", text=str(request["duty"])); time.sleep(0.7);' + DONE
+    record, _ = measure(tmp_path, {"good": script, "next": DONE}, duty=0.3)
+    assert record.turns[0].raw == {"duty": "0.3"}
+    turn, [applied] = record.turns[0], record.named("load.applied", probe="good")
+    during = (turn.started < applied.times) & (applied.times < turn.started + turn.elapsed)
+    assert set(applied.values[during]) == {0.3}
+    assert set(applied.values[~during]) <= {0.0}
 
 
 @pytest.mark.parametrize(
