@@ -60,7 +60,7 @@ def weigh(
         shortest: the shortest batch, s; longer where the part is known only in coarse ticks.
         claims: how many such claims the sign makes.
     """
-    length = max(shortest, MEMORIES * _memory(table, part, limit))
+    length = _length(table, part, limit, shortest)
     batches = ledger.cut(table, length)
     values = part(batches)
     seconds = float(sum(end - start for start, end in table.pieces()))
@@ -71,6 +71,14 @@ def weigh(
         level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
     since, until = float(table.start.min()), float(table.end.max())
     return Weighed(level, share, _interval(values, share), since, until, seconds, needed)
+
+
+def _length(table: ledger.Bins, part: ledger.Part, limit: float, shortest: float) -> float:
+    """How long a batch must be, s. Where each of the shortest is at the cap, none differs from the next."""
+    values = part(ledger.cut(table, shortest))
+    if values.size and values.min() >= eprocess.CAP * limit:
+        return shortest
+    return max(shortest, MEMORIES * _memory(table, part, limit))
 
 
 def _interval(values: Floats, share: float) -> tuple[float, float] | None:
