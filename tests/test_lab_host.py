@@ -49,6 +49,12 @@ def test_quotas_in_the_words_of_both_versions() -> None:
     assert cgroups.cpu_settings(1, None, 100_000)[1] == ("cpu.cfs_quota_us", "-1")
 
 
+def test_weights_in_the_words_of_both_versions() -> None:
+    assert cgroups.weight_settings(2, 3.0) == [("cpu.weight", "300")]
+    assert cgroups.weight_settings(1, 0.25) == [("cpu.shares", "256")]
+    assert cgroups.weight_settings(2, 1000.0) == [("cpu.weight", "10000")]  # as much as there is
+
+
 def test_memory_limits_leave_swap_open() -> None:
     assert cgroups.memory_settings(2, 1000) == [("memory.swap.max", "max"), ("memory.max", "1000")]
     assert cgroups.memory_settings(1, None) == [("memory.limit_in_bytes", "-1")]

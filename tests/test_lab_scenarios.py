@@ -11,11 +11,14 @@ from tests.lab.faults import DiskThrottle, Quota, XenBalloon
 from tests.lab.machine import OwnLimits
 from tests.lab.quantities import seconds
 from vpsbench import probes
+from vpsbench.analyzer import signs
+from vpsbench.analyzer.signs import Sign
 from vpsbench.packages import collect
 from vpsbench.probes import Probe
 from vpsbench.profiles import load_plan, load_profile
 
 BOOK = scenario.read(places.LAB / "scenarios.toml")
+CPU = scenario.read(places.LAB / "cpu.toml", BOOK.profiles)
 
 
 def book(tmp_path: Path, text: str) -> scenario.Book:
@@ -27,6 +30,8 @@ def book(tmp_path: Path, text: str) -> scenario.Book:
 def test_the_standard_scenarios_cover_every_kind_of_fault_and_every_platform() -> None:
     assert {one.kind for s in BOOK.scenario for one in s.fault} == {
         "quota",
+        "contention",
+        "credits",
         "host_swap",
         "balloon",
         "xen_balloon",
@@ -42,23 +47,44 @@ def test_the_standard_scenarios_cover_every_kind_of_fault_and_every_platform() -
 def test_every_sign_is_expected_somewhere_and_silent_somewhere() -> None:
     expected = {sign for s in BOOK.scenario for sign in s.expect}
     silent = {sign for s in BOOK.scenario for sign in s.must_be_silent()}
-    assert set(scenario.BUILT) <= expected
+    assert set(scenario.BUILT) - expected == {"slow_vcpu"}  # an emulated vCPU has no siblings
     assert set(scenario.BUILT) <= silent
 
 
-@pytest.mark.parametrize("one", BOOK.scenario, ids=lambda one: one.name)
+def test_every_sign_that_accuses_is_watched() -> None:
+    known = collect(signs, "SIGN", Sign)
+    accusing = {name for name, sign in known.items() if sign.accuses and sign.promise != "measurement"}
+    assert accusing <= set(scenario.BUILT)
+
+
+def test_a_quota_is_never_expected_where_others_only_compete() -> None:
+    for one in (*BOOK.scenario, *CPU.scenario):
+        kinds = {fault.kind for fault in one.fault}
+        if kinds == {"contention"}:
+            assert "cpu_quota" in one.must_be_silent()
+            assert "hidden_steal" in one.expect
+        if one.beside and not one.fault:
+            assert {"hidden_steal", "cpu_quota", "missing_vcpu"} <= set(one.must_be_silent())
+
+
+def test_both_files_run_apart_and_share_their_profiles() -> None:
+    assert not {s.name for s in BOOK.scenario} & {s.name for s in CPU.scenario}
+    assert CPU.profiles.items() >= BOOK.profiles.items()
+
+
+@pytest.mark.parametrize("one", [*BOOK.scenario, *CPU.scenario], ids=lambda one: one.name)
 def test_vpsbench_takes_each_scenarios_profile_and_plan(one: scenario.Scenario, tmp_path: Path) -> None:
     known = {name: probe.options for name, probe in collect(probes, "PROBE", Probe).items()}
     profile, plan = tmp_path / "profile.toml", tmp_path / "plan.toml"
-    profile.write_text(job.toml_text(BOOK.profile(one)))
+    profile.write_text(job.toml_text(CPU.profile(one)))
     plan.write_text(job.toml_text({"name": "sold", **one.plan}))
-    assert load_profile(str(profile), known).duration == seconds(BOOK.profile(one)["duration"])
+    assert load_profile(str(profile), known).duration == seconds(CPU.profile(one)["duration"])
     assert load_plan(str(plan)).name == "sold"
 
 
 def test_the_short_run_has_a_clean_guest_hidden_steal_and_host_swap() -> None:
     kinds = {(*(f.kind for f in s.fault), *s.expect) for s in BOOK.chosen([], smoke=True)}
-    assert kinds == {(), ("quota", "hidden_steal"), ("host_swap", "vanishing_memory")}
+    assert kinds == {(), ("quota", "hidden_steal", "cpu_quota"), ("host_swap", "vanishing_memory")}
 
 
 def test_signs_that_a_scenario_names_not_must_be_silent(tmp_path: Path) -> None:
@@ -106,6 +132,11 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         ('[[scenario]]\nname="a"\nprofile="cpu"\n[[scenario]]\nname="a"\nprofile="cpu"', "used twice: a"),
         ('[[scenario]]\nname="a"\nprofile="cpu"\nexpect=["x"]\nsilent=["x"]', "x: expected, and yet"),
         ('[[scenario]]\nname="a"\nprofile="cpu"\nguest={merge=true}', "needs alone"),
+        ('[[scenario]]\nname="a"\nprofile="cpu"\nfault=[{kind="contention"}]', "contention: needs alone"),
+        (
+            '[[scenario]]\nname="a"\nprofile="cpu"\nfault=[{kind="contention",on=1}]',
+            "on and off: both, or none",
+        ),
         (
             '[[scenario]]\nname="a"\nprofile="cpu"\nguest={platform="lxc"}\nfault=[{kind="pause"}]',
             "a container's faults",

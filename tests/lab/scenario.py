@@ -13,13 +13,16 @@ from tests.lab.faults import AnyFault
 from tests.lab.machine import Machine, OwnLimits, Strict
 from tests.lab.quantities import Seconds
 
-# All signs that accuse, and two that are not built yet: a scenario may expect what is still to come.
+# All signs that accuse. A scenario may also expect what is still to come.
 BUILT: Final = (
     "missing_memory",
     "vanishing_memory",
     "ballooned_memory",
     "reported_steal",
     "hidden_steal",
+    "missing_vcpu",
+    "slow_vcpu",
+    "cpu_quota",
     "cpu_burst",
     "disk_burst",
     "virtualization_mismatch",
