@@ -78,7 +78,8 @@ def _unpaired(record: Record, found: list[_Rates]) -> tuple[Level, str]:
     if len(found) == 1:
         return Level.CLEAN, f"{steady}; with one vCPU under test there is no other to share a core with."
     level = Level.NOT_MEASURABLE if _promised(record) else Level.CLEAN
-    return level, f"{steady}; whether vCPUs share cores was not measured, as none was loaded alone."
+    ran = "long enough to tell" if any(one.alone.size for one in found) else "in this run"
+    return level, f"{steady}; whether vCPUs share cores is not known, as not each was loaded alone {ran}."
 
 
 def _promised(record: Record) -> bool:
