@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.report_values import NASTY, a_judgement, a_nasty_judgement, a_record, loop
+from tests.report_values import NASTY, a_judgement, a_nasty_judgement, a_record
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Judgement, Record, Series
 from vpsbench.report import charts, html
@@ -59,42 +59,8 @@ def a_week() -> Judgement:
 # --- charts ----------------------------------------------------------------------------------------
 
 
-def shares_of(record: Record) -> dict[str, float]:
-    """The mean height of each part of the first loop's stack."""
-    chart = next(c for c in charts.draw(record)[0] if c.name == "loop-0")
-    heights = {
-        v["of"]: np.array(v["top"], float) - np.array(v["y"], float) for v in chart.spec["data"]["values"]
-    }
-    return {name: float(np.nanmean(values)) for name, values in heights.items()}
-
-
 def only(*found: Series) -> Record:
     return replace(a_record(), series=found, turns=(), events=())
-
-
-def test_a_vcpus_second_is_split_as_the_contract_says() -> None:
-    times = np.arange(0.5, 600, 0.5)
-    record = only(*loop(0, times, 0.5, (0.2, 0.05, 0.1)))
-    shares = shares_of(record)
-    assert shares["reported steal"] == pytest.approx(0.05, abs=0.005)
-    assert shares["hidden loss"] == pytest.approx(0.15, abs=0.005)
-    assert shares["other processes of this guest"] == pytest.approx(0.1, abs=0.005)
-    assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
-
-
-def test_without_a_steal_counter_none_is_shown_as_zero() -> None:
-    times = np.arange(0.5, 600, 0.5)
-    found = [s for s in loop(0, times, 0.5, (0.2, 0.05, 0.1)) if s.metric.name != "cpu.loop.steal"]
-    shares = shares_of(only(*found))
-    assert "reported steal" not in shares
-    assert shares["lost, steal not counted here"] == pytest.approx(0.2, abs=0.005)
-
-
-def test_without_a_needed_part_there_is_no_chart_but_a_reason() -> None:
-    found = [s for s in loop(0, np.arange(1.0, 60), 1, (0.2, 0, 0)) if s.metric.name != "cpu.loop.irq"]
-    drawn, absent = charts.draw(only(*found))
-    assert [c.name for c in drawn] == []
-    assert any("vCPU" in a.title for a in absent)
 
 
 def test_gaps_are_null_in_the_chart_and_nothing_is_drawn_there() -> None:

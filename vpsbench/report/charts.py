@@ -13,6 +13,8 @@ from vpsbench.model import Record, Series
 from vpsbench.report.course import COLUMNS, envelope, growth
 from vpsbench.report.cpu_charts import loop_charts, system_chart
 from vpsbench.report.load import load_chart
+from vpsbench.report.loss_charts import duty_chart, hour_chart
+from vpsbench.report.rate_chart import rate_chart
 from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, shade, tail
 from vpsbench.report.wording import listed, plain
 
@@ -209,6 +211,6 @@ def _raised(series: Series, scale: Scale, clock: Clock) -> Floats:
 
 
 _PARTS: tuple[Callable[[Record, Clock], Iterator[Chart | Absent]], ...] = (
-    turn_bands, load_chart, loop_charts, system_chart, memory_chart, page_chart, touch_chart, disk_charts,
-    pressure_chart,
+    turn_bands, load_chart, loop_charts, rate_chart, hour_chart, duty_chart, system_chart, memory_chart,
+    page_chart, touch_chart, disk_charts, pressure_chart,
 )  # fmt: skip

@@ -63,10 +63,11 @@ def grid(times: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Grid
 def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...]) -> Floats:
     """Rows of (time, one value a column) for a line drawn as steps; NaN values end it at a gap.
 
-    A stretch too short to be seen is drawn about a pixel wide.
+    A stretch too short to be seen is drawn some pixels wide, as far as the next one leaves room.
     """
     nothing = [np.nan] * len(columns)
-    least = (over.edges[-1] - over.edges[0]) / COLUMNS / 2
+    wide = (over.edges[-1] - over.edges[0]) / COLUMNS
+    starts = over.edges[:-1][filled]
     rows: list[list[float]] = []
     last: list[float] | None = None
     began = 0.0
@@ -76,7 +77,8 @@ def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...]) ->
             last = [float(c[k]) for c in columns]
             rows.append([float(over.edges[k]), *last])
         elif last is not None and over.missing[k]:
-            end = max(float(over.edges[k]), began + least)
+            room = starts[starts > over.edges[k]][:1] - wide / 2
+            end = max(float(over.edges[k]), min([began + 1.5 * wide, *room.tolist()]))
             rows += [[end, *last], [end, *nothing]]
             last = None
     if last is not None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from vpsbench.analyzer import ledger
 from vpsbench.model import Record, Series
 from vpsbench.report.course import grid, growth, trace
 from vpsbench.report.vegalite import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     RED,
     SILVER,
@@ -22,21 +23,39 @@ from vpsbench.report.vegalite import (
     Absent,
     Chart,
     Clock,
+    Spec,
     stack,
 )
-from vpsbench.report.wording import plain
+from vpsbench.report.wording import listed, plain, quantity
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 SHOWN = 4  # vCPUs with a chart of their own; of more, those that lost most, after one of all together
-_NEEDED = ("gap", "own_wait", "own_wait_in_gaps", "irq")
+_SUMMED: Final = ("wanted", "gap", "short_gap", "own_wait", "own_wait_in_gaps", "irq", "steal")
+_NEEDED: Final = ("gap", "own_wait", "own_wait_in_gaps")
 _LOOP_TITLE = "where the time went while vpsbench kept it busy"
-_LOOP_NOTE = (
-    "Each column adds up what the pinned loop saw. Reported steal: the kernel admits that the vCPU was kept "
-    "waiting. Hidden loss: time that passed without us and that nothing in this guest accounts for. Other "
-    "processes of this guest: our own competition, no fault of the provider. White: not measured then."
-)
+
+
+class _Part(NamedTuple):
+    """One part of the ledger as it is shown."""
+
+    name: str
+    colour: str
+    means: str  # in brackets; empty: plain by its name
+    source: str | None = None  # the series without which it is not known
+
+
+_Parts = dict[str, _Part]
+_PARTS: Final[_Parts] = {  # from the bottom of the picture up
+    "reported": _Part("reported steal", ORANGE, "the host kept the vCPU waiting, and told this machine so"),
+    "hidden": _Part("hidden loss", WINE, "stopped from outside, and no counter shows it"),
+    "own": _Part("own other programs", SKY, "of this machine: no fault of the provider"),
+    "interrupts": _Part("interrupts", GREEN, "this machine's own", "irq"),
+    "unexplained": _Part("short gaps", GREY, "0.1 to 0.5 ms, cause unknown", "short_gap"),
+    "delivered": _Part("delivered", SILVER, ""),
+}
+_LOST: Final = _Part("lost (steal not measurable here)", WINE, "")
 _STATES = {  # what is shown: from which states of the kernel, and its colour
     "programs": (("user", "nice"), BLUE),
     "kernel": (("system",), SKY),
@@ -46,93 +65,86 @@ _STATES = {  # what is shown: from which states of the kernel, and its colour
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bins:
-    """The bins of one or more loops, in seconds; ``steal`` None: this kernel counts none."""
-
-    middle: Floats
-    wall: Floats
-    lost: Floats
-    own: Floats
-    steal: Floats | None
-
-    @property
-    def loss(self) -> float:
-        """The share of all time that was lost to the outside."""
-        return float(self.lost.sum() / max(self.wall.sum(), 1e-9))
-
-
 def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
-    """A stack a vCPU: delivered, reported steal, hidden loss, own competition."""
-    vcpus = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
-    found = {v: b for v in vcpus if (b := _bins(record, v)) is not None}
+    """A stack a vCPU: the six parts of the ledger."""
+    found = {v: ledger.bins(record, vcpu=v) for v in vcpus(record) if _measured(record, v)}
     if not found:
         yield Absent(f"Each vCPU: {_LOOP_TITLE}", "the cpu probe gave no readings")
         return
-    worst = sorted(found, key=lambda v: -found[v].loss)[:SHOWN]
+    parts, statement = _known(record)
+    worst = sorted(found, key=lambda v: -_loss(found[v]))[:SHOWN]
     shown = {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
     if len(found) > SHOWN:
-        shown = {f"All {len(found)} vCPUs together": _joined(list(found.values())), **shown}
-    for k, (name, bins) in enumerate(shown.items()):
-        note = _LOOP_NOTE if k == 0 else ""
-        if k == 0 and len(found) > SHOWN:
-            note += f" Of {len(found)} vCPUs those {SHOWN} are shown that lost most."
-        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, _loop_stack(bins, clock))
+        shown = {f"All {len(found)} vCPUs together": ledger.bins(record), **shown}
+        statement += f" Of {len(found)} vCPUs those {SHOWN} are shown that lost most."
+    for k, (name, table) in enumerate(shown.items()):
+        note = _in_all(table, parts, explained=k == 0) + (statement if k == 0 else "")
+        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, _loop_stack(table, clock, parts))
 
 
-def _bins(record: Record, vcpu: str) -> Bins | None:
-    """All bins of a vCPU, of both arms, in the order of time; None where a needed part was never read."""
-    rows: list[Floats] = []
-    for wall in record.named("cpu.loop.wall", vcpu=vcpu):
-        parts = [_at(record, f"cpu.loop.{name}", wall) for name in (*_NEEDED, "steal")]
-        rows.append(np.column_stack([wall.times, wall.values, *parts]))
-    if not rows:
-        return None
-    table = np.concatenate(rows)
-    table = table[np.isfinite(table[:, :6]).all(axis=1)]
-    if not len(table):
-        return None
-    end, wall_, gap, own, own_in_gaps, irq, steal = table[np.argsort(table[:, 0], kind="stable")].T
-    lost = np.maximum(gap - own_in_gaps - irq, 0)
-    return Bins(end - wall_ / 2, wall_, lost, own, steal if np.isfinite(steal).all() else None)
+def vcpus(record: Record) -> list[str]:
+    """The vCPUs on which a loop ran, by number."""
+    return sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
 
 
-def _at(record: Record, metric: str, like: Series) -> Floats:
-    """The values of a metric at the times of another with the same labels; NaN where it has none."""
-    out = np.full(len(like.times), np.nan)
-    for series in record.named(metric, **like.labels):
-        _, here, there = np.intersect1d(like.times, series.times, return_indices=True)
-        out[here] = series.values[there]
-    return out
+def _measured(record: Record, vcpu: str) -> bool:
+    """Whether all was read without which a loss is not known; a missing part must not pass for none."""
+    return all(any(s.values.size for s in record.named(f"cpu.loop.{n}", vcpu=vcpu)) for n in _NEEDED)
 
 
-def _joined(bins: list[Bins]) -> Bins:
-    """The bins of several loops as if of one."""
-    order = np.argsort(np.concatenate([b.middle for b in bins]), kind="stable")
-    middle, wall, lost, own = (
-        np.concatenate([getattr(b, name) for b in bins])[order] for name in ("middle", "wall", "lost", "own")
-    )
-    steals = [b.steal for b in bins if b.steal is not None]
-    return Bins(middle, wall, lost, own, np.concatenate(steals)[order] if len(steals) == len(bins) else None)
+def _known(record: Record) -> tuple[_Parts, str]:
+    """The ledger's parts that are known here; and what to say of the steal clock."""
+    found = {k: v for k, v in _PARTS.items() if v.source is None or record.named(f"cpu.loop.{v.source}")}
+    answer, counted = record.run.guest.steal_clock, record.named("cpu.loop.steal")
+    because = plain(answer.because, 200)
+    white = "Shares of the time in which the loop wanted to run; white: not measured then."
+    if counted and answer.value:
+        return found, f" Steal clock: there is one ({because}). {white}"
+    if answer.value is None and any(s.values.any() for s in counted):
+        return found, f" Steal clock: there is one, as steal grew in this run. {white}"
+    if answer.value:
+        because = "the kernel counts none for each vCPU"
+    has = "cannot be known here" if answer.value is None else "none"
+    del found["reported"]
+    found["hidden"] = _LOST
+    return found, f" Steal clock: {has} ({because}), so what of the loss is steal is not measurable. {white}"
 
 
-def _loop_stack(bins: Bins, clock: Clock) -> dict[str, object]:
+def _split(sums: dict[str, Floats], parts: _Parts) -> dict[str, Floats]:
+    return ledger.parts(**sums, clock="reported" in parts)
+
+
+def _whole(table: ledger.Bins) -> dict[str, Floats]:
+    return {name: np.array([getattr(table, name).sum()]) for name in _SUMMED}
+
+
+def _loss(table: ledger.Bins) -> float:
+    """The share that went to the outside, reported or not."""
+    found = _split(_whole(table), _PARTS)
+    return float((found["reported"] + found["hidden"])[0]) / max(float(table.wanted.sum()), 1e-9)
+
+
+def _in_all(table: ledger.Bins, parts: _Parts, *, explained: bool) -> str:
+    """The parts over the whole run, in words."""
+    found, wanted = _split(_whole(table), parts), max(float(table.wanted.sum()), 1e-9)
+    said = []
+    for key in ("delivered", *(k for k in parts if k != "delivered")):
+        part = parts[key]
+        means = f" ({part.means})" if explained and part.means else ""
+        said.append(f"{quantity(float(found[key][0]) / wanted, '1', share=True)} {part.name}{means}")
+    return f"In all: {listed(said)}."
+
+
+def _loop_stack(table: ledger.Bins, clock: Clock, parts: _Parts) -> Spec:
     # Loops on several vCPUs end their bins at the same moments: the distinct ones are the rhythm.
-    over = grid(np.unique(np.round(bins.middle, 1)), (), clock.span)
-    wall = over.total(bins.middle, bins.wall)
-    filled = wall > 0
-    whole = np.where(filled, wall, 1.0)
-    lost, own = (over.total(bins.middle, part) / whole for part in (bins.lost, bins.own))
-    reported = None if bins.steal is None else over.total(bins.middle, bins.steal) / whole
-    if reported is None:
-        parts, shares = [("lost, steal not counted here", WINE)], [lost]
-    else:
-        parts = [("reported steal", ORANGE), ("hidden loss", WINE)]
-        shares = [np.minimum(reported, 1 - own), np.maximum(lost - reported, 0)]
-    delivered = np.maximum(1 - own - sum(shares), 0)
-    names = [*parts, ("other processes of this guest", SKY), ("delivered", SILVER)]
-    rows = trace(over, filled, (*shares, own, delivered))
-    return stack(clock, names, rows, 110)
+    over = grid(np.unique(np.round(table.middle, 1)), (), clock.span)
+    sums = {name: over.total(table.middle, getattr(table, name)) for name in _SUMMED}
+    filled = sums["wanted"] > 0
+    found = _split(sums, parts)
+    shares = tuple(found[k] / np.where(filled, sums["wanted"], 1.0) for k in parts)
+    return stack(
+        clock, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares), 110
+    )
 
 
 def system_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:

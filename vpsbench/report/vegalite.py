@@ -204,11 +204,13 @@ def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int)
         name: {"t": rows[:, 0] / clock.unit[1], "y": floors[:, k], "top": tops[:, k]}
         for k, (name, _) in enumerate(parts)
     })  # fmt: skip
-    colours = colour("of", dict(parts))
+    colours = colour("of", dict(parts)) | {"legend": {"columns": len(parts)}}
+    across = x_time(clock)
+    across["axis"] |= {"grid": False}  # lines would look like parts where little was measured
     area = {
         "mark": {"type": "area", "interpolate": "step-after", "clip": True},
         "encoding": {
-            "x": x_time(clock),
+            "x": across,
             "y": y_value("y", Scale(1, ".0%", (0, 1))),
             "y2": {"field": "top"},
             "color": colours,
@@ -262,3 +264,37 @@ def tail(arms: dict[str, tuple[Floats, Floats]]) -> Spec:
         },
     }
     return frame(170, data, [line])
+
+
+def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve], sizes: list[int]) -> Spec:
+    """Points over a plain axis, each with a line from its least to its greatest value where it has one.
+
+    ``x``: its title, its end (it begins at 0) and its ticks. The groups' rows hold x in the place of time,
+    and ``sizes`` are those of a point in each group, px².
+    """
+    title, end, ticks = x
+    data = table({
+        c.name: {"x": c.rows[:, 0]}
+        | {name: c.rows[:, k] * scale.factor for k, name in enumerate(("y", "low", "high"), 1)}
+        for c in groups
+    })  # fmt: skip
+    shared = {
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "scale": {"domain": [0, end], "nice": False},
+            "axis": {"title": title, "values": ticks, "grid": False},
+        },
+        "color": {**colour("of", {c.name: c.colour for c in groups}), "legend": None},
+    }
+    whisker = {
+        "mark": {"type": "rule", "strokeWidth": 1.5},
+        "encoding": {**shared, "y": y_value("low", scale), "y2": {"field": "high"}},
+    }
+    by_group = {"domain": [_name(c.name) for c in groups], "range": sizes}
+    size = {"field": "of", "type": "nominal", "scale": by_group, "legend": None}
+    point = {
+        "mark": {"type": "point", "filled": True, "opacity": 0.8},
+        "encoding": {**shared, "y": y_value("y", scale), "size": size},
+    }
+    return frame(130, data, [whisker, point])

@@ -1,0 +1,98 @@
+"""What busy vCPUs lost to the outside, by the hour of the day and by how much they wanted to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpsbench.analyzer import ledger, rhythm
+from vpsbench.model import Record
+from vpsbench.report.vegalite import BLUE, GREY, Absent, Chart, Clock, Curve, Scale, scatter
+from vpsbench.report.wording import duration
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+_DAY = rhythm.DAY
+_SMALL, _LARGE = 18, 60  # px², of points
+_BARE = (np.nan, np.nan)  # no interval
+_FEWEST = 3  # days below which an interval says less than the days themselves
+
+
+def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """Loss by hour of the day, over runs of a day and more."""
+    del clock
+    title = "CPU time lost to the outside, by hour of the day (UTC)"
+    course = rhythm.course(record)
+    if course.days < 1:
+        yield Absent(title, f"it takes a day of measuring; this run lasted {duration(record.run.elapsed)}")
+        return
+    days = {hour + 0.5: values for hour in range(_DAY) if (values := course.at(hour)).size}
+    each = _rows([(x, lost, *_BARE) for x, values in days.items() for lost in values])
+    scale = _scale(each)
+    top = scale.domain[1] if scale.domain else 1.0
+    means = _rows([(x, float(v.mean()), *_within(v, top)) for x, v in days.items() if v.size >= _FEWEST])
+    groups = [Curve("one hour of one day", each, GREY)]
+    note = "Small points: one hour of one day, what its minutes of load lost, all vCPUs together."
+    if len(means):
+        groups.append(Curve("mean over the days", means, BLUE))
+        note += (
+            " Large: their mean, with its 95 % interval, from the days alone; at the upper edge it goes on."
+        )
+    else:
+        note += " An interval for each hour takes three days."
+    ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
+    spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE])
+    yield Chart("hours", title, note, spec, timed=False)
+
+
+def _within(values: Floats, top: float) -> tuple[float, float]:
+    """The interval of a mean, as far as the chart reaches."""
+    low, high = rhythm.spread(values) or _BARE
+    return max(low, 0.0), min(high, top)
+
+
+def _scale(each: Floats) -> Scale:
+    """From 0 to a little above the greatest value; what is very small is not blown up beyond 1 %."""
+    top = max(0.01, 1.15 * float(each[:, 1].max()))
+    return Scale(1, ".0%" if top > 0.05 else ".1%", (0.0, min(1.0, top)))
+
+
+def _rows(points: list[tuple[float, float, float, float]]) -> Floats:
+    return np.array(points).reshape(-1, 4)
+
+
+def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """Loss by duty, where the probe swept it: a quota takes nothing below it, a neighbour at any duty."""
+    del clock
+    title = "CPU time lost to the outside, by how much of the time a vCPU wanted to run"
+    steps = sorted({s.labels["duty"] for s in record.named("cpu.loop.wall", arm="sweep")}, key=float)
+    each, means = [], []
+    for duty in steps:
+        walls = record.named("cpu.loop.wall", arm="sweep", duty=duty)
+        at = 100 * float(duty)
+        each += [
+            (at, lost, *_BARE) for s in walls if (lost := _lost(ledger.bins(record, **s.labels))) is not None
+        ]
+        if (lost := _lost(ledger.bins(record, arm="sweep", duty=duty))) is not None:
+            means.append((at, lost, *_BARE))
+    if not means:
+        yield Absent(title, "no sweep over duty cycles ran")
+        return
+    note = (
+        "A cap takes nothing from a vCPU that wants less than it leaves; neighbours take their part of "
+        "little, too. Small points: each vCPU; large: all together."
+    )
+    groups = [Curve("one vCPU", _rows(each), GREY), Curve("all vCPUs", _rows(means), BLUE)]
+    x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
+    spec = scatter(x, _scale(_rows(each)), groups, [_SMALL, _LARGE])
+    yield Chart("duty", title, note, spec, timed=False)
+
+
+def _lost(table: ledger.Bins) -> float | None:
+    """The share of the usable time that was lost, in one sum."""
+    windows = ledger.cut(table, table.length)
+    usable = float(windows.usable.sum())
+    return float(windows.lost.sum()) / usable if usable > 0 else None
