@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.lab import accuracy, answers, cpu_tables, figures, matrix, places, scenario
+from tests.lab import accuracy, answers, cpu_tables, figures, matrix, places, plot, scenario
 from tests.lab.accuracy import Window
 from tests.lab.figures import Figure
 from tests.lab.matrix import RunResult
@@ -152,6 +152,20 @@ def test_what_is_lost_is_compared_where_all_vcpus_were_loaded() -> None:
     )
     record = replace(together, series=(*together.series, *alone.named("cpu.loop.wall")))
     assert answers.loss(truth, list(answers.loops(record, truth))) == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_picture_shows_the_credit_and_leaves_out_where_a_vcpu_slept() -> None:
+    truth = truth_of([(62.0, 0.5)])
+    for n in range(100):  # asleep
+        truth.add("vcpu.0.run", truth.series["vcpu.0.run"][-1][1], RAN + 62.25 + n * 0.25)
+        truth.add("vcpu.0.wait", truth.series["vcpu.0.wait"][-1][1], RAN + 62.25 + n * 0.25)
+    truth.add("credit.left", 7.5, RAN + 3)
+    cpu, credit = plot.panels(truth, run_of(lost=0.5))
+    _, times, shares = cpu.lines[1]
+    assert times.max() < 63
+    assert np.allclose(shares, 0.5)
+    _, times, left = credit.lines[0]
+    assert (times.tolist(), left.tolist()) == ([3.0], [7.5])
 
 
 # --- tables ----------------------------------------------------------------------------------------

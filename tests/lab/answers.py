@@ -11,6 +11,7 @@ import numpy as np
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
 from vpsbench.analyzer import ledger
+from vpsbench.analyzer.signs import cpu_quota
 from vpsbench.model import Finding, Record
 
 Answer = Callable[[Scenario, Truth, Record, Finding], float | None]
@@ -36,9 +37,9 @@ class Stretch(NamedTuple):
     until: float
 
 
-def loops(record: Record, truth: Truth, arms: set[str] = ledger.TOGETHER) -> Iterator[Stretch]:
+def loops(record: Record, truth: Truth, arms: set[str] = ledger.TOGETHER, **labels: str) -> Iterator[Stretch]:
     """All stretches of the CPU probe's loops in these arms; where there is none of them, in any."""
-    boot, every = boot_time(record), record.named("cpu.loop.wall")
+    boot, every = boot_time(record), record.named("cpu.loop.wall", **labels)
     for series in [one for one in every if one.labels["arm"] in arms] or every:
         starts, ends = series.times - series.values, series.times
         cuts = np.flatnonzero(starts[1:] - ends[:-1] > 1.0)
@@ -90,8 +91,9 @@ def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 
 
 def fraction(truth: Truth, record: Record) -> float | None:
-    """What each vCPU was given while all were loaded, of what it wanted."""
-    lost = loss(truth, list(loops(record, truth)))
+    """What each vCPU was given of what it wanted, in the first minute of each full load of all of them."""
+    loads = loops(record, truth, {"all", "sweep"}, duty="1")
+    lost = loss(truth, [one._replace(until=min(one.until, one.since + cpu_quota.LOGGED)) for one in loads])
     return None if lost is None else 1 - lost
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from statistics import median
 from typing import Final
 
@@ -23,21 +24,24 @@ FIGURES: Final = ("scenario", "figure", "estimate", "truth", "error")
 
 
 def windows(found: Iterable[tuple[str, Window]]) -> list[Cells]:
-    """A row for each scenario and kind of share, of all its repetitions; errors without their signs."""
+    """A row for each scenario and kind of share, of all its repetitions, and one for all scenarios."""
     groups: dict[tuple[str, str], list[Window]] = {}
+    every: dict[str, list[Window]] = {}
     for scenario, one in found:
         groups.setdefault((scenario, one.what), []).append(one)
-    return [_row(scenario, what, group) for (scenario, what), group in groups.items()]
+        every.setdefault(one.what, []).append(replace(one, loop=f"{scenario}, {one.loop}"))
+    rows = [_row(scenario, what, group) for (scenario, what), group in groups.items()]
+    return rows + [_row("all scenarios", what, group) for what, group in every.items()]
 
 
 def _row(scenario: str, what: str, group: list[Window]) -> Cells:
     real = [one.truth for one in group]
     worst = max(group, key=lambda one: abs(one.error))
-    seconds = median(one.until - one.since for one in group)
+    lengths = sorted({round(one.until - one.since) for one in group})
     return (
         scenario,
         what,
-        f"{len(group)} of {seconds:.0f} s",
+        f"{len(group)} of {' to '.join(str(one) for one in dict.fromkeys((lengths[0], lengths[-1])))} s",
         f"{100 * min(real):.1f} to {100 * max(real):.1f} %",
         points(abs(worst.error)),
         points(median(abs(one.error) for one in group)),

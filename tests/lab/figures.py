@@ -15,7 +15,7 @@ from tests.lab.answers import Stretch
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
 from vpsbench.analyzer import comb, knee, ledger
-from vpsbench.analyzer.signs import cpu_burst
+from vpsbench.analyzer.signs import cpu_burst, cpu_quota
 from vpsbench.model import Judgement, Record
 
 
@@ -56,11 +56,12 @@ def _quota(scenario: Scenario, truth: Truth, judgement: Judgement) -> Iterator[F
     """Of a quota that was there all along."""
     for fault in scenario.fault:
         if fault.kind == "quota" and fault.start == 0 and fault.cpus < scenario.guest.vcpus:
-            yield Figure("quota period", "s", period(judgement.record), fault.period, relative=True)
+            found = period(judgement.record)
+            yield Figure("quota period", "s", found, fault.period, relative=True)
             real = answers.fraction(truth, judgement.record)
-            found = [one.measured for one in judgement.findings if one.sign == "cpu_quota"]
+            told = [one.measured for one in judgement.findings if one.sign == cpu_quota.SIGN.name]
             if real is not None:
-                yield Figure("quota fraction", "1", found[0] if found else None, real, relative=False)
+                yield Figure("quota fraction", "1", told[0] if found and told else None, real, relative=False)
 
 
 def period(record: Record) -> float | None:
@@ -68,7 +69,8 @@ def period(record: Record) -> float | None:
     found = []
     for gaps in record.named("cpu.loop.one_gap", arm="all"):
         since, until = ledger.bins(record, **gaps.labels).pieces()[0]
-        one = comb.find(gaps.times - gaps.values, gaps.times, since, min(until, float(gaps.times[-1])))
+        until = min(until, since + cpu_quota.LOGGED)
+        one = comb.find(gaps.times - gaps.values, gaps.times, since, until)
         found += [one.period] if one else []
     return float(np.median(found)) if found else None
 

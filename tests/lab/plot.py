@@ -15,6 +15,7 @@ from vpsbench.analyzer import ledger
 from vpsbench.model import Record
 
 _STEP: Final = 2.0  # s; quotas have periods of up to a second
+_BUSY: Final = 0.5  # of the time that a vCPU wants to run; off its turn it sleeps, which is no loss
 _OUTSIDE, _INSIDE = "outside: the truth", "inside: the guest"
 
 
@@ -28,7 +29,13 @@ class Panel:
 
 def panels(truth: Truth, record: Record) -> list[Panel]:
     """All that can be drawn of a run."""
-    found = (_cpu(truth, record), _swapped(truth), _memory(truth, record), _disk(truth, record))
+    found = (
+        _cpu(truth, record),
+        _credit(truth),
+        _swapped(truth),
+        _memory(truth, record),
+        _disk(truth, record),
+    )
     return [one for one in found if one]
 
 
@@ -49,16 +56,24 @@ def _rate(truth: Truth, name: str) -> tuple[Floats, Floats]:
 
 
 def _cpu(truth: Truth, record: Record) -> Panel | None:
-    windows = ledger.cut(ledger.bins(record), _STEP)
+    windows = ledger.cut(ledger.loaded(record), _STEP)
     if not windows.start.size:
         return None
     lines = [(_INSIDE, _clock(truth, record, (windows.start + windows.end) / 2), 1 - ledger.lost(windows))]
     first, last = lines[0][1][0], lines[0][1][-1]
-    for name in sorted(n for n in truth.series if n.endswith(".run")):
-        times, rates = _rate(truth, name)
-        keep = (times >= first) & (times <= last)  # off its turn a vCPU sleeps, which is no loss
-        lines.append((f"{_OUTSIDE}, {name.removesuffix('.run')}", times[keep], rates[keep]))
-    return Panel("CPU that a busy vCPU got, share of its time", tuple(lines))
+    for vcpu in sorted(n.removesuffix(".run") for n in truth.series if n.endswith(".run")):
+        times, ran = _rate(truth, f"{vcpu}.run")
+        wanted = ran + _rate(truth, f"{vcpu}.wait")[1]
+        keep = (times >= first) & (times <= last) & (wanted > _BUSY)
+        lines.append((f"{_OUTSIDE}, {vcpu}", times[keep], ran[keep] / wanted[keep]))
+    return Panel("CPU that a busy vCPU got, share of the time that it wanted", tuple(lines))
+
+
+def _credit(truth: Truth) -> Panel | None:
+    times, left = truth.course("credit.left")
+    if not times.size:
+        return None
+    return Panel("CPU credit, vCPU-seconds", ((_OUTSIDE, times - truth.marks["run"][0], left),))
 
 
 def _swapped(truth: Truth) -> Panel | None:
