@@ -107,6 +107,16 @@ def test_the_versions_behind_the_scores_are_told_once() -> None:
     assert "strictly comparable" in warning
 
 
+def test_a_duty_is_told_with_the_load_and_stands_in_the_command() -> None:
+    good = a_judgement()
+    run = replace(good.record.run, profile=replace(good.record.run.profile, duty=0.5))
+    told = page.build(replace(good, record=replace(good.record, run=run))).sections
+    facts = {f.name: f.lines for s in told for f in s.facts}
+    assert facts["CPU load"][0] == "capped: a turn may load the machine for 50 % of its time"
+    assert facts["may load the machine for"] == ("50 % of a turn's time",)
+    assert facts["command"] == ("vpsbench run --profile quick --plan PLAN.toml --duty 50 --seed 42",)
+
+
 # --- text ------------------------------------------------------------------------------------------
 
 

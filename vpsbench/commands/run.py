@@ -168,7 +168,8 @@ def _announce(number: int, order: _Order) -> None:
     profile, plan = order.profile, order.plan
     what = f"against {plan.name}" if plan else "no plan (--plan tests a seller's promises)"
     about = clock_text(planned(profile))
-    _say(f"run {number}: profile {profile.name}, about {about}, {what}; into {order.db}")
+    duty = f" at a duty of {100 * profile.duty:g} %" if profile.duty < 1 else ""
+    _say(f"run {number}: profile {profile.name}{duty}, about {about}, {what}; into {order.db}")
     if warning := _politeness.warning(profile):
         _say(warning)
 

@@ -206,7 +206,7 @@ def _why_refused(left: Left) -> str | None:
 def _why_not(name: JobName, engine: str, length: int, budget: int) -> str | None:
     """Why a job is passed over; None: it is not."""
     if length < 1:
-        return "the turn's time is up"
+        return "too little of the turn's time is left"
     if JOBS[name].writes and budget < LEAST_WRITTEN:
         return f"only {budget >> 20} MiB of the write budget are left for it"
     if engine == ENGINES[-1] and JOBS[name].depth > 1 and name != BURST:

@@ -168,6 +168,7 @@ def _settings(run: Run) -> Section:
         _fact("planned duration", duration(profile.duration)),
         _fact("monitors read every", duration(profile.tick)),
         _fact("may write to disk", f"{quantity(profile.write_budget, 'B')} in all"),
+        _fact("may load the machine for", f"{quantity(profile.duty, '1', share=True)} of a turn's time"),
         *_turn_facts(profile),
         *_plan_facts(run.plan),
     ]

@@ -166,7 +166,7 @@ def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         Curve(probe, _course(steps(rows, vcpus), found.known[probe], clock), colours[probe])
         for probe, rows in found.rows.items()
     ]
-    note = "Means of a column; between the turns vpsbench loaded nothing."
+    note = "Of the cpu probe as it went, of the others the mean of a turn; between turns only monitors ran."
     if (duty := record.run.profile.duty) < 1:
         ran = [turn for turns in found.known.values() for turn in turns]
         cap = Load(np.array([0.0, clock.span]), np.array([duty]))
