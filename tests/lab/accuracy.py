@@ -25,7 +25,7 @@ class Window:
     """What vpsbench says of some time of full load, and what was. Times in s of the run; shares.
 
     Args:
-        what: "lost", of one vCPU; "reported" of all vCPUs of a Xen guest, of whose each Xen alone knows.
+        what: "lost", of one vCPU; "reported", of all vCPUs of a Xen guest, as only Xen knows of each.
         loop: which vCPU, and in which arm.
     """
 
@@ -72,7 +72,9 @@ def parts(table: ledger.Bins, seconds: float) -> Iterator[ledger.Bins]:
     """Cuts each stretch into windows of this length; what is left at its end is left out."""
     for since, until in table.pieces():
         for n in range(int((until - since) / seconds + 1e-6)):
-            yield table.within(since + n * seconds, since + (n + 1) * seconds)
+            part = table.within(since + n * seconds, since + (n + 1) * seconds)
+            if part.wall.size:  # a stall may be longer than a window
+                yield part
 
 
 def _lost(truth: Truth, record: Record, labels: dict[str, str], part: ledger.Bins) -> Iterator[Window]:

@@ -68,10 +68,10 @@ def period(record: Record) -> float | None:
     """The median of the periods that are found in the vCPUs' single gaps, s."""
     found = []
     for gaps in record.named("cpu.loop.one_gap", arm="all"):
-        since, until = ledger.bins(record, **gaps.labels).pieces()[0]
-        until = min(until, since + cpu_quota.LOGGED)
-        one = comb.find(gaps.times - gaps.values, gaps.times, since, until)
-        found += [one.period] if one else []
+        for since, until in ledger.bins(record, **gaps.labels).pieces()[:1]:
+            last = min(until, since + cpu_quota.LOGGED)
+            one = comb.find(gaps.times - gaps.values, gaps.times, since, last)
+            found += [one.period] if one else []
     return float(np.median(found)) if found else None
 
 
@@ -100,10 +100,8 @@ def _ran(truth: Truth, stretches: list[Stretch]) -> float | None:
 
 
 def _knee(record: Record) -> knee.Knee | None:
-    """The knee that the sign finds."""
+    """The knee that the sign finds in the longest load of all vCPUs."""
     table = ledger.bins(record, arm="all")
-    longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0])
-    cut = ledger.cut(table.within(*longest), cpu_burst.WIDTH)
-    return (
-        knee.throttled(1 - ledger.lost(cut), cpu_burst.WIDTH) if cut.start.size >= knee.LEAST_BINS else None
-    )
+    longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0], default=(0.0, 0.0))
+    rates = 1 - ledger.lost(ledger.cut(table.within(*longest), cpu_burst.WIDTH))
+    return knee.throttled(rates, cpu_burst.WIDTH) if rates.size >= knee.LEAST_BINS else None
