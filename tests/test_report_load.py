@@ -88,6 +88,11 @@ def test_what_is_not_known_is_not_zero() -> None:
     assert [type(one) for one in load_chart(only, Clock(200))] == [Absent]
 
 
+def test_loops_of_a_turn_in_which_the_run_was_killed_count() -> None:
+    said = in_words(a_load(loops(0, 60), [], 60))
+    assert said[0] == "2 min of vCPU time, 100 % of what all vCPUs had in this run"
+
+
 def test_stretches_of_full_load_end_at_breaks_of_a_second() -> None:
     rows = np.array([[0.0, 10.5, 30.0], [10.0, 20.0, 40.0], [10.0, 9.5, 9.0]])
     assert steps(rows, 1).full() == [20.0]  # the last one is at 90 %

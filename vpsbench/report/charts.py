@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpsbench.model import Record, Series
-from vpsbench.report.course import COLUMNS, envelope, growth
+from vpsbench.report.course import COLUMNS, envelope, growth, merged
 from vpsbench.report.cpu_charts import loop_charts, system_chart
 from vpsbench.report.load import load_chart
 from vpsbench.report.loss_charts import duty_chart, hour_chart
@@ -57,22 +57,11 @@ def turn_bands(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     for turn in sorted(record.turns, key=lambda t: t.started):
         if turn.elapsed > 0:
             spells[turn.probe].append((turn.started, turn.started + turn.elapsed))
-    found = {probe: _merged(spells[probe], clock.span / (3 * COLUMNS)) for probe in sorted(spells)}
+    found = {probe: merged(spells[probe], clock.span / (3 * COLUMNS)) for probe in sorted(spells)}
     if not found:
         yield Absent(title, "no probe ran")
         return
     yield Chart("turns", title, "Between the turns the machine was only watched.", bands(clock, found))
-
-
-def _merged(spells: list[tuple[float, float]], near: float) -> list[tuple[float, float]]:
-    """Spells in the order of time, those joined between which the eye would see no space."""
-    out: list[tuple[float, float]] = []
-    for begin, end in spells:
-        if out and begin - out[-1][1] < near:
-            out[-1] = (out[-1][0], max(out[-1][1], end))
-        else:
-            out.append((begin, end))
-    return out
 
 
 def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:

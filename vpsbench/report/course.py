@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,13 +40,14 @@ def grid(times: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Grid
 
     A gap is what the series says it is, any pause far longer than the usual one (unless ``pauses`` is
     False: a value that holds until the next reading), and what lies before the first and after the last
-    reading. Gaps shorter than half a column cannot be seen and are passed over.
+    reading. Gaps shorter than half a column cannot be seen and are passed over; so are pauses of less than
+    two, as between the hourly turns of a week: they would be a grey veil over the picture.
     """
     steps = np.diff(times)
     spacing = (float(np.median(steps)) if len(steps) else 0.0) or span / COLUMNS
     width = max(span / COLUMNS, 2 * spacing)
     half = spacing / 2
-    long = np.flatnonzero(steps > 5 * spacing)
+    long = np.flatnonzero(steps > max(5 * spacing, 2 * width))
     found = [(times[i] + half, times[i + 1] - half) for i in long] if pauses else []
     outside = [(0.0, times[0] - half), (times[-1] + half, span)]
     seen = np.array([g for g in (*gaps, *found, *outside) if g[1] - g[0] > width / 2]).reshape(-1, 2)
@@ -84,6 +86,17 @@ def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...]) ->
     if last is not None:
         rows.append([float(over.edges[-1]), *last])
     return np.array(rows).reshape(-1, 1 + len(columns))
+
+
+def merged(spells: Iterable[tuple[float, float]], near: float) -> list[tuple[float, float]]:
+    """Spells in the order of time, those joined between which there is less than ``near``."""
+    out: list[tuple[float, float]] = []
+    for begin, end in spells:
+        if out and begin - out[-1][1] < near:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((begin, end))
+    return out
 
 
 def envelope(times: Floats, values: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 
 from vpsbench.analyzer import ledger
 from vpsbench.model import Record, Turn
-from vpsbench.report.course import COLUMNS, Grid, trace
+from vpsbench.report.course import COLUMNS, Grid, merged, trace
 from vpsbench.report.vegalite import GREY, Absent, Chart, Clock, Curve, Scale, lines, shade
 from vpsbench.report.wording import duration, listed, quantity
 
@@ -46,13 +46,8 @@ class Load:
     def full(self) -> list[float]:
         """The lengths of the stretches of full load, s."""
         full = self.share >= FULL
-        found: list[list[float]] = []
-        for begin, end in zip(self.edges[:-1][full].tolist(), self.edges[1:][full].tolist(), strict=True):
-            if found and begin - found[-1][1] < _BREAK:
-                found[-1][1] = end
-            else:
-                found.append([begin, end])
-        return [end - begin for begin, end in found]
+        pieces = zip(self.edges[:-1][full].tolist(), self.edges[1:][full].tolist(), strict=True)
+        return [end - begin for begin, end in merged(pieces, _BREAK)]
 
     def highest(self, window: float, elapsed: float) -> float:
         """The highest mean over any window (s) of a run; over all of a run that is shorter."""
@@ -73,45 +68,40 @@ def steps(rows: Rows, vcpus: int) -> Load:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The load of a run: rows by probe, and the turns of which it is known and not known."""
+    """The load of a run: rows and the spells that they cover by probe, and the turns of unknown load."""
 
     rows: dict[str, Rows]
-    known: dict[str, list[Turn]]
+    spells: dict[str, list[tuple[float, float]]]
     unknown: list[Turn]
 
 
 def applied(record: Record) -> Applied:
-    """What each turn of a run loaded."""
+    """What a run loaded; the loops count also where the run was killed before their turn ended."""
     table = ledger.bins(record)
     rows: dict[str, list[Rows]] = defaultdict(list)
-    known: dict[str, list[Turn]] = defaultdict(list)
+    spells: dict[str, list[tuple[float, float]]] = defaultdict(list)
     unknown: list[Turn] = []
+    if table.wall.size:
+        rows["cpu"].append(np.vstack([table.start, table.end, table.wanted]))
+        spells["cpu"] += table.pieces()
     for turn in record.turns:
-        if turn.elapsed <= 0:
+        spell = (turn.started, turn.started + turn.elapsed)
+        if turn.elapsed <= 0 or (turn.probe == "cpu" and table.within(*spell).wall.size):
             continue
-        found = _looped(table, turn) if turn.probe == "cpu" else None
-        if found is None:
-            found = _used(record, turn)
-        if found is None:
+        if (used := _used(record, turn)) is None:
             unknown.append(turn)
-        else:
-            rows[turn.probe].append(found)
-            known[turn.probe].append(turn)
-    return Applied({probe: np.concatenate(all_, axis=1) for probe, all_ in rows.items()}, known, unknown)
+            continue
+        rows[turn.probe].append(np.array([[spell[0]], [spell[1]], [used]]))
+        spells[turn.probe].append(spell)
+    return Applied({probe: np.concatenate(all_, axis=1) for probe, all_ in rows.items()}, spells, unknown)
 
 
-def _looped(table: ledger.Bins, turn: Turn) -> Rows | None:
-    bins = table.within(turn.started, turn.started + turn.elapsed)
-    return np.vstack([bins.start, bins.end, bins.wanted]) if bins.wall.size else None
-
-
-def _used(record: Record, turn: Turn) -> Rows | None:
-    """By the CPU time of the turn's processes, which is read when they have ended."""
-    end = turn.started + turn.elapsed
+def _used(record: Record, turn: Turn) -> float | None:
+    """The CPU time of the turn's processes, s; it is read when they have ended."""
     for series in record.named("instrument.turn_cost", probe=turn.probe):
-        near = np.abs(series.times - end) < _BREAK
+        near = np.abs(series.times - turn.started - turn.elapsed) < _BREAK
         if near.any():
-            return np.array([[turn.started], [end], [series.values[near][0]]])
+            return float(series.values[near][0])
     return None
 
 
@@ -163,25 +153,23 @@ def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     vcpus = max(record.run.guest.limits.vcpus_online, 1)
     colours = shade(found.rows)
     curves = [
-        Curve(probe, _course(steps(rows, vcpus), found.known[probe], clock), colours[probe])
+        Curve(probe, _course(steps(rows, vcpus), found.spells[probe], clock), colours[probe])
         for probe, rows in found.rows.items()
     ]
     note = "Of the cpu probe as it went, of the others the mean of a turn; between turns only monitors ran."
     if (duty := record.run.profile.duty) < 1:
-        ran = [turn for turns in found.known.values() for turn in turns]
+        all_ = [spell for spells in found.spells.values() for spell in spells]
         cap = Load(np.array([0.0, clock.span]), np.array([duty]))
-        curves.append(Curve("cap", _course(cap, ran, clock), GREY))
+        curves.append(Curve("cap", _course(cap, all_, clock), GREY))
         note += f" The cap was {_percent(duty)}."
     yield Chart("load", _TITLE, note, lines(clock, Scale(1, ".0%", (0, 1)), curves))
 
 
-def _course(load: Load, turns: list[Turn], clock: Clock) -> Floats:
-    """Rows for a line that is drawn while these turns ran."""
-    begins, ends = (
-        np.array(part) for part in zip(*((t.started, t.started + t.elapsed) for t in turns), strict=True)
-    )
+def _course(load: Load, spells: list[tuple[float, float]], clock: Clock) -> Floats:
+    """Rows for a line that is drawn in these spells."""
+    begins, ends = np.array(merged(sorted(spells), clock.span / (3 * COLUMNS))).T
     edges = np.unique(np.concatenate([np.linspace(0, clock.span, COLUMNS + 1), begins, ends]))
     middle = (edges[:-1] + edges[1:]) / 2
-    runs = ((begins[:, None] <= middle) & (middle < ends[:, None])).any(axis=0)
+    inside = ((begins[:, None] <= middle) & (middle < ends[:, None])).any(axis=0)
     mean = np.diff(load.until(edges)) / np.diff(edges)
-    return trace(Grid(edges, ~runs), runs, (mean, mean, mean))
+    return trace(Grid(edges, ~inside), inside, (mean, mean, mean))
