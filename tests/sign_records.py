@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tests import gap_records
 from vpsbench.model import (
     Answer,
     Event,
@@ -39,7 +40,7 @@ COUNTERS = ("cpu.time", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
 
 def build(case: Description) -> Record:
     """The record that a description stands for."""
-    series = [*_plain(case), *_loops(case), *_rates(case), *_rounds(case)]
+    series = [*_plain(case), *_loops(case), *_hosts(case), *_rates(case), *_rounds(case)]
     turns = [
         Turn(
             probe=t["probe"],
@@ -154,6 +155,12 @@ def _loop(loops: Description, vcpu: int) -> Iterator[Series]:
         rate = rates[vcpu] if isinstance(rates, list) else rates
         ran = (bins[1] * loops.get("duty", 1.0) - bins[2]) * np.exp(0.01 * random.normal(size=bins[0].size))
         yield series("cpu.loop.iterations", bins[0], ran * rate, **labels)
+
+
+def _hosts(case: Description) -> Iterator[Series]:
+    for host in case.get("hosts", []):
+        for metric, times, values, labels in gap_records.columns(host):
+            yield series(metric, times, values, **labels)
 
 
 def _turn(loops: Description, vcpu: int, start: float, length: float, random: np.random.Generator) -> Floats:

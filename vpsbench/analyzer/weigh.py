@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 ALPHA: Final = 0.001  # the chance that an honest seller's run is accused, over all signs together
-FAMILY: Final = 10  # signs that can accuse; a test counts them
+FAMILY: Final = 11  # signs that can accuse; a test counts them
 SHORTEST: Final = 5.0  # s, of a batch
 MEMORIES: Final = 10.0  # a batch lasts that many autocorrelation times
 FEWEST: Final = 20  # batches below which nobody is accused

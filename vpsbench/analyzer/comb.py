@@ -1,0 +1,222 @@
+"""A comb: gaps of a busy vCPU that end on the grid of an exact timer, as under a CPU quota.
+
+A quota (Linux CFS bandwidth, a hypervisor's cap) is refilled by a timer. The vCPU runs until it is used up
+and comes back at the refill, so the ENDS of its gaps lie on a grid that holds over the whole stretch, and
+what it is given in each period is the same. Contention has neither: a neighbour comes when it pleases, and a
+fair scheduler's alternation keeps no phase beyond the host's tick.
+
+Method: the power spectrum of the point process of the gaps' ends, each weighted with its gap's length (by
+Wiener and Khinchin the Fourier transform of its autocorrelation, and far sharper for long stretches).
+Coherence at a frequency is the length of the weighted mean of unit vectors (Rayleigh's statistic): 1 for an
+exact grid, about 1 / sqrt(gaps) for chance. The fundamental is the longest period that is about as coherent
+as any: a comb's harmonics are as coherent as itself. Then, for that period: the phase must hold from the
+beginning to the end, most periods must have their loss, and all about the same one. Thresholds were set on
+simulated schedulers (docs/method.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+SHORTEST: Final = 10.0  # s, of a stretch
+PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
+FEWEST: Final = 20  # gaps, and periods in the stretch
+LEAST_LOSS: Final = 0.02  # of the time; also the least that must be left
+STEP: Final = 0.0005  # s, the bins of the point process: a quarter of the shortest period
+PADDING: Final = 4  # finer frequencies by zeroes: no peak may fall between two of them
+LEAST_COHERENCE: Final = 0.4  # a refill that comes late by a fifth of its period on average still reaches 0.6
+NEARLY: Final = 0.85  # of the greatest coherence: a harmonic of the comb is as coherent as the comb
+NEAR: Final = 4.0  # median distances from the usual phase, within which an end belongs to the timer
+LEAST_NEAR: Final = 0.02  # of the period, likewise
+EARLY: Final = 0.1  # the share of ends that tell when the timer was due; the others came late
+BLOCKS: Final = 10  # parts of the stretch in each of which the timer's phase is read
+# How far those may differ, s and as a share of the period: a timer drifts by µs, a scheduler slips by ticks.
+DRIFT: Final = (0.0005, 0.01)
+LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
+# How much the loss may differ among the middle 80 % of the periods: as a share of what is usually lost or
+# left, whichever is less; or by the tick at which a host sees that a quota is used up, s and as a share.
+UNEVEN: Final = 0.3
+TICKED: Final = (0.011, 0.7)
+# A fair scheduler that seldom slips makes a comb as well. Its gaps are whole ticks, of hosts with 1000, 300,
+# 250 or 100 a second; a round of four threads with the longest slices (24 ms) has fewer than 99 of them.
+TICKS: Final = (0.001, 1 / 300, 0.004, 0.010)  # s
+LONGEST_ROUND: Final = 99  # ticks
+EXACT: Final = 0.00004  # s
+WHOLE: Final = 0.8  # of the gaps are whole ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Comb:
+    """What was found; s, shares in [0, 1].
+
+    Args:
+        period: of the timer.
+        coherence: of the gaps' ends with it.
+        occupancy: the share of periods that lost at least a quarter of the usual.
+        lost: the share lost in all.
+    """
+
+    period: float
+    coherence: float
+    occupancy: float
+    lost: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Gaps:
+    """Gaps in the order of time, s since the stretch began, none over another."""
+
+    starts: Floats
+    ends: Floats
+    seconds: float  # of the stretch
+
+    @property
+    def lengths(self) -> Floats:
+        return self.ends - self.starts
+
+    @property
+    def lost(self) -> float:
+        return float(self.lengths.sum()) / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Teeth:
+    """The timer, and the gaps that ended with it; s."""
+
+    period: float
+    begin: float
+    coherence: float
+    starts: Floats
+    ends: Floats
+    late: Floats  # after the timer
+
+
+def find(starts: Floats, ends: Floats, since: float, until: float) -> Comb | None:
+    """The comb in the gaps of one vCPU under full load; None where there is none, or nothing can be said.
+
+    Args:
+        starts: of the gaps, s.
+        ends: of the gaps, s, rising.
+        since: begin of the stretch, s; one without a pause.
+        until: its end, s.
+    """
+    gaps = _ordered(starts, ends, since, until)
+    if gaps.seconds < SHORTEST or gaps.ends.size < FEWEST or not LEAST_LOSS <= gaps.lost <= 1 - LEAST_LOSS:
+        return None
+    teeth = _teeth(gaps, *_peak(gaps))
+    if teeth.coherence < LEAST_COHERENCE or not _holds(teeth):
+        return None
+    losses = _losses(gaps, teeth)
+    occupancy = _occupancy(losses)
+    if occupancy < LEAST_OCCUPANCY or not _even(losses, teeth) or _alternates(teeth):
+        return None
+    return Comb(teeth.period, teeth.coherence, occupancy, gaps.lost)
+
+
+def _ordered(starts: Floats, ends: Floats, since: float, until: float) -> _Gaps:
+    within = (ends > since) & (ends <= until)
+    last = ends[within] - since
+    first = np.maximum(starts[within] - since, np.concatenate([[0.0], last[:-1]])[: last.size])
+    return _Gaps(np.minimum(first, last), last, until - since)
+
+
+def _peak(gaps: _Gaps) -> tuple[float, float]:
+    """Frequency, 1/s, of the longest of the most coherent periods, and its coherence."""
+    count = int(gaps.seconds / STEP) + 1
+    points = np.bincount((gaps.ends / STEP).astype(np.int64), weights=gaps.lengths, minlength=count)
+    size = 1 << (PADDING * count - 1).bit_length()
+    coherence = np.abs(np.fft.rfft(points, size)) / gaps.lengths.sum()
+    frequencies = np.fft.rfftfreq(size, STEP)
+    first, last = np.searchsorted(frequencies, (max(1 / PERIODS[1], FEWEST / gaps.seconds), 1 / PERIODS[0]))
+    looked_at = coherence[first:last]
+    high = int(np.argmax(looked_at >= NEARLY * looked_at.max()))
+    peak = first + high + int(looked_at[high : high + 2 * PADDING].argmax())
+    return float(frequencies[peak]), float(coherence[peak])
+
+
+def _teeth(gaps: _Gaps, frequency: float, coherence: float) -> _Teeth:
+    """The gaps that ended with the timer: those near the usual phase; twice, as they sharpen the period."""
+    number, late, weights = gaps.ends * 0, gaps.ends, gaps.lengths
+    period, begin = 1 / frequency, _phase(gaps, frequency)
+    chosen = np.ones(gaps.ends.size, dtype=bool)
+    for _ in range(2):
+        number = np.round((gaps.ends - begin) / period)
+        late = gaps.ends - begin - number * period
+        middle = _median(late, weights)
+        width = max(NEAR * _median(np.abs(late - middle), weights), LEAST_NEAR * period)
+        chosen = np.abs(late - middle) <= width
+        period, begin = (float(x) for x in np.polyfit(number[chosen], gaps.ends[chosen], 1))
+    number, ends = number[chosen], gaps.ends[chosen]
+    return _Teeth(period, begin, coherence, gaps.starts[chosen], ends, ends - begin - number * period)
+
+
+def _phase(gaps: _Gaps, frequency: float) -> float:
+    """When the first period begins that the ends have in common, s."""
+    total = (gaps.lengths * np.exp(2j * np.pi * frequency * gaps.ends)).sum()
+    return float(np.angle(total)) / (2 * np.pi * frequency)
+
+
+def _median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    heights = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(heights, heights[-1] / 2)])
+
+
+def _holds(teeth: _Teeth) -> bool:
+    """Whether the timer keeps its phase: the ends that were least late tell it, in each part."""
+    blocks = np.array_split(teeth.late, min(BLOCKS, max(2, teeth.late.size // 6)))
+    phases = [float(np.quantile(block, EARLY)) for block in blocks if block.size]
+    return max(phases) - min(phases) <= max(DRIFT[0], DRIFT[1] * teeth.period)
+
+
+def _losses(gaps: _Gaps, teeth: _Teeth) -> Floats:
+    """What was lost in each whole period, s; a period begins when the refill is due."""
+    begin = (teeth.begin + float(np.quantile(teeth.late, EARLY))) % teeth.period
+    grid = np.arange(begin, gaps.seconds, teeth.period)
+    knots = np.column_stack([gaps.starts, gaps.ends]).ravel()
+    so_far = np.cumsum(gaps.lengths)
+    values = np.column_stack([so_far - gaps.lengths, so_far]).ravel()
+    return np.diff(np.interp(grid, knots, values))
+
+
+def _occupancy(losses: Floats) -> float:
+    """The share of periods with a quarter of the usual loss or more, where in the stretch they are fewest."""
+    usual = float(np.median(losses))
+    return min(float((part >= usual / 4).mean()) for part in np.array_split(losses, 5)) if usual > 0 else 0.0
+
+
+def _even(losses: Floats, teeth: _Teeth) -> bool:
+    """Whether nearly all periods lost the same, or as near to it as the host's tick lets them.
+
+    What varies by the tick are the starts: a gap that starts on time and ends when it pleases is a visit.
+    """
+    usual, spread = float(np.median(losses)), _spread(losses)
+    smaller = min(usual, teeth.period - usual)
+    if smaller < LEAST_LOSS * teeth.period / 2:
+        return False
+    if spread <= UNEVEN * smaller:
+        return True
+    starts = teeth.starts - teeth.ends + teeth.late
+    return spread <= min(TICKED[0], TICKED[1] * teeth.period) and _spread(starts) >= _spread(teeth.late) / 2
+
+
+def _spread(values: Floats) -> float:
+    """The width of the middle 80 %."""
+    low, high = np.quantile(values, (0.1, 0.9))
+    return float(high - low)
+
+
+def _alternates(teeth: _Teeth) -> bool:
+    """Whether busy threads that take turns by the host's tick would look the same."""
+    lengths = teeth.ends - teeth.starts
+
+    def whole(tick: float) -> bool:
+        return bool((np.abs(lengths - tick * np.round(lengths / tick)) < EXACT).mean() >= WHOLE)
+
+    return any(whole(tick) for tick in TICKS if teeth.period < LONGEST_ROUND * tick)

@@ -1,0 +1,273 @@
+"""A CPU quota: a share of each fixed period for busy vCPUs, told from contention by its comb of gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Final
+
+from vpsbench.analyzer import comb, ledger
+from vpsbench.analyzer.comb import Comb
+from vpsbench.analyzer.signs import Sign, _cpu
+from vpsbench.analyzer.sweep import Sweep, lost_share, sweep
+from vpsbench.analyzer.weigh import strength_of
+from vpsbench.analyzer.words import percent
+from vpsbench.model import Alternative, Finding, Level, Plan, Record
+
+LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
+SAME_PERIOD: Final = 0.05  # how far periods may differ, as a share
+SAME_SHARE: Final = 0.05  # how far what is delivered may differ from load to load
+MOST: Final = 0.9  # of the loads with loss must show the quota
+# A cap is contradicted where less than full load loses that much more or less than it takes: half of the
+# loss at full load, and at least this (late wake-ups count as losses at a duty cycle).
+CONTRADICTS: Final = (0.5, 0.05)
+DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
+SERIES: Final = ("cpu.loop.one_gap", *_cpu.SERIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The first minute of full load on all vCPUs, s: what each was given, and the comb in its gaps."""
+
+    since: float
+    until: float
+    delivered: dict[str, float]
+    combs: dict[str, Comb]
+
+    @property
+    def mean(self) -> float:
+        """The share delivered to a vCPU."""
+        return fmean(self.delivered.values())
+
+    @property
+    def lossy(self) -> set[str]:
+        """The vCPUs that lost enough for a comb to be seen."""
+        return {vcpu for vcpu, share in self.delivered.items() if 1 - share >= comb.LEAST_LOSS}
+
+    def shows(self, period: float, share: float) -> bool:
+        """Whether this quota held each vCPU that lost time, and together they got this share."""
+        kept = all(
+            vcpu in self.combs and abs(self.combs[vcpu].period / period - 1) <= SAME_PERIOD
+            for vcpu in self.lossy
+        )
+        return kept and abs(self.mean - share) <= SAME_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A quota that was proven: period in s, share of each vCPU's time, and what the loads gave."""
+
+    period: float
+    share: float
+    loads: list[Load]
+    free: list[Load]  # that lost nothing
+    sweep: Sweep | None
+
+    @property
+    def tested(self) -> bool:
+        """Whether the sweep met the loss, so that it can tell a cap from contention."""
+        return self.sweep is not None and abs(1 - self.sweep.lost[1.0] - self.share) <= SAME_SHARE
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the sweep shows losses that no cap makes."""
+        allowed = max(CONTRADICTS[0] * (1 - self.share), CONTRADICTS[1])
+        return (
+            self.tested
+            and self.sweep is not None
+            and abs(self.sweep.excess(self.period, self.share)) > allowed
+        )
+
+
+def look(record: Record) -> list[Finding]:
+    """Looks for one comb in all loads that lost time."""
+    loads = sorted(_loads(record), key=lambda load: load.since)
+    if not loads:
+        claim = (
+            f"Telling a quota from contention takes {comb.SHORTEST:.0f} s of full load with each gap kept by "
+            "itself; this run has none."
+        )
+        return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)]
+    lossy = [load for load in loads if load.lossy]
+    periods = [found.period for load in lossy for found in load.combs.values()]
+    if not periods:
+        return [_finding(record, Level.CLEAN, _without(loads, lossy), loads)]
+    share = median(load.mean for load in lossy if load.combs)
+    shown = [load.shows(median(periods), share) for load in lossy]
+    level = strength_of([load.since for load in lossy], shown, 1, MOST)
+    held = [load for load, yes in zip(lossy, shown, strict=True) if yes]
+    if level is Level.CLEAN:
+        return [_finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), periods), lossy)]
+    period = fmean(found.period for load in held for found in load.combs.values())
+    quota = Quota(period, share, held, [load for load in loads if not load.lossy], sweep(record))
+    return [_judged(record, quota, level)]
+
+
+def _loads(record: Record) -> Iterator[Load]:
+    for arm in ("all", "sweep"):
+        loops = record.named("cpu.loop.wall", arm=arm, duty="1")
+        for since, until in ledger.bins(record, arm=arm, duty="1").pieces():
+            last = min(until, since + LOGGED)
+            if last - since < comb.SHORTEST:
+                continue
+            delivered, combs = {}, {}
+            for loop in loops:
+                table = ledger.bins(record, **loop.labels).within(since, last)
+                if (lost := lost_share(table)) is None:
+                    continue
+                vcpu = loop.labels["vcpu"]
+                delivered[vcpu] = 1 - lost
+                if found := _comb(record, loop.labels, float(table.start[0]), last):
+                    combs[vcpu] = found
+            if delivered:
+                yield Load(since, last, delivered, combs)
+
+
+def _comb(record: Record, labels: dict[str, str], since: float, until: float) -> Comb | None:
+    for gaps in record.named("cpu.loop.one_gap", **labels):
+        return comb.find(gaps.times - gaps.values, gaps.times, since, until)
+    return None
+
+
+def _judged(record: Record, quota: Quota, level: Level) -> Finding:
+    """A proven quota against what was sold, and against limits of our own."""
+    since, until = quota.loads[0].since, quota.loads[-1].until
+    own = _cpu.own_quota(record, since, until)
+    kept = _kept(record.run.plan, quota.share)
+    claim = _claim(record, quota)
+    if quota.contradicted:
+        claim += (
+            " Below full load that is not what a quota takes: it is rather somebody who works by a clock."
+        )
+        level = Level.CLEAN
+    elif own:
+        claim += f" But {_cpu.quota_in_words(record, own)}."
+        level = Level.NOT_MEASURABLE
+    elif kept:
+        claim += f" {kept}"
+        level = Level.CLEAN
+    elif cap := _cpu.cap(record.run.plan):
+        claim += f" The plan promises {percent(cap)} of each vCPU."
+    return _finding(record, level, claim, quota.loads, quota)
+
+
+def _kept(plan: Plan | None, share: float) -> str | None:
+    """Why a cap is nobody's fault; None where it was not disclosed, or less is given."""
+    cap = _cpu.cap(plan)
+    if cap is not None:
+        enough = share >= cap * (1 - _cpu.CAP_TOLERANCE)
+        return f"The plan discloses a cap of {percent(cap)} of each vCPU, which is kept." if enough else None
+    return "The plan says that full speed lasts only for a while." if plan and plan.cpu_burst else None
+
+
+def _claim(record: Record, quota: Quota) -> str:
+    text = (
+        f"At full load busy vCPUs get {percent(quota.share)} of each {_ms(quota.period)}, as under a CPU "
+        f"quota: in {_count(quota.loads)} of up to {LOGGED:.0f} s gaps end on that grid, and each period "
+        "loses about the same"
+    )
+    if quota.free:
+        text += f"; it is not always on, {_count(quota.free)} lost nothing"
+    return f"{text}.{_by_vcpu(record, quota)}{_by_duty(quota)}"
+
+
+def _count(loads: list[Load]) -> str:
+    return "one load" if len(loads) == 1 else f"{len(loads)} loads"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.4g} ms"
+
+
+def _by_vcpu(record: Record, quota: Quota) -> str:
+    """What all vCPUs together got, and each of them where that differs."""
+    names = list(quota.loads[0].delivered)
+    if len(names) == 1:
+        return ""
+    shares = {n: fmean(load.delivered[n] for load in quota.loads if n in load.delivered) for n in names}
+    text = f" Together the {len(names)} vCPUs got {sum(shares.values()):.2f} vCPUs' time"
+    if max(shares.values()) - min(shares.values()) > DIFFERENT:
+        text += " (" + ", ".join(f"vCPU {n}: {percent(s)}" for n, s in shares.items()) + ")"
+    alone = lost_share(ledger.bins(record, arm="single", duty="1"))
+    if alone is not None and 1 - alone > quota.share + SAME_SHARE:
+        text += f"; one that works alone gets {percent(1 - alone)}, so the quota is for all together"
+    return f"{text}."
+
+
+def _by_duty(quota: Quota) -> str:
+    if not quota.sweep:
+        return " No sweep of duty cycles was made."
+    wanted = ", ".join(percent(duty) for duty in quota.sweep.lost)
+    lost = ", ".join(percent(share) for share in quota.sweep.lost.values())
+    text = f" A loop that wanted {wanted} of the time lost {lost} of that"
+    return f"{text}." if quota.tested else f"{text}; the loss was another one then, so that tells nothing."
+
+
+def _without(loads: list[Load], lossy: list[Load]) -> str:
+    if not lossy:
+        least = min(min(load.delivered.values()) for load in loads)
+        return f"No cap below {percent(least)} of a vCPU was met in the first minute of {_count(loads)}."
+    return (
+        f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
+        f"{percent(1 - fmean(load.mean for load in lossy))}, but irregularly as from contention, or in "
+        f"turns by a host's tick: no quota with a period of {_ms(comb.PERIODS[0])} to "
+        f"{comb.PERIODS[1]:.0f} s was seen at work throughout; "
+        "shorter and longer periods, and one that works only part of a minute, are not excluded."
+    )
+
+
+def _unsteady(held: int, lossy: int, periods: list[float]) -> str:
+    return (
+        f"Gaps came regularly, every {_ms(median(periods))}, but with the same period and share in only "
+        f"{held} of {lossy} loads that lost time: too unsteady to be called a quota."
+    )
+
+
+def _finding(
+    record: Record, level: Level, claim: str, loads: list[Load], quota: Quota | None = None
+) -> Finding:
+    shares = [share for load in loads for share in load.delivered.values()]
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        promised="no cap on a busy vCPU but what the plan names",
+        measured=fmean(shares),
+        interval=(min(shares), max(shares)),
+        unit="1",
+        since=loads[0].since,
+        until=loads[-1].until,
+        series=SERIES,
+        alternatives=tuple(_alternatives(record, level, quota)) if quota else (),
+    )
+
+
+def _alternatives(record: Record, level: Level, quota: Quota) -> Iterator[Alternative]:
+    """What the CPU signs share, and what else could keep time."""
+    for one in _cpu.alternatives(record, ledger.loaded(record), level):
+        if not one.cause.startswith("one isolated event"):
+            yield one
+    if level not in _cpu.ACCUSING:
+        return
+    yield Alternative(
+        "busy threads that take turns with this machine on a core",
+        ruled_out=True,
+        because="their turns slip by the host's tick now and then; this grid held from beginning to end",
+    )
+    yield Alternative(
+        "a neighbour who works by a clock, equally long each time",
+        ruled_out=True if quota.tested else None,
+        because="below full load no more was lost than a quota takes"
+        if quota.tested
+        else "only a sweep of duty cycles would tell",
+    )
+
+
+SIGN = Sign(
+    name="cpu_quota",
+    question="Is the CPU capped at a share of each vCPU?",
+    promise="cpu",
+    needs=("cpu.loop.wall", "cpu.loop.gap"),  # no series of single gaps: old, or there was not one
+    look=look,
+)
