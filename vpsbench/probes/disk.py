@@ -137,7 +137,9 @@ class _Turn:
         outcomes = [self._paced(name, jobs[place:], engine) for place, name in enumerate(jobs)]
         tried = [outcome for outcome in outcomes if outcome is not None]
         if not tried:
-            raise Unavailable("the turn's time and write budget are too little for any of its jobs")
+            raise Unavailable(
+                "the turn's time, times its duty, and write budget are too little for any of its jobs"
+            )
         if not any(tried):
             raise FioError("not one of fio's jobs succeeded; the events say why")
 
