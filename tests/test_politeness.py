@@ -22,8 +22,8 @@ def profile(seconds: float, duty: float = 1.0, probe: str = "cpu") -> Profile:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (profile(HOUR), "loads every vCPU fully for 1 h at a stretch"),
-        (profile(HOUR, duty=0.5), "loads every vCPU at 50 % for 1 h at a stretch"),
+        (profile(HOUR), "loads vCPUs fully for 1 h at a stretch"),
+        (profile(HOUR, duty=0.5), "loads vCPUs at 50 % for 1 h at a stretch"),
         (profile(HOUR, duty=0.4), ""),  # less than half an hour of full load
         (profile(600), ""),
         (profile(HOUR, probe="memory"), ""),

@@ -49,7 +49,7 @@ def warning(profile: Profile) -> str:
 
 
 def _longest(profile: Profile) -> float:
-    """The longest turn that loads every vCPU, s."""
+    """The longest turn that loads vCPUs all the time, s."""
     return max((turn.duration for turn in profile.turns if turn.probe == "cpu"), default=0.0)
 
 
@@ -57,4 +57,4 @@ def _load(profile: Profile) -> str:
     from vpsbench.report.wording import duration
 
     how = "fully" if profile.duty == 1 else f"at {100 * profile.duty:g} %"
-    return f"loads every vCPU {how} for {duration(_longest(profile))} at a stretch"
+    return f"loads vCPUs {how} for {duration(_longest(profile))} at a stretch"

@@ -6,10 +6,11 @@ covers a baseline, and what goes beyond it on the average of 24 h is billed by t
 default of T2. Sources: the Amazon EC2 User Guide, "Key concepts for burstable performance instances"
 (the baselines, from its credit table) and "Unlimited mode for burstable performance instances".
 
-Others cannot be told by DMI: it names the cloud and not the type on Amazon's Xen machines ("HVM domU", as
-most T2 are), Alibaba ("Alibaba Cloud ECS", whose t5 and t6 bill likewise in their unlimited mode), Google
-("Google Compute Engine") and Oracle (the asset tag "OracleCloud.com"), as captured dmidecode outputs in
-public repositories show. For them there is only the warning that every long load gets.
+Others cannot be told by DMI: it names at most the cloud and not the type on Amazon's Xen machines ("HVM
+domU"), Alibaba ("Alibaba Cloud ECS", whose burstable types bill likewise in unlimited mode, by its own
+documents), Google ("Google Compute Engine") and Oracle (the asset tag "OracleCloud.com"), as captured
+dmidecode outputs and cloud detectors in public repositories show. They get only the warning that every
+long load gets.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FULL: Final = 0.95  # of all vCPUs' time; from here on they count as fully loaded
 _HOUR: Final = 3600.0
 _BREAK: Final = 1.0  # s; a shorter break does not end a stretch of full load
+_NEAR: Final = 1.0  # s between the end of a turn and the reading of its cost, at most
 _TITLE: Final = "CPU load that vpsbench applied: share of all vCPUs' time"
 
 
@@ -99,7 +100,7 @@ def applied(record: Record) -> Applied:
 def _used(record: Record, turn: Turn) -> float | None:
     """The CPU time of the turn's processes, s; it is read when they have ended."""
     for series in record.named("instrument.turn_cost", probe=turn.probe):
-        near = np.abs(series.times - turn.started - turn.elapsed) < _BREAK
+        near = np.abs(series.times - turn.started - turn.elapsed) < _NEAR
         if near.any():
             return float(series.values[near][0])
     return None
