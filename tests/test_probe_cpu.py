@@ -1,6 +1,8 @@
 """The arithmetic of the loop on a clock of our own, and a real loop on this machine."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -190,3 +192,19 @@ def test_rests_and_reloads_fit_into_the_turn() -> None:
 )
 def test_a_fall_is_a_reason_to_rest(delivered: list[float], expected: bool) -> None:  # noqa: FBT001  an outcome
     assert cpu.fell(delivered) is expected
+
+
+def test_a_sleeper_comes_where_the_guest_itself_competes() -> None:
+    vcpu = min(os.sched_getaffinity(0))
+    busy = f"import os\nos.sched_setaffinity(0, {{{vcpu}}})\nwhile os.getppid() == {os.getpid()}: pass"
+    emit = Collected()
+    with subprocess.Popen([sys.executable, "-c", busy]) as competitor:
+        try:
+            cpu.run(Request(5.0, cpu.Options(), 0, "/", (vcpu,), 1), emit)
+        finally:
+            competitor.kill()
+    walls = [value for value, _ in emit.named("cpu.loop.wall")]
+    away = [value for value, _ in emit.named("cpu.loop.away")]
+    assert 0 < len(away) < len(walls)
+    assert 0 <= sum(away) < sum(walls)
+    assert not emit.events

@@ -44,6 +44,8 @@ class Bins:
     own_wait_in_gaps: Floats
     irq: Floats
     steal: Floats
+    away: Floats  # that a sleeper beside the loop saw the vCPU away, whoever of the guest ran
+    watched: Floats  # wanted, where there was a sleeper; else 0
     iterations: Floats  # turns of the loop; 0 in records that did not count them
 
     @property
@@ -84,8 +86,11 @@ class Bins:
 
 COLUMNS: Final = (
     *("start", "end", "wall", "wanted", "gap", "short_gap"),
-    *("own_wait", "own_wait_in_gaps", "irq", "steal", "iterations"),
+    *("own_wait", "own_wait_in_gaps", "irq", "steal", "away", "watched", "iterations"),
 )
+
+
+SUMMED: Final = COLUMNS[3:-1]  # what tells where wanted time went
 
 
 def bins(record: Record, **labels: str) -> Bins:
@@ -116,15 +121,22 @@ def _table(record: Record, walls: list[Series]) -> Bins:
 def _loop(record: Record, labels: dict[str, str]) -> Floats:
     """The columns of one loop; what the kernel does not count (irq, steal) takes nothing away."""
     (wall,) = (s for s in record.named("cpu.loop.wall", **labels) if s.labels == labels)
-    rows = [wall.times - wall.values, wall.times, wall.values]
-    for name in COLUMNS[3:]:
-        column = wall.values.copy() if name == "wanted" else np.zeros_like(wall.values)
-        for series in record.named(f"cpu.loop.{name}", **labels):
-            if series.labels == labels:
-                here = np.isin(wall.times, series.times)
-                column[here] = series.values[np.isin(series.times, wall.times)]
-        rows.append(column)
-    return np.vstack(rows)
+    columns = {name: _column(record, name, wall, 0.0) for name in COLUMNS}
+    columns |= {"start": wall.times - wall.values, "end": wall.times, "wall": wall.values}
+    columns["wanted"] = _column(record, "wanted", wall, wall.values)
+    seen = np.isfinite(_column(record, "away", wall, np.nan))
+    columns["watched"] = np.where(seen, columns["wanted"], 0.0)
+    return np.vstack([columns[name] for name in COLUMNS])
+
+
+def _column(record: Record, name: str, wall: Series, missing: float | Floats) -> Floats:
+    """One metric of a loop at the times of its bins."""
+    column = np.full_like(wall.values, missing)
+    for series in record.named(f"cpu.loop.{name}", **wall.labels):
+        if series.labels == wall.labels:
+            here = np.isin(wall.times, series.times)
+            column[here] = series.values[np.isin(series.times, wall.times)]
+    return column
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,7 @@ class Windows:
     end: Floats
     piece: NDArray[np.int64]
     wanted: Floats
-    usable: Floats  # wanted, and not spent in the own guest's run queue
+    usable: Floats  # wanted, and seen: not spent in the own guest's run queue, or watched by a sleeper
     lost: Floats
     reported: Floats
 
@@ -178,55 +190,57 @@ def cut(table: Bins, length: float) -> Windows:
 
 def _sums(table: Bins, rows: slice, place: NDArray[np.int64], count: int) -> list[Floats]:
     """Wanted, usable, lost and reported time in each window."""
+    sums = {name: np.bincount(place, getattr(table, name)[rows], count).astype(float) for name in SUMMED}
+    wanted, usable, gone = sums["wanted"], np.maximum(sums["wanted"] - sums["own_wait"], 0), _gone(sums)
+    seen, away = _watched(sums)
+    return [wanted, np.where(seen, wanted, usable), np.where(seen, away, gone), sums["steal"]]
 
-    def total(column: Floats) -> Floats:
-        return np.bincount(place, weights=column[rows], minlength=count).astype(np.float64)
 
-    wanted = total(table.wanted)
-    usable = np.maximum(wanted - total(table.own_wait), 0)
-    gone = total(table.gap) - total(table.own_wait_in_gaps) - total(table.irq)
-    return [wanted, usable, np.clip(gone, 0, usable), total(table.steal)]
+def _gone(sums: dict[str, Floats]) -> Floats:
+    """What the loop itself lost to the outside, s."""
+    usable = np.maximum(sums["wanted"] - sums["own_wait"], 0)
+    return np.clip(sums["gap"] - sums["own_wait_in_gaps"] - sums["irq"], 0, usable)
+
+
+def _watched(sums: dict[str, Floats]) -> tuple[NDArray[np.bool_], Floats]:
+    """Where a sleeper watched most of the time, and how long the vCPU was away in all of it, s."""
+    wanted, watched = sums["wanted"], sums["watched"]
+    seen = watched > wanted / 2
+    return seen, np.clip(sums["away"] * wanted / np.where(seen, watched, 1), 0, wanted)
 
 
 PARTS: Final = ("delivered", "reported", "hidden", "own", "interrupts", "unexplained")
 
 
-def parts(  # noqa: PLR0913  the columns of a ledger
-    *,
-    wanted: Floats,
-    gap: Floats,
-    short_gap: Floats,
-    own_wait: Floats,
-    own_wait_in_gaps: Floats,
-    irq: Floats,
-    steal: Floats,
-    clock: bool,
-) -> dict[str, Floats]:
-    """Where wanted time went, by ``PARTS``, each in s; they sum to ``wanted`` exactly.
+def parts(sums: dict[str, Floats], *, clock: bool) -> dict[str, Floats]:
+    """Where wanted time went, by ``PARTS``, each in s; they sum to what was wanted exactly.
 
-    The steal clock counts also while others of the guest run: as large a share of their time is moved from
-    "own" to "reported". Unexplained are gaps of 100 to 500 µs: host interrupts, or visits too short to tell.
+    Steal clock and sleeper see the vCPU whoever runs on it: as large a share of the time of others of the
+    guest is moved from "own" to theirs. Unexplained are gaps of 100 to 500 µs: host interrupts, or visits too
+    short to tell.
 
     Args:
-        wanted: time in which the loop wanted to run, s. Columns are sums over some seconds: ticks are coarse.
-        gap: as in ``Bins``, and so are the next.
-        short_gap: gaps of 100 to 500 µs.
-        own_wait: wait for others of the guest.
-        own_wait_in_gaps: the part of it inside ``gap``.
-        irq: interrupts and soft interrupts.
-        steal: growth of the steal counter.
+        sums: of the columns ``SUMMED``, each over some seconds at the least, as ticks are coarse.
         clock: whether there is a steal clock; without one all that was lost is "hidden".
     """
-    own = np.clip(own_wait, 0, wanted)
-    usable = wanted - own
-    gone = np.clip(gap - own_wait_in_gaps - irq, 0, usable)
-    share = np.clip(steal / np.where(wanted > 0, wanted, 1), 0, 1) if clock else np.zeros_like(wanted)
-    shown = share * usable
-    taken = np.maximum(gone, shown)
-    interrupts = np.minimum(irq, usable - taken)
+    wanted = sums["wanted"]
+    own = np.clip(sums["own_wait"], 0, wanted)
+    usable, whole = wanted - own, np.where(wanted > 0, wanted, 1)
+    seen, away = _watched(sums)
+    shown = np.clip(sums["steal"] / whole, 0, 1) if clock else np.zeros_like(wanted)
+    lost = np.where(seen, away / whole, _gone(sums) / np.where(usable > 0, usable, 1))
+    taken = np.maximum(lost, shown)
+    free = usable * (1 - taken)
+    interrupts = np.minimum(sums["irq"], free)
     # What a steal clock shows beyond the long gaps was taken in short ones.
-    short = np.maximum(short_gap - np.maximum(shown - gone, 0), 0)
-    unexplained = np.minimum(short, usable - taken - interrupts)
-    delivered = usable - taken - interrupts - unexplained
-    found = (delivered, share * wanted, taken - shown, own * (1 - share), interrupts, unexplained)
+    short = np.maximum(sums["short_gap"] - usable * (taken - lost), 0)
+    unexplained = np.minimum(short, free - interrupts)
+    found = (
+        free - interrupts - unexplained,
+        shown * wanted,
+        (taken - shown) * np.where(seen, wanted, usable),
+        own * (1 - np.where(seen, taken, shown)),
+        interrupts,
+        unexplained,
+    )
     return dict(zip(PARTS, found, strict=True))

@@ -30,6 +30,7 @@ class Bin:
 
     ``gap`` and ``short_gap`` sum the gaps whose part outside of this guest fell into either band; ``gap``
     with the own wait inside (``own_wait_in_gaps``). ``gaps``: (CLOCK_BOOTTIME of the end, that part).
+    ``away``: None where no ``Sleeper`` was there.
     """
 
     end: int = 0
@@ -43,6 +44,7 @@ class Bin:
     own_wait: int = 0
     irq: int | None = 0
     steal: int | None = 0
+    away: int | None = None
     gaps: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -113,12 +115,14 @@ class Loop:
         duty: the share of each period in which it wants to run.
         clock: ns.
         sleep: s.
+        away: what a ``Sleeper`` on the same vCPU has counted so far, ns; None: there is none.
     """
 
     counters: Counters
     duty: float = 1.0
     clock: Callable[[], int] = time.perf_counter_ns
     sleep: Callable[[float], None] = time.sleep
+    away: Callable[[], int | None] = lambda: None
     _waited: int = 0
 
     def watch(self, seconds: float, bin_: float, hand_over: Callable[[Bin], None]) -> None:
@@ -127,7 +131,7 @@ class Loop:
         ends, length, logged = last + round(seconds * 1e9), round(bin_ * 1e9), last + LOGGED_NS
         grid = Grid(last, round(self.duty * PERIOD_NS))
         while last < ends:
-            irq, steal = self.counters.ticks()
+            (irq, steal), away = self.counters.ticks(), self.away()
             waited = self._waited = self.counters.own_wait()
             # Handing over the last bin and reading counters is our own doing: this bin begins after it.
             began = last = self.clock()
@@ -142,6 +146,7 @@ class Loop:
             one.own_wait = self.counters.own_wait() - waited
             irq_now, steal_now = self.counters.ticks()
             one.irq, one.steal = _growth(irq, irq_now), _growth(steal, steal_now)
+            one.away = _growth(away, self.away())
             one.gaps = [(one.end - (last - at), gap) for at, gap in one.gaps] if last < logged else []
             hand_over(one)
 

@@ -6,23 +6,17 @@ other; and a "sweep" over duty cycles, which tells a cap (nothing is lost below 
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkProcess
 from statistics import median
 from typing import Final
 
 from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
-from vpsbench.probes._loop import Bin, Counters, Loop
+from vpsbench.probes._loop import Bin
+from vpsbench.probes._loops import Step, spin
 
-_WARM_UP: Final = 0.1  # s; first turns of the loop, while code and clock page are touched
 _TICKS: Final = 100  # USER_HZ, the unit of /proc/stat for user programs on all but two old CPUs
 ARMS: Final = ("all", "single", "sweep")
 SWEEP: Final = (0.1, 0.3, 0.6, 1.0)
@@ -60,34 +54,14 @@ class Options:
             raise ValueError('rest: expected 0, as only the arm "all" rests')
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One stretch of load: on which vCPUs, how long (s), how much, and under which name."""
-
-    vcpus: tuple[int, ...]
-    seconds: float
-    duty: float
-    arm: str
-
-
-def _spin(vcpu: int, step: _Step, length: float, to: Connection) -> None:
-    """The body of one loop's process."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.sched_setaffinity(0, {vcpu})
-    gc.collect()
-    gc.disable()
-    loop = Loop(Counters.open(vcpu), step.duty)
-    loop.watch(_WARM_UP, _WARM_UP, lambda _: None)
-    loop.watch(step.seconds - _WARM_UP, length, to.send)
-    to.close()
-
-
-def _emit(emit: Emit, one: Bin, vcpu: int, step: _Step) -> None:
+def _emit(emit: Emit, one: Bin, vcpu: int, step: Step) -> None:
     labels = {"vcpu": str(vcpu), "arm": step.arm, "duty": f"{step.duty:g}"}
     at = one.end / 1e9
     wanted = ("wanted",) if step.duty < 1 else ()  # else it is all of the bin
     for name in ("wall", *wanted, "gap", "short_gap", "gap_max", "own_wait", "own_wait_in_gaps"):
         emit.sample(f"cpu.loop.{name}", getattr(one, name) / 1e9, at, **labels)
+    if one.away is not None:
+        emit.sample("cpu.loop.away", one.away / 1e9, at, **labels)
     for name in ("irq", "steal"):
         if (ticks := getattr(one, name)) is not None:
             emit.sample(f"cpu.loop.{name}", ticks / _TICKS, at, **labels)
@@ -97,55 +71,33 @@ def _emit(emit: Emit, one: Bin, vcpu: int, step: _Step) -> None:
         emit.course("cpu.loop.one_gap", [n / 1e9 for n in lengths], [n / 1e9 for n in ends], **labels)
 
 
-def _load(step: _Step, length: float, emit: Emit) -> list[float]:
-    """Runs a loop on each vCPU of a step, emits what they hand over; returns the share each bin delivered."""
-    context = get_context("fork")  # the worker is small and has no threads
-    loops: dict[Connection, tuple[int, ForkProcess]] = {}
+def _load(step: Step, length: float, emit: Emit) -> list[float]:
+    """Runs a step and emits what its loops hand over; returns the share that each bin delivered."""
     delivered: list[float] = []
-    try:
-        for vcpu in step.vcpus:
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_spin, args=(vcpu, step, length, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            loops[ours] = (vcpu, process)
-        open_ends: list[Connection] = list(loops)
-        while open_ends:
-            for end in wait(open_ends):
-                assert isinstance(end, Connection)  # noqa: S101  wait() also knows sockets and numbers
-                try:
-                    one: Bin = end.recv()
-                except EOFError:
-                    open_ends.remove(end)
-                    continue
-                _emit(emit, one, loops[end][0], step)
-                delivered.append(1 - (one.gap - one.own_wait_in_gaps) / max(1, one.wanted - one.own_wait))
-    finally:
-        for vcpu, process in loops.values():
-            process.join(1)
-            if process.is_alive():  # the turn was ended early
-                process.kill()
-                process.join()
-                continue
-            if process.exitcode:
-                emit.event("child_died", f"the loop on vCPU {vcpu} ended with status {process.exitcode}")
+
+    def take(one: Bin, vcpu: int) -> None:
+        _emit(emit, one, vcpu, step)
+        delivered.append(1 - (one.gap - one.own_wait_in_gaps) / max(1, one.wanted - one.own_wait))
+
+    for vcpu, status in spin(step, length, take):
+        emit.event("child_died", f"the loop on vCPU {vcpu} ended with status {status}")
     return delivered
 
 
-def steps(request: Request) -> Iterator[_Step]:
+def steps(request: Request) -> Iterator[Step]:
     """The stretches of load of one turn, without the reloads after a rest."""
     options: Options = request.options
     vcpus, seconds = request.vcpus, request.seconds
     if options.arm == "single":
         for vcpu in vcpus:
-            yield _Step((vcpu,), seconds / len(vcpus), request.duty, "single")
+            yield Step((vcpu,), seconds / len(vcpus), request.duty, "single")
     elif options.arm == "sweep":
         duties = sorted({min(duty, request.duty) for duty in SWEEP})
         for duty in duties:
-            yield _Step(vcpus, seconds / len(duties), duty, "sweep")
+            yield Step(vcpus, seconds / len(duties), duty, "sweep")
     else:
         reloads = _rest(request) * sum(RESTS) * (1 + RELOAD)
-        yield _Step(vcpus, seconds - reloads, request.duty, "all")
+        yield Step(vcpus, seconds - reloads, request.duty, "all")
 
 
 def _rest(request: Request) -> float:
@@ -176,7 +128,7 @@ def _refill(rest: float, request: Request, emit: Emit) -> None:
     for times in RESTS:
         emit.note(f"resting for {rest * times:.0f} s, to see what a burst bucket takes back")
         time.sleep(rest * times)
-        _load(_Step(request.vcpus, RELOAD * rest * times, request.duty, "refill"), request.options.bin, emit)
+        _load(Step(request.vcpus, RELOAD * rest * times, request.duty, "refill"), request.options.bin, emit)
 
 
 def missing(guest: Guest) -> str | None:
@@ -199,6 +151,9 @@ PROBE = Probe(
         _gauge("gap_max", "s", "longest part of a gap outside of this guest"),
         _gauge("own_wait", "s", "wait for other processes of this guest"),
         _gauge("own_wait_in_gaps", "s", "the part of that wait inside the gaps that count"),
+        _gauge(
+            "away", "s", "how long the vCPU was away for a sleeper; only where others of this guest compete"
+        ),
         _gauge("irq", "s", "interrupts and soft interrupts of this vCPU (/proc/stat)"),
         _gauge("steal", "s", "steal that the kernel reports for this vCPU (/proc/stat)"),
         _gauge("iterations", "1", "turns of the loop"),

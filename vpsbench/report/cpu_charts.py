@@ -31,8 +31,7 @@ from vpsbench.report.wording import listed, plain, quantity
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
-SHOWN = 4  # vCPUs with a chart of their own; of more, those that lost most, after one of all together
-_SUMMED: Final = ("wanted", "gap", "short_gap", "own_wait", "own_wait_in_gaps", "irq", "steal")
+SHOWN = 4  # vCPUs with a chart of their own; of more, all together and those that lost most
 _NEEDED: Final = ("gap", "own_wait", "own_wait_in_gaps")
 _LOOP_TITLE = "where the time went while vpsbench kept it busy"
 
@@ -67,29 +66,31 @@ _STATES = {  # what is shown: from which states of the kernel, and its colour
 
 def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """A stack a vCPU: the six parts of the ledger."""
-    found = {v: ledger.bins(record, vcpu=v) for v in vcpus(record) if _measured(record, v)}
+    found = {v: ledger.bins(record, vcpu=v) for v in measured(record)}
     if not found:
         yield Absent(f"Each vCPU: {_LOOP_TITLE}", "the cpu probe gave no readings")
         return
     parts, statement = _known(record)
-    worst = sorted(found, key=lambda v: -_loss(found[v]))[:SHOWN]
-    shown = {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
+    worst = sorted(found, key=lambda v: -_loss(found[v]))
+    shown = {}
     if len(found) > SHOWN:
-        shown = {f"All {len(found)} vCPUs together": ledger.bins(record), **shown}
-        statement += f" Of {len(found)} vCPUs those {SHOWN} are shown that lost most."
+        shown[f"All {len(found)} vCPUs together"] = ledger.bins(record)
+        worst = worst[: SHOWN - 1]
+        statement += f" Of {len(found)} vCPUs the {len(worst)} are shown that lost most."
+    shown |= {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
     for k, (name, table) in enumerate(shown.items()):
         note = _in_all(table, parts, explained=k == 0) + (statement if k == 0 else "")
         yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, _loop_stack(table, clock, parts))
 
 
-def vcpus(record: Record) -> list[str]:
-    """The vCPUs on which a loop ran, by number."""
-    return sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
-
-
-def _measured(record: Record, vcpu: str) -> bool:
-    """Whether all was read without which a loss is not known; a missing part must not pass for none."""
-    return all(any(s.values.size for s in record.named(f"cpu.loop.{n}", vcpu=vcpu)) for n in _NEEDED)
+def measured(record: Record) -> list[str]:
+    """The vCPUs, by number, of which all was read without which a loss is not known: missing is not none."""
+    vcpus = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+    return [
+        v
+        for v in vcpus
+        if all(any(s.values.size for s in record.named(f"cpu.loop.{n}", vcpu=v)) for n in _NEEDED)
+    ]
 
 
 def _known(record: Record) -> tuple[_Parts, str]:
@@ -111,11 +112,11 @@ def _known(record: Record) -> tuple[_Parts, str]:
 
 
 def _split(sums: dict[str, Floats], parts: _Parts) -> dict[str, Floats]:
-    return ledger.parts(**sums, clock="reported" in parts)
+    return ledger.parts(sums, clock="reported" in parts)
 
 
 def _whole(table: ledger.Bins) -> dict[str, Floats]:
-    return {name: np.array([getattr(table, name).sum()]) for name in _SUMMED}
+    return {name: np.array([getattr(table, name).sum()]) for name in ledger.SUMMED}
 
 
 def _loss(table: ledger.Bins) -> float:
@@ -138,7 +139,7 @@ def _in_all(table: ledger.Bins, parts: _Parts, *, explained: bool) -> str:
 def _loop_stack(table: ledger.Bins, clock: Clock, parts: _Parts) -> Spec:
     # Loops on several vCPUs end their bins at the same moments: the distinct ones are the rhythm.
     over = grid(np.unique(np.round(table.middle, 1)), (), clock.span)
-    sums = {name: over.total(table.middle, getattr(table, name)) for name in _SUMMED}
+    sums = {name: over.total(table.middle, getattr(table, name)) for name in ledger.SUMMED}
     filled = sums["wanted"] > 0
     found = _split(sums, parts)
     shares = tuple(found[k] / np.where(filled, sums["wanted"], 1.0) for k in parts)
