@@ -211,6 +211,7 @@ def test_facts_of_a_burstable_instance() -> None:
     assert facts["instance_type"] == "t3.micro"
     assert "billed" in facts["burstable"]
     assert facts["threads"] == "0-1"
+    assert facts["cpu.present"] == "0-1"
     assert "burstable" not in found("kvm").facts
 
 

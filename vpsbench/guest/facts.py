@@ -14,6 +14,7 @@ _CLOCK: Final = "/sys/devices/system/clocksource/clocksource0"
 _SINGLE: Final = {  # fact -> the file that holds just it
     "clocksource": f"{_CLOCK}/current_clocksource",
     "clocksource.available": f"{_CLOCK}/available_clocksource",
+    "cpu.present": "/sys/devices/system/cpu/present",  # the guest has these, though some may be switched off
     "dmi.vendor": "/sys/class/dmi/id/sys_vendor",
     "dmi.product": "/sys/class/dmi/id/product_name",
     "dmi.version": "/sys/class/dmi/id/product_version",

@@ -35,6 +35,7 @@ class Course:
         disclosed: the plan says that full speed lasts only for a while.
         enough: a promised rate; a throttle that still delivers it breaks nothing.
         reloads: given a low rate, what came back after rests.
+        load: how it was loaded, in words.
         floor: what noise alone makes of an amount of a bucket.
     """
 
@@ -51,6 +52,7 @@ class Course:
     disclosed: bool
     enough: float | None = None
     reloads: Callable[[knee.Knee], Sequence[refill.Reload]] = lambda _: ()
+    load: str = "full load"
     floor: float = 0.0
 
     @property
@@ -65,9 +67,8 @@ def judge(course: Course) -> Finding:
         return _finding(
             course,
             Level.NOT_MEASURABLE,
-            f"{course.what} was under full load for {span(course.until - course.start)} without a "
-            "pause, which is too "
-            f"short to see a throttle; {span(knee.LEAST_BINS * course.width)} is the least.",
+            f"{course.what} was under {course.load} for {span(course.until - course.start)} without a pause, "
+            f"which is too short to see a throttle; {span(knee.LEAST_BINS * course.width)} is the least.",
         )
     found = knee.throttled(course.rates, course.width)
     return _throttled(course, found) if found else _steady(course)
@@ -80,15 +81,15 @@ def _steady(course: Course) -> Finding:
         return _finding(
             course,
             Level.NOT_MEASURABLE,
-            f"{course.what} fell from {course.say(first)} to {course.say(last)} in {span(seconds)} of full "
-            "load, but too unevenly to tell a throttle from noise; a longer run would.",
+            f"{course.what} fell from {course.say(first)} to {course.say(last)} in {span(seconds)} of "
+            f"{course.load}, but too unevenly to tell a throttle from noise; a longer run would.",
             last,
         )
     return _finding(
         course,
         Level.CLEAN,
         f"{course.what} delivered {course.say(float(rates.mean()))} and was not throttled for good within "
-        f"{span(seconds)} of full load; a bucket larger than "
+        f"{span(seconds)} of {course.load}; a bucket larger than "
         f"{course.amount(float(rates.sum()) * course.width)} {course.stuff}, "
         f"or a throttle by less than {percent(knee.LEAST_DROP)}, cannot be excluded.",
         float(rates.mean()),

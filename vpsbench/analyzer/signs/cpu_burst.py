@@ -55,6 +55,7 @@ def look(record: Record) -> list[Finding]:
             disclosed=bool(plan and plan.cpu_burst),
             enough=_cpu.cap(plan),
             reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
+            load=_cpu.load(record),
             floor=FLOOR,
         )
     )
