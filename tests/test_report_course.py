@@ -54,6 +54,22 @@ def test_one_single_reading_is_seen_and_only_there() -> None:
     assert np.nanmax(rows[:, 1]) == 7
 
 
+def test_short_turns_are_wide_enough_to_be_seen_and_never_run_into_each_other() -> None:
+    times = np.concatenate([start + np.arange(10.0) for start in (0, 200, 212, 400)])
+    rows = envelope(times, np.ones(len(times)), ((209.5, 211.5),), 960)  # a column is 4 s
+    assert (np.diff(rows[:, 0]) >= 0).all()
+    short = envelope(np.array([10.0, 11, 500, 501]), np.ones(4), (), 4800)  # a column is 20 s
+    assert [drawn_over(short, t) for t in (25, 45, 525, 535)] == [True, False, True, False]
+
+
+def test_pauses_of_less_than_two_columns_are_no_stripes() -> None:
+    hours = np.concatenate([3600.0 * hour + np.arange(180) for hour in range(168)])
+    rows = envelope(hours, np.ones(len(hours)), (), 168 * 3600.0)
+    assert np.isfinite(rows[:-1, 1]).all()
+    day = np.concatenate([3600.0 * hour + np.arange(180) for hour in range(24)])
+    assert not drawn_over(envelope(day, np.ones(len(day)), (), 86400.0), 1800)
+
+
 def test_growth_skips_gaps_and_a_counter_that_runs_backwards() -> None:
     made = series(("x", "1"), [0, 1, 2, 10, 11, 12], [0, 5, 10, 900, 3, 4], ((3.0, 10.0),))
     middle, length, increase = growth(made)

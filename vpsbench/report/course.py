@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Gaps = tuple[tuple[float, float], ...]
 
 COLUMNS = 240  # over the whole run; about 2.7 px each in a chart of 640 px
+SEEN = 1.5  # columns that a short stretch needs where its value matters, and not how long it lasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ def grid(times: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Grid
     return Grid(edges, inside.any(axis=0))
 
 
-def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...]) -> Floats:
+def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...], least: float = 0.5) -> Floats:
     """Rows of (time, one value a column) for a line drawn as steps; NaN values end it at a gap.
 
-    A stretch too short to be seen is drawn some pixels wide, as far as the next one leaves room.
+    A stretch too short to be seen is drawn ``least`` columns wide, as far as the next one leaves room.
     """
     nothing = [np.nan] * len(columns)
     wide = (over.edges[-1] - over.edges[0]) / COLUMNS
@@ -80,7 +81,7 @@ def trace(over: Grid, filled: NDArray[np.bool_], columns: tuple[Floats, ...]) ->
             rows.append([float(over.edges[k]), *last])
         elif last is not None and over.missing[k]:
             room = starts[starts > over.edges[k]][:1] - wide / 2
-            end = max(float(over.edges[k]), min([began + 1.5 * wide, *room.tolist()]))
+            end = max(float(over.edges[k]), min([began + least * wide, *room.tolist()]))
             rows += [[end, *last], [end, *nothing]]
             last = None
     if last is not None:
@@ -111,7 +112,7 @@ def envelope(times: Floats, values: Floats, gaps: Gaps, span: float, *, pauses: 
     low[column[starts]] = np.minimum.reduceat(values, starts)
     high[column[starts]] = np.maximum.reduceat(values, starts)
     mean = over.total(times, values) / np.maximum(count, 1)
-    return trace(over, filled, (mean, low, high))
+    return trace(over, filled, (mean, low, high), SEEN)
 
 
 def growth(series: Series) -> tuple[Floats, Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpsbench.analyzer import ledger
 from vpsbench.model import Record, Series
-from vpsbench.report.course import grid, growth, trace
+from vpsbench.report.course import SEEN, grid, growth, trace
 from vpsbench.report.vegalite import (
     BLUE,
     GREEN,
@@ -71,7 +71,7 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         yield Absent(f"Each vCPU: {_LOOP_TITLE}", "the cpu probe gave no readings")
         return
     parts, statement = _known(record)
-    worst = sorted(found, key=lambda v: -_loss(found[v]))
+    worst = sorted(found, key=lambda v: -_loss(found[v], parts))
     shown = {}
     if len(found) > SHOWN:
         shown[f"All {len(found)} vCPUs together"] = ledger.bins(record)
@@ -119,9 +119,9 @@ def _whole(table: ledger.Bins) -> dict[str, Floats]:
     return {name: np.array([getattr(table, name).sum()]) for name in ledger.SUMMED}
 
 
-def _loss(table: ledger.Bins) -> float:
+def _loss(table: ledger.Bins, parts: _Parts) -> float:
     """The share that went to the outside, reported or not."""
-    found = _split(_whole(table), _PARTS)
+    found = _split(_whole(table), parts)
     return float((found["reported"] + found["hidden"])[0]) / max(float(table.wanted.sum()), 1e-9)
 
 
@@ -144,7 +144,7 @@ def _loop_stack(table: ledger.Bins, clock: Clock, parts: _Parts) -> Spec:
     found = _split(sums, parts)
     shares = tuple(found[k] / np.where(filled, sums["wanted"], 1.0) for k in parts)
     return stack(
-        clock, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares), 110
+        clock, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares, SEEN), 110
     )
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.ledger import TOGETHER
-from vpsbench.model import Record, Series
+from vpsbench.analyzer import ledger
+from vpsbench.model import Record
 from vpsbench.report.course import envelope
-from vpsbench.report.cpu_charts import SHOWN, vcpus
+from vpsbench.report.cpu_charts import SHOWN, measured
 from vpsbench.report.vegalite import (
     BLACK,
     BLUE,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _TITLE: Final = "Work done in each CPU-second delivered, against the best"
 _LEAST: Final = 0.01  # s delivered in a bin, below which its rate is noise
 _COLOURS: Final = ((BLUE, SKY), (RED, ORANGE), (WINE, PINK), (BLACK, GREY))  # together, alone
-_ARMS: Final = {"together": TOGETHER, "alone": {"single"}}
+_ARMS: Final = {"together": ledger.TOGETHER, "alone": {"single"}}
 _NOTE: Final = (
     "Turns of the loop in each second in which the vCPU really ran: stolen time is not in it. A lower rate "
     "while all run together than alone means that they share a core (SMT) or a cache; a lower rate now and "
@@ -46,7 +46,10 @@ _NOTE: Final = (
 def rate_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """The loops' rate by vCPU, those that ran alone apart from all together."""
     found = {
-        (vcpu, arm): rows for vcpu in vcpus(record) for arm in _ARMS if len(rows := _rates(record, vcpu, arm))
+        (vcpu, arm): rows
+        for vcpu in measured(record)
+        for arm, labels in _ARMS.items()
+        if len(rows := _rates(record, vcpu, labels))
     }
     if not found:
         yield Absent(_TITLE, "the cpu probe gave no readings of it")
@@ -69,28 +72,15 @@ def rate_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     yield Chart("rate", _TITLE, f"{_medians(usual, shown)} {_NOTE}{alone}", spec)
 
 
-def _rates(record: Record, vcpu: str, arm: str) -> Floats:
+def _rates(record: Record, vcpu: str, arms: set[str]) -> Floats:
     """Rows of (time, turns a second delivered) in the order of time."""
-    walls = [s for s in record.named("cpu.loop.wall", vcpu=vcpu) if s.labels.get("arm") in _ARMS[arm]]
-    rows = np.concatenate([_rate(record, wall) for wall in walls]) if walls else np.zeros((0, 2))
+    found = []
+    for table in (ledger.bins(record, vcpu=vcpu, arm=arm) for arm in arms):
+        delivered = table.wanted - table.gap - table.short_gap
+        known = (table.iterations > 0) & (delivered > _LEAST)
+        found.append(np.column_stack([table.end[known], table.iterations[known] / delivered[known]]))
+    rows = np.concatenate(found)
     return rows[np.argsort(rows[:, 0], kind="stable")]
-
-
-def _rate(record: Record, wall: Series) -> Floats:
-    turns, wanted, gap, short = (_at(record, n, wall) for n in ("iterations", "wanted", "gap", "short_gap"))
-    delivered = np.where(np.isfinite(wanted), wanted, wall.values) - gap - short
-    known = np.isfinite(turns) & (delivered > _LEAST)  # NaN, where a gap is not known, is not above
-    return np.column_stack([wall.times[known], turns[known] / delivered[known]])
-
-
-def _at(record: Record, name: str, like: Series) -> Floats:
-    """The values of a loop's metric at the times of another with the same labels; NaN where it has none."""
-    out = np.full(len(like.times), np.nan)
-    for series in record.named(f"cpu.loop.{name}", **like.labels):
-        if series.labels == like.labels:
-            _, here, there = np.intersect1d(like.times, series.times, return_indices=True)
-            out[here] = series.values[there]
-    return out
 
 
 def _slowest(usual: dict[tuple[str, str], float]) -> list[str]:

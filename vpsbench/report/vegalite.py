@@ -288,13 +288,13 @@ def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve]
         "color": {**colour("of", {c.name: c.colour for c in groups}), "legend": None},
     }
     whisker = {
-        "mark": {"type": "rule", "strokeWidth": 1.5},
+        "mark": {"type": "rule", "strokeWidth": 1.5, "aria": False},
         "encoding": {**shared, "y": y_value("low", scale), "y2": {"field": "high"}},
     }
     by_group = {"domain": [_name(c.name) for c in groups], "range": sizes}
     size = {"field": "of", "type": "nominal", "scale": by_group, "legend": None}
     point = {
-        "mark": {"type": "point", "filled": True, "opacity": 0.8},
+        "mark": {"type": "point", "filled": True, "opacity": 0.8, "aria": False},
         "encoding": {**shared, "y": y_value("y", scale), "size": size},
     }
     return frame(130, data, [whisker, point])
