@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _DAY = rhythm.DAY
 _SMALL, _LARGE = 18, 60  # px², of points
 _BARE = (np.nan, np.nan)  # no interval
+_POINT = "one hour of one day, what its minutes of load lost, all vCPUs together."
+_MEAN = "Large: their mean, with its 95 % interval, from the days alone; at the upper edge it goes on."
 _FEWEST = 3  # days below which an interval says less than the days themselves
 
 
@@ -35,14 +37,10 @@ def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     top = scale.domain[1] if scale.domain else 1.0
     means = _rows([(x, float(v.mean()), *_within(v, top)) for x, v in days.items() if v.size >= _FEWEST])
     groups = [Curve("one hour of one day", each, GREY)]
-    note = "Small points: one hour of one day, what its minutes of load lost, all vCPUs together."
+    note = f"Points: {_POINT} An interval for each hour takes three days."
     if len(means):
         groups.append(Curve("mean over the days", means, BLUE))
-        note += (
-            " Large: their mean, with its 95 % interval, from the days alone; at the upper edge it goes on."
-        )
-    else:
-        note += " An interval for each hour takes three days."
+        note = f"Small points: {_POINT} {_MEAN}"
     ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
     spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE])
     yield Chart("hours", title, note, spec, timed=False)

@@ -52,7 +52,7 @@ def _claim(found: Rhythm) -> str:
     worst, best = _hours(found.worst, QUARTER), _hours(found.best, QUARTER)
     quarters = (
         f"busy vCPUs lost {percent(found.shares[0])} of their time between {worst}, the worst quarter of the "
-        f"day, and {percent(found.shares[1])} between {best}, the best"
+        f"day, and {percent(found.shares[1])} between {best}, the best ({100 * found.swing:.2g} points apart)"
     )
     if found.swing < rhythm.SWING:
         return f"No daily rhythm: over {found.days} days {quarters}, too little a difference to matter."
