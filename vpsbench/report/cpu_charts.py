@@ -126,13 +126,13 @@ def _loss(table: ledger.Bins, parts: _Parts) -> float:
 
 
 def _in_all(table: ledger.Bins, parts: _Parts, *, explained: bool) -> str:
-    """The parts over the whole run, in words."""
+    """The parts over the whole run, in words, to 0.01 %."""
     found, wanted = _split(_whole(table), parts), max(float(table.wanted.sum()), 1e-9)
     said = []
     for key in ("delivered", *(k for k in parts if k != "delivered")):
-        part = parts[key]
+        part, share = parts[key], round(float(found[key][0]) / wanted, 4)
         means = f" ({part.means})" if explained and part.means else ""
-        said.append(f"{quantity(float(found[key][0]) / wanted, '1', share=True)} {part.name}{means}")
+        said.append(f"{quantity(share, '1', share=True)} {part.name}{means}")
     return f"In all: {listed(said)}."
 
 
