@@ -162,7 +162,8 @@ def _untold(judgement: Judgement) -> tuple[str, ...]:
         if a.ruled_out is not True
     ]
     told = "\n".join([judgement.verdict.because, *said])  # promises quote the findings that decide them
-    said += [f.claim for f in judgement.findings if f.level == Level.NOT_MEASURABLE and f.claim not in told]
+    unknown = [f for f in judgement.findings if f.level == Level.NOT_MEASURABLE and f.claim not in told]
+    said += [f.claim for f in sorted(unknown, key=lambda f: f.promised is None)]  # promises first
     if judgement.skipped:
         said.append(f"Not measured: {listed([s.probe for s in judgement.skipped])}; the reasons are below.")
     return _short(said)
