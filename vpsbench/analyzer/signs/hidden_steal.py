@@ -66,9 +66,12 @@ def _claim(record: Record, loss: _cpu.Loss) -> str:
 
 
 def _beside(record: Record, loss: _cpu.Loss) -> str:
-    if record.run.guest.steal_clock.value is False:
+    clock, shown = record.run.guest.steal_clock.value, _share(loss.table, ledger.reported)
+    if clock is False:
         return "there is no steal counter here that could show it"
-    return f"the guest's steal counter showed {percent(_share(loss.table, ledger.reported))}"
+    if clock is None and not shown:
+        return "whether there is a steal counter here that could show it is not known"
+    return f"the guest's steal counter showed {percent(shown)}"
 
 
 SIGN = Sign(
