@@ -5,7 +5,7 @@ Each function gives the gaps as (starts, ends), s, of one vCPU (or of each). Tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Gaps = tuple[Floats, Floats]
+Make = Callable[[np.random.Generator, float], Gaps]
 SEEN: Final = 0.0005  # shorter gaps are not recorded by the probe
 
 
@@ -182,6 +183,24 @@ def lockstep(random: np.random.Generator, seconds: float) -> Gaps:
     return _alternation(np.tile(slices * tick, (count, 1)), seconds, 5e-6)
 
 
+def timer(random: np.random.Generator, seconds: float) -> Gaps:
+    """Turns by a timer that is set anew at each switch, as Xen's of 30 ms: each switch takes some µs more."""
+    length, others = random.choice([0.005, 0.010, 0.030]), int(random.integers(1, 4))
+    count = int(2 * seconds / ((1 + others) * length)) + 2
+    late = random.exponential(random.choice([2e-6, 1e-5, 1e-4]), (count, 1 + others))
+    pairs = np.column_stack([length + late[:, 0], others * length + late[:, 1:].sum(axis=1)])
+    return _alternation(pairs, seconds)
+
+
+def on_off(random: np.random.Generator, seconds: float) -> Gaps:
+    """A busy neighbour who comes and goes, and takes turns by the tick while there."""
+    starts, ends = fair(random, seconds)
+    visits = neighbours(random, seconds, random.uniform(0.2, 0.9), float(random.choice([0.05, 1.0, 5.0])))
+    table = np.array(visits).reshape(-1, 2)
+    there = np.array([bool(((table[:, 0] < t) & (table[:, 1] > t)).any()) for t in starts], dtype=bool)
+    return starts[there], ends[there]
+
+
 def _alternation(pairs: Floats, seconds: float, jitter: float = 0.0) -> Gaps:
     """Run, gap, run, gap …; each event late by up to some of the jitter."""
     edges = np.cumsum(pairs.ravel())
@@ -238,4 +257,7 @@ def cron(random: np.random.Generator, seconds: float) -> Gaps:
     return seen(zip(starts.tolist(), (starts + lengths).tolist(), strict=True))
 
 
-HONEST: Final = (poisson, renewal, fair, fair_events, lockstep, guest_tick, cron)
+HONEST: Final[tuple[Make, ...]] = (
+    *(poisson, renewal, guest_tick, cron),
+    *(fair, fair_events, lockstep, timer, on_off),
+)

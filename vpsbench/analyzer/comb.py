@@ -5,8 +5,8 @@ and comes back at the refill, so the ENDS of its gaps lie on a grid that holds o
 what it is given in each period is the same. Contention has neither: a neighbour comes when it pleases, and a
 fair scheduler's alternation keeps no phase beyond the host's tick.
 
-Method: the power spectrum of the point process of the gaps' ends, each weighted with its gap's length (by
-Wiener and Khinchin the Fourier transform of its autocorrelation, and far sharper for long stretches).
+Method: the power spectrum of the point process of the gaps' ends, long gaps weighing more (by Wiener and
+Khinchin the Fourier transform of its autocorrelation, and far sharper for long stretches).
 Coherence at a frequency is the length of the weighted mean of unit vectors (Rayleigh's statistic): 1 for an
 exact grid, about 1 / sqrt(gaps) for chance. The fundamental is the longest period that is about as coherent
 as any: a comb's harmonics are as coherent as itself. Then, for that period: the phase must hold from the
@@ -29,6 +29,9 @@ PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
 FEWEST: Final = 20  # gaps, and periods in the stretch
 LEAST_LOSS: Final = 0.02  # of the time; also the least that must be left
 STEP: Final = 0.0005  # s, the bins of the point process: a quarter of the shortest period
+# Ends are weighted with their gap's length, squared where a few long gaps are the quota's among many short
+# visits, and plain where the quota's are short.
+POWERS: Final = (2, 1)
 PADDING: Final = 4  # finer frequencies by zeroes: no peak may fall between two of them
 LEAST_COHERENCE: Final = 0.4  # a refill that comes late by a fifth of its period on average still reaches 0.6
 NEARLY: Final = 0.85  # of the greatest coherence: a harmonic of the comb is as coherent as the comb
@@ -37,7 +40,9 @@ LEAST_NEAR: Final = 0.02  # of the period, likewise
 EARLY: Final = 0.1  # the share of ends that tell when the timer was due; the others came late
 BLOCKS: Final = 10  # parts of the stretch in each of which the timer's phase is read
 # How far those may differ, s and as a share of the period: a timer drifts by µs, a scheduler slips by ticks.
-DRIFT: Final = (0.0005, 0.01)
+DRIFT: Final = (0.0003, 0.005)
+WANDERS: Final = 0.2  # of what independent delays make of the squared steps from one to the next
+CLOCK: Final = 0.00005  # s, that the guest's own clock may wander
 LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
 # How much the loss may differ among the middle 80 % of the periods: as a share of what is usually lost or
 # left, whichever is less; or by the tick at which a host sees that a quota is used up, s and as a share.
@@ -47,7 +52,7 @@ TICKED: Final = (0.011, 0.7)
 # 250 or 100 a second; a round of four threads with the longest slices (24 ms) has fewer than 99 of them.
 TICKS: Final = (0.001, 1 / 300, 0.004, 0.010)  # s
 LONGEST_ROUND: Final = 99  # ticks
-EXACT: Final = 0.00004  # s
+EXACT: Final = (0.00004, 0.02)  # s, or of a tick: switching takes some µs, and some more beside a timer
 WHOLE: Final = 0.8  # of the gaps are whole ticks
 
 
@@ -109,8 +114,12 @@ def find(starts: Floats, ends: Floats, since: float, until: float) -> Comb | Non
     gaps = _ordered(starts, ends, since, until)
     if gaps.seconds < SHORTEST or gaps.ends.size < FEWEST or not LEAST_LOSS <= gaps.lost <= 1 - LEAST_LOSS:
         return None
-    teeth = _teeth(gaps, *_peak(gaps))
-    if teeth.coherence < LEAST_COHERENCE or not _holds(teeth):
+    combs = (_comb(gaps, _teeth(gaps, gaps.lengths**power)) for power in POWERS)
+    return next((found for found in combs if found), None)
+
+
+def _comb(gaps: _Gaps, teeth: _Teeth) -> Comb | None:
+    if teeth.late.size < FEWEST or teeth.coherence < LEAST_COHERENCE or not _holds(teeth):
         return None
     losses = _losses(gaps, teeth)
     occupancy = _occupancy(losses)
@@ -126,12 +135,12 @@ def _ordered(starts: Floats, ends: Floats, since: float, until: float) -> _Gaps:
     return _Gaps(np.minimum(first, last), last, until - since)
 
 
-def _peak(gaps: _Gaps) -> tuple[float, float]:
+def _peak(gaps: _Gaps, weights: Floats) -> tuple[float, float]:
     """Frequency, 1/s, of the longest of the most coherent periods, and its coherence."""
     count = int(gaps.seconds / STEP) + 1
-    points = np.bincount((gaps.ends / STEP).astype(np.int64), weights=gaps.lengths, minlength=count)
+    points = np.bincount((gaps.ends / STEP).astype(np.int64), weights=weights, minlength=count)
     size = 1 << (PADDING * count - 1).bit_length()
-    coherence = np.abs(np.fft.rfft(points, size)) / gaps.lengths.sum()
+    coherence = np.abs(np.fft.rfft(points, size)) / points.sum()
     frequencies = np.fft.rfftfreq(size, STEP)
     first, last = np.searchsorted(frequencies, (max(1 / PERIODS[1], FEWEST / gaps.seconds), 1 / PERIODS[0]))
     looked_at = coherence[first:last]
@@ -140,10 +149,11 @@ def _peak(gaps: _Gaps) -> tuple[float, float]:
     return float(frequencies[peak]), float(coherence[peak])
 
 
-def _teeth(gaps: _Gaps, frequency: float, coherence: float) -> _Teeth:
+def _teeth(gaps: _Gaps, weights: Floats) -> _Teeth:
     """The gaps that ended with the timer: those near the usual phase; twice, as they sharpen the period."""
-    number, late, weights = gaps.ends * 0, gaps.ends, gaps.lengths
-    period, begin = 1 / frequency, _phase(gaps, frequency)
+    frequency, coherence = _peak(gaps, weights)
+    number, late = gaps.ends * 0, gaps.ends
+    period, begin = 1 / frequency, _phase(gaps.ends, weights, frequency)
     chosen = np.ones(gaps.ends.size, dtype=bool)
     for _ in range(2):
         number = np.round((gaps.ends - begin) / period)
@@ -151,14 +161,23 @@ def _teeth(gaps: _Gaps, frequency: float, coherence: float) -> _Teeth:
         middle = _median(late, weights)
         width = max(NEAR * _median(np.abs(late - middle), weights), LEAST_NEAR * period)
         chosen = np.abs(late - middle) <= width
-        period, begin = (float(x) for x in np.polyfit(number[chosen], gaps.ends[chosen], 1))
+        period, begin = _line(number[chosen], gaps.ends[chosen], weights[chosen], period)
     number, ends = number[chosen], gaps.ends[chosen]
     return _Teeth(period, begin, coherence, gaps.starts[chosen], ends, ends - begin - number * period)
 
 
-def _phase(gaps: _Gaps, frequency: float) -> float:
+def _line(number: Floats, ends: Floats, weights: Floats, period: float) -> tuple[float, float]:
+    """The period and the begin that fit these ends best; the period as before where one point is all."""
+    middle, end = (float(np.average(x, weights=weights)) for x in (number, ends))
+    apart = float((weights * (number - middle) ** 2).sum())
+    if apart > 0:
+        period = float((weights * (number - middle) * (ends - end)).sum()) / apart
+    return period, end - period * middle
+
+
+def _phase(ends: Floats, weights: Floats, frequency: float) -> float:
     """When the first period begins that the ends have in common, s."""
-    total = (gaps.lengths * np.exp(2j * np.pi * frequency * gaps.ends)).sum()
+    total = (weights * np.exp(2j * np.pi * frequency * ends)).sum()
     return float(np.angle(total)) / (2 * np.pi * frequency)
 
 
@@ -169,10 +188,23 @@ def _median(values: Floats, weights: Floats) -> float:
 
 
 def _holds(teeth: _Teeth) -> bool:
-    """Whether the timer keeps its phase: the ends that were least late tell it, in each part."""
-    blocks = np.array_split(teeth.late, min(BLOCKS, max(2, teeth.late.size // 6)))
-    phases = [float(np.quantile(block, EARLY)) for block in blocks if block.size]
-    return max(phases) - min(phases) <= max(DRIFT[0], DRIFT[1] * teeth.period)
+    """Whether the timer keeps its phase in all parts, as told by the first ends or by the longest gaps' ends.
+
+    The first do where a wake-up after the refill is late by chance, the longest where visits end as well.
+    """
+    parts = np.array_split(np.arange(teeth.late.size), min(BLOCKS, max(2, teeth.late.size // 6)))
+    first = [float(np.quantile(teeth.late[part], EARLY)) for part in parts]
+    longest = [_median(teeth.late[part], (teeth.ends - teeth.starts)[part] ** 2) for part in parts]
+    drift = min(max(phases) - min(phases) for phases in (first, longest))
+    return drift <= max(DRIFT[0], DRIFT[1] * teeth.period) and not _wanders(teeth.late)
+
+
+def _wanders(late: Floats) -> bool:
+    """Whether each end starts from the one before, as by a timer that is set anew at each switch.
+
+    Von Neumann's ratio (Annals of Mathematical Statistics 12, 1941): 1 for independent delays, 0 for a walk.
+    """
+    return float((np.diff(late) ** 2).mean()) < WANDERS * 2 * float(late.var()) and float(late.std()) > CLOCK
 
 
 def _losses(gaps: _Gaps, teeth: _Teeth) -> Floats:
@@ -217,6 +249,7 @@ def _alternates(teeth: _Teeth) -> bool:
     lengths = teeth.ends - teeth.starts
 
     def whole(tick: float) -> bool:
-        return bool((np.abs(lengths - tick * np.round(lengths / tick)) < EXACT).mean() >= WHOLE)
+        off = np.abs(lengths - tick * np.round(lengths / tick))
+        return bool((off < max(EXACT[0], EXACT[1] * tick)).mean() >= WHOLE)
 
     return any(whole(tick) for tick in TICKS if teeth.period < LONGEST_ROUND * tick)

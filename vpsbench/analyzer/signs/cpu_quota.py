@@ -17,7 +17,7 @@ from vpsbench.model import Alternative, Finding, Level, Plan, Record
 
 LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
 SAME_PERIOD: Final = 0.05  # how far periods may differ, as a share
-SAME_SHARE: Final = 0.05  # how far what is delivered may differ from load to load
+SAME_SHARE: Final = 0.1  # how far what is delivered may differ from load to load: others take some besides
 MOST: Final = 0.9  # of the loads with loss must show the quota
 # A cap is contradicted where less than full load loses that much more or less than it takes: half of the
 # loss at full load, and at least this (late wake-ups count as losses at a duty cycle).

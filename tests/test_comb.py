@@ -1,0 +1,115 @@
+"""The comb of a quota: found under every simulated quota, and never in honest contention."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests import host_scheduler
+from tests.host_scheduler import Quota
+from vpsbench.analyzer import comb
+from vpsbench.analyzer.sweep import Sweep, under_quota
+
+SECONDS = 60.0
+QUOTAS = {
+    "5 % of 100 ms": Quota(share=0.05, period=0.1, tick=0.001),
+    "5 % of 1 s": Quota(share=0.05, period=1.0),
+    "20 % of 5 ms": Quota(share=0.2, period=0.005, tick=0.001, delay=0.0002),
+    "60 % of 10 ms, late ticks": Quota(share=0.6, period=0.01, delay=0.0001),
+    "30 % of 20 ms, late wake-ups": Quota(share=0.3, period=0.02, tick=0.001, delay=0.002),
+    "50 % of 100 ms, late wake-ups": Quota(share=0.5, period=0.1, delay=0.003),
+    "50 % of 100 ms, few ticks": Quota(share=0.5, period=0.1, tick=0.01),
+    "80 % of 100 ms, 5 % contention": Quota(share=0.8, period=0.1, delay=0.0005, contention=0.05),
+    "80 % of 1 s, 5 % contention": Quota(share=0.8, period=1.0, delay=0.0005, contention=0.05),
+    "70 % of 50 ms, every 20th disturbed": Quota(share=0.7, period=0.05, contention=0.003),
+    "95 % of 250 ms": Quota(share=0.95, period=0.25, tick=0.001, contention=0.0005),
+    "one of two vCPUs": Quota(share=1.0, period=0.1, vcpus=2, delay=0.0005),
+    "1.5 of two vCPUs": Quota(share=1.5, period=0.05, vcpus=2, tick=0.001, delay=0.0005, contention=0.002),
+}
+
+
+@pytest.mark.parametrize("name", QUOTAS)
+def test_a_quota_is_found_with_its_period_and_share(name: str) -> None:
+    quota = QUOTAS[name]
+    random = np.random.default_rng(17)
+    shares = []
+    for starts, ends in quota.gaps(random, SECONDS, skew=2e-4):
+        found = comb.find(starts, ends, 0.0, SECONDS)
+        assert found is not None
+        assert found.period == pytest.approx(quota.period, rel=0.01)
+        shares.append(1 - found.lost)
+    assert sum(shares) == pytest.approx(quota.share, abs=0.02 * quota.vcpus)
+
+
+@pytest.mark.parametrize("seconds", [15.0, SECONDS])
+@pytest.mark.parametrize("make", host_scheduler.HONEST, ids=lambda f: f.__name__)
+def test_contention_has_no_comb(make: host_scheduler.Make, seconds: float) -> None:
+    for seed in range(12):
+        starts, ends = make(np.random.default_rng([31, seed]), seconds)
+        assert comb.find(starts, ends, 0.0, seconds) is None, seed
+
+
+def half(seconds: float = SECONDS) -> host_scheduler.Gaps:
+    (gaps,) = Quota(share=0.5, period=0.1).gaps(np.random.default_rng(5), seconds)
+    return gaps
+
+
+def test_the_stretch_may_begin_at_any_time() -> None:
+    starts, ends = half()
+    here, there = (comb.find(starts + t, ends + t, t, t + SECONDS) for t in (0.0, 12345.678))
+    assert here is not None
+    assert there is not None
+    assert there.period == pytest.approx(here.period, rel=1e-6)
+
+
+@pytest.mark.parametrize("part", [0.4, 0.7])
+def test_a_quota_for_a_part_of_the_time_is_not_called_one(part: float) -> None:
+    starts, ends = half()
+    early = ends < part * SECONDS
+    assert comb.find(starts[early], ends[early], 0.0, SECONDS) is None
+    assert comb.find(starts[early], ends[early], 0.0, part * SECONDS) is not None
+
+
+def test_little_says_nothing() -> None:
+    starts, ends = half(9.0)
+    assert comb.find(starts, ends, 0.0, 9.0) is None
+    assert comb.find(starts[:0], ends[:0], 0.0, SECONDS) is None
+    starts, ends = half()
+    assert comb.find(starts[::60], ends[::60], 0.0, SECONDS) is None
+    few = np.append(np.arange(1.0, 20.0), 55.0)
+    assert comb.find(few - 0.1, few, 0.0, SECONDS) is None
+    assert comb.find(ends - 0.0006, ends, 0.0, SECONDS) is None  # a regular loss below the least
+
+
+def test_two_busy_threads_in_lockstep_are_no_quota_but_a_tick_off_them_is() -> None:
+    ends = np.arange(0.02, SECONDS, 0.02)
+    assert comb.find(ends - 0.008, ends, 0.0, SECONDS) is None
+    assert comb.find(ends - 0.0083, ends, 0.0, SECONDS) is not None
+
+
+@pytest.mark.parametrize(
+    ("period", "share", "duty", "lost"),
+    [
+        (0.1, 0.5, 1.0, 0.5),
+        (0.1, 0.5, 0.3, 0.0),
+        (0.1, 0.5, 0.6, 1 - 0.5 / 0.6),
+        (1.0, 0.2, 0.3, 1 - 0.2 / 0.3),
+        (0.02, 0.3, 0.3, 0.0),
+        (
+            0.005,
+            0.5,
+            0.6,
+            0.403,
+        ),  # 12 ms in one go: 3 parts in 5 of the phases get 7 ms of them, the others 7.417
+    ],
+)
+def test_what_a_quota_takes_at_a_duty_cycle(period: float, share: float, duty: float, lost: float) -> None:
+    assert under_quota(period, share, duty) == pytest.approx(lost, abs=0.01)
+
+
+def test_the_sweep_tells_a_cap_from_contention() -> None:
+    wanted = {0.1: 1.5, 0.3: 4.5, 0.6: 9.0, 1.0: 15.0}
+    capped = Sweep({0.1: 0.0, 0.3: 0.0, 0.6: 1 / 6, 1.0: 0.5}, wanted)
+    shared = Sweep(dict.fromkeys(wanted, 0.5), wanted)
+    assert capped.excess(0.1, 0.5) == pytest.approx(0.0, abs=0.01)
+    assert shared.excess(0.1, 0.5) == pytest.approx(0.4, abs=0.01)
