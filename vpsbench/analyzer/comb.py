@@ -39,8 +39,9 @@ NEAR: Final = 4.0  # median distances from the usual phase, within which an end 
 LEAST_NEAR: Final = 0.02  # of the period, likewise
 EARLY: Final = 0.1  # the share of ends that tell when the timer was due; the others came late
 BLOCKS: Final = 10  # parts of the stretch in each of which the timer's phase is read
-# How far those may differ, s and as a share of the period: a timer drifts by µs, a scheduler slips by ticks.
-DRIFT: Final = (0.0003, 0.005)
+# How far those may differ: s, as a share of the period, or of the ends' spread over the root of their number
+# in a part. A timer drifts by µs, a scheduler slips by ticks.
+DRIFT: Final = (0.0005, 0.01, 1.5)
 WANDERS: Final = 0.2  # of what independent delays make of the squared steps from one to the next
 CLOCK: Final = 0.00005  # s, that the guest's own clock may wander
 LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
@@ -196,7 +197,8 @@ def _holds(teeth: _Teeth) -> bool:
     first = [float(np.quantile(teeth.late[part], EARLY)) for part in parts]
     longest = [_median(teeth.late[part], (teeth.ends - teeth.starts)[part] ** 2) for part in parts]
     drift = min(max(phases) - min(phases) for phases in (first, longest))
-    return drift <= max(DRIFT[0], DRIFT[1] * teeth.period) and not _wanders(teeth.late)
+    by_chance = DRIFT[2] * _spread(teeth.late) / float(np.sqrt(teeth.late.size / len(parts)))
+    return drift <= max(DRIFT[0], DRIFT[1] * teeth.period, by_chance) and not _wanders(teeth.late)
 
 
 def _wanders(late: Floats) -> bool:
