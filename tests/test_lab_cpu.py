@@ -62,7 +62,7 @@ def test_each_window_has_its_own_truth() -> None:
 
 def test_each_vcpu_is_compared_with_its_own_thread() -> None:
     truth = truth_of([(130.0, 0.9)], [(130.0, 0.3)])
-    found = accuracy.windows(one("hidden-steal-2-vcpus"), truth, run_of(lost=[0.1, 0.5], vcpus=2))
+    found = accuracy.windows(one("missing-vcpu-core"), truth, run_of(lost=[0.1, 0.5], vcpus=2))
     assert len(found) == 8
     assert [w.error for w in found if w.loop.startswith("vCPU 0")] == pytest.approx([0] * 4, abs=0.005)
     assert [w.error for w in found if w.loop.startswith("vCPU 1")] == pytest.approx([-0.2] * 4, abs=0.005)
