@@ -143,7 +143,7 @@ def _loop(loops: Description, vcpu: int) -> Iterator[Series]:
     courses = loops.get("courses") or [loops["lost"]] * len(loops["turns"])
     turns = zip(loops["turns"], courses, strict=True)
     bins = np.concatenate(
-        [_turn({**loops, "lost": lost}, vcpu, *turn, random) for turn, lost in turns], axis=1
+        [_turn({**loops, "lost": lost}, vcpu, turn[0], turn[1], random) for turn, lost in turns], axis=1
     )
     labels = {"vcpu": str(vcpu), "arm": loops.get("arm", "all"), "duty": f"{loops.get('duty', 1.0):g}"}
     names = ("wall", "gap", "own_wait", "own_wait_in_gaps", "irq", "steal")

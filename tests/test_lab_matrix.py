@@ -252,8 +252,8 @@ def test_faults_come_and_go_in_the_order_of_time() -> None:
 
 def test_a_scenario_is_run_as_often_as_it_says_or_the_user_wants() -> None:
     chosen = (one("clean-1"), one("hidden-steal-50"))
-    assert [(s.name, n) for s, n in lanes.tasks(chosen, None)].count(("clean-1", 6)) == 1
-    assert len(lanes.tasks(chosen, None)) == 7
+    assert [(s.name, n) for s, n in lanes.tasks(chosen, None)].count(("clean-1", 8)) == 1
+    assert len(lanes.tasks(chosen, None)) == 9
     assert len(lanes.tasks(chosen, 1)) == 2
 
 
