@@ -13,15 +13,15 @@ from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.sweep import Sweep, lost_share, sweep
 from vpsbench.analyzer.weigh import strength_of
 from vpsbench.analyzer.words import percent
-from vpsbench.model import Alternative, Finding, Level, Plan, Record
+from vpsbench.model import Alternative, Finding, Level, Plan, Record, Series
 
 LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
 SAME_PERIOD: Final = 0.05  # how far periods may differ, as a share
 SAME_SHARE: Final = 0.1  # how far what is delivered may differ from load to load: others take some besides
 MOST: Final = 0.9  # of the loads with loss must show the quota
-# A cap is contradicted where less than full load loses that much more or less than it takes: half of the
-# loss at full load, and at least this (late wake-ups count as losses at a duty cycle).
-CONTRADICTS: Final = (0.5, 0.05)
+# A cap is confirmed where less than full load loses what it takes, to half of the loss at full load. It is
+# contradicted beyond that, and beyond this share: late wake-ups and passing neighbours cost something, too.
+CONTRADICTS: Final = (0.5, 0.1)
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
 SERIES: Final = ("cpu.loop.one_gap", *_cpu.SERIES)
 
@@ -65,19 +65,21 @@ class Quota:
     sweep: Sweep | None
 
     @property
-    def tested(self) -> bool:
-        """Whether the sweep met the loss, so that it can tell a cap from contention."""
-        return self.sweep is not None and abs(1 - self.sweep.lost[1.0] - self.share) <= SAME_SHARE
+    def excess(self) -> float | None:
+        """What was lost below full load beyond what a quota takes; None where no sweep met the loss."""
+        if self.sweep is None or abs(1 - self.sweep.lost[1.0] - self.share) > SAME_SHARE:
+            return None
+        return abs(self.sweep.excess(self.period, self.share))
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the sweep shows the losses of a cap, and not those of a neighbour."""
+        return self.excess is not None and self.excess <= CONTRADICTS[0] * (1 - self.share)
 
     @property
     def contradicted(self) -> bool:
-        """Whether the sweep shows losses that no cap makes."""
-        allowed = max(CONTRADICTS[0] * (1 - self.share), CONTRADICTS[1])
-        return (
-            self.tested
-            and self.sweep is not None
-            and abs(self.sweep.excess(self.period, self.share)) > allowed
-        )
+        """Whether it shows losses that no cap makes."""
+        return self.excess is not None and not self.confirmed and self.excess > CONTRADICTS[1]
 
 
 def look(record: Record) -> list[Finding]:
@@ -106,28 +108,30 @@ def look(record: Record) -> list[Finding]:
 
 def _loads(record: Record) -> Iterator[Load]:
     for arm in ("all", "sweep"):
-        loops = record.named("cpu.loop.wall", arm=arm, duty="1")
+        loops = [s.labels for s in record.named("cpu.loop.wall", arm=arm, duty="1")]
+        tables = {labels["vcpu"]: ledger.bins(record, **labels) for labels in loops}
+        gaps = {s.labels["vcpu"]: s for s in record.named("cpu.loop.one_gap", arm=arm, duty="1")}
         for since, until in ledger.bins(record, arm=arm, duty="1").pieces():
             last = min(until, since + LOGGED)
-            if last - since < comb.SHORTEST:
-                continue
-            delivered, combs = {}, {}
-            for loop in loops:
-                table = ledger.bins(record, **loop.labels).within(since, last)
-                if (lost := lost_share(table)) is None:
-                    continue
-                vcpu = loop.labels["vcpu"]
-                delivered[vcpu] = 1 - lost
-                if found := _comb(record, loop.labels, float(table.start[0]), last):
-                    combs[vcpu] = found
-            if delivered:
-                yield Load(since, last, delivered, combs)
+            if last - since >= comb.SHORTEST:
+                yield from _load(tables, gaps, since, last)
 
 
-def _comb(record: Record, labels: dict[str, str], since: float, until: float) -> Comb | None:
-    for gaps in record.named("cpu.loop.one_gap", **labels):
-        return comb.find(gaps.times - gaps.values, gaps.times, since, until)
-    return None
+def _load(
+    tables: dict[str, ledger.Bins], gaps: dict[str, Series], since: float, until: float
+) -> Iterator[Load]:
+    delivered, combs = {}, {}
+    for vcpu, table in tables.items():
+        here = table.within(since, until)
+        if (lost := lost_share(here)) is None:
+            continue
+        delivered[vcpu] = 1 - lost
+        one = gaps.get(vcpu)
+        start = float(here.start[0])
+        if one and (found := comb.find(one.times - one.values, one.times, start, until)):
+            combs[vcpu] = found
+    if delivered:
+        yield Load(since, until, delivered, combs)
 
 
 def _judged(record: Record, quota: Quota, level: Level) -> Finding:
@@ -201,13 +205,17 @@ def _by_duty(quota: Quota) -> str:
     wanted = ", ".join(percent(duty) for duty in quota.sweep.lost)
     lost = ", ".join(percent(share) for share in quota.sweep.lost.values())
     text = f" A loop that wanted {wanted} of the time lost {lost} of that"
-    return f"{text}." if quota.tested else f"{text}; the loss was another one then, so that tells nothing."
+    return (
+        f"{text}; the loss was another one then, so that tells nothing."
+        if quota.excess is None
+        else f"{text}."
+    )
 
 
 def _without(loads: list[Load], lossy: list[Load]) -> str:
     if not lossy:
         least = min(min(load.delivered.values()) for load in loads)
-        return f"No cap below {percent(least)} of a vCPU was met in the first minute of {_count(loads)}."
+        return f"No cap below {100 * least:.1f} % of a vCPU was met at full load, in the first minute of {_count(loads)}."
     return (
         f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
         f"{percent(1 - fmean(load.mean for load in lossy))}, but irregularly as from contention, or in "
@@ -257,10 +265,10 @@ def _alternatives(record: Record, level: Level, quota: Quota) -> Iterator[Altern
     )
     yield Alternative(
         "a neighbour who works by a clock, equally long each time",
-        ruled_out=True if quota.tested else None,
+        ruled_out=True if quota.confirmed else None,
         because="below full load no more was lost than a quota takes"
-        if quota.tested
-        else "only a sweep of duty cycles would tell",
+        if quota.confirmed
+        else "only a sweep of duty cycles, in which others take little besides, would tell",
     )
 
 
