@@ -153,9 +153,7 @@ def _peak(gaps: _Gaps, weights: Floats) -> tuple[float, float]:
 def _teeth(gaps: _Gaps, weights: Floats) -> _Teeth:
     """The gaps that ended with the timer: those near the usual phase; twice, as they sharpen the period."""
     frequency, coherence = _peak(gaps, weights)
-    number, late = gaps.ends * 0, gaps.ends
     period, begin = 1 / frequency, _phase(gaps.ends, weights, frequency)
-    chosen = np.ones(gaps.ends.size, dtype=bool)
     for _ in range(2):
         number = np.round((gaps.ends - begin) / period)
         late = gaps.ends - begin - number * period

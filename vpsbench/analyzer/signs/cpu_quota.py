@@ -215,7 +215,10 @@ def _by_duty(quota: Quota) -> str:
 def _without(loads: list[Load], lossy: list[Load]) -> str:
     if not lossy:
         least = min(min(load.delivered.values()) for load in loads)
-        return f"No cap below {100 * least:.1f} % of a vCPU was met at full load, in the first minute of {_count(loads)}."
+        return (
+            f"No cap below {100 * least:.1f} % of a vCPU was met at full load, in the first minute of "
+            f"{_count(loads)}."
+        )
     return (
         f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
         f"{percent(1 - fmean(load.mean for load in lossy))}, but irregularly as from contention, or in "
