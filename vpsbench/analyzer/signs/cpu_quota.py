@@ -102,8 +102,14 @@ def look(record: Record) -> list[Finding]:
     if level is Level.CLEAN:
         return [_finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), periods), lossy)]
     period = fmean(found.period for load in held for found in load.combs.values())
-    quota = Quota(period, share, held, [load for load in loads if not load.lossy], sweep(record))
+    free = [load for load in loads if not load.lossy]
+    quota = Quota(period, _mean(held), held, free, sweep(record))
     return [_judged(record, quota, level)]
+
+
+def _mean(loads: list[Load]) -> float:
+    """The share delivered to a vCPU over all of the loads' time."""
+    return fmean([load.mean for load in loads], weights=[load.until - load.since for load in loads])
 
 
 def _loads(record: Record) -> Iterator[Load]:
@@ -221,7 +227,7 @@ def _without(loads: list[Load], lossy: list[Load]) -> str:
         )
     return (
         f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
-        f"{percent(1 - fmean(load.mean for load in lossy))}, but irregularly as from contention, or in "
+        f"{percent(1 - _mean(lossy))}, but irregularly as from contention, or in "
         f"turns by a host's tick: no quota with a period of {_ms(comb.PERIODS[0])} to "
         f"{comb.PERIODS[1]:.0f} s was seen at work throughout; "
         "shorter and longer periods, and one that works only part of a minute, are not excluded."
@@ -239,13 +245,14 @@ def _finding(
     record: Record, level: Level, claim: str, loads: list[Load], quota: Quota | None = None
 ) -> Finding:
     shares = [share for load in loads for share in load.delivered.values()]
+    low, high = min(shares), max(shares)
     return Finding(
         sign=SIGN.name,
         level=level,
         claim=claim,
         promised="no cap on a busy vCPU but what the plan names",
-        measured=fmean(shares),
-        interval=(min(shares), max(shares)),
+        measured=min(max(low, _mean(loads)), high),  # a mean of one value may round to beside it
+        interval=(low, high),
         unit="1",
         since=loads[0].since,
         until=loads[-1].until,
