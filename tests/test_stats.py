@@ -27,7 +27,7 @@ def loop(shares: Floats, start: float = 0.0, length: float = 1.0) -> ledger.Bins
     end = np.linspace(start + length, start + length * shares.size, shares.size, dtype=np.float64)
     none = np.zeros(shares.size)
     wall = np.full(shares.size, length)
-    return ledger.Bins(np.asarray(end - length), end, wall, wall, shares * length, *[none] * 8)
+    return ledger.Bins(np.asarray(end - length), end, wall, wall, shares * length, *[none] * 7)
 
 
 class TestEProcess:

@@ -70,7 +70,7 @@ def period(record: Record) -> float | None:
     for gaps in record.named("cpu.loop.one_gap", arm="all"):
         for since, until in ledger.bins(record, **gaps.labels).pieces()[:1]:
             last = min(until, since + cpu_quota.LOGGED)
-            one = comb.find(gaps.times - gaps.values, gaps.times, since, last)
+            one = comb.of_loop(record, gaps.labels, since, last)
             found += [one.period] if one else []
     return float(np.median(found)) if found else None
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from vpsbench.model import Floats
+    from vpsbench.model import Floats, Record
 
 SHORTEST: Final = 10.0  # s, of a stretch
 PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
@@ -44,6 +44,7 @@ BLOCKS: Final = 10  # parts of the stretch in each of which the timer's phase is
 DRIFT: Final = (0.0005, 0.01, 1.5)
 WANDERS: Final = 0.2  # of what independent delays make of the squared steps from one to the next
 CLOCK: Final = 0.00005  # s, that the guest's own clock may wander
+SEEN: Final = 0.05  # of a period: more own wait than that, and its loss is not known
 LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
 # How much the loss may differ among the middle 80 % of the periods: as a share of what is usually lost or
 # left, whichever is less; or by the tick at which a host sees that a quota is used up, s and as a share.
@@ -81,6 +82,7 @@ class _Gaps:
     starts: Floats
     ends: Floats
     seconds: float  # of the stretch
+    waits: tuple[Floats, Floats]  # starts and ends of own waits, in which no gap would be seen
 
     @property
     def lengths(self) -> Floats:
@@ -103,7 +105,20 @@ class _Teeth:
     late: Floats  # after the timer
 
 
-def find(starts: Floats, ends: Floats, since: float, until: float) -> Comb | None:
+def of_loop(record: Record, labels: dict[str, str], since: float, until: float) -> Comb | None:
+    """The comb in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
+
+    def spells(name: str) -> tuple[Floats, Floats]:
+        for series in record.named(f"cpu.loop.{name}", **labels):
+            return series.times - series.values, series.times
+        return np.zeros(0), np.zeros(0)
+
+    return find(*spells("one_gap"), since, until, spells("one_wait"))
+
+
+def find(
+    starts: Floats, ends: Floats, since: float, until: float, waits: tuple[Floats, Floats] | None = None
+) -> Comb | None:
     """The comb in the gaps of one vCPU under full load; None where there is none, or nothing can be said.
 
     Args:
@@ -111,8 +126,10 @@ def find(starts: Floats, ends: Floats, since: float, until: float) -> Comb | Non
         ends: of the gaps, s, rising.
         since: begin of the stretch, s; one without a pause.
         until: its end, s.
+        waits: starts and ends of the guest's own waits; what a period with some of them lost is not known.
     """
-    gaps = _ordered(starts, ends, since, until)
+    own = (np.zeros(0), np.zeros(0)) if waits is None else _within(*waits, since, until)
+    gaps = _Gaps(*_within(starts, ends, since, until), until - since, own)
     if gaps.seconds < SHORTEST or gaps.ends.size < FEWEST or not LEAST_LOSS <= gaps.lost <= 1 - LEAST_LOSS:
         return None
     combs = (_comb(gaps, _teeth(gaps, gaps.lengths**power)) for power in POWERS)
@@ -123,17 +140,20 @@ def _comb(gaps: _Gaps, teeth: _Teeth) -> Comb | None:
     if teeth.late.size < FEWEST or teeth.coherence < LEAST_COHERENCE or not _holds(teeth):
         return None
     losses = _losses(gaps, teeth)
+    if losses.size < FEWEST:
+        return None
     occupancy = _occupancy(losses)
     if occupancy < LEAST_OCCUPANCY or not _even(losses, teeth) or _alternates(teeth):
         return None
     return Comb(teeth.period, teeth.coherence, occupancy, gaps.lost)
 
 
-def _ordered(starts: Floats, ends: Floats, since: float, until: float) -> _Gaps:
+def _within(starts: Floats, ends: Floats, since: float, until: float) -> tuple[Floats, Floats]:
+    """The spells that end in the stretch, in s since it began, none over another."""
     within = (ends > since) & (ends <= until)
     last = ends[within] - since
     first = np.maximum(starts[within] - since, np.concatenate([[0.0], last[:-1]])[: last.size])
-    return _Gaps(np.minimum(first, last), last, until - since)
+    return np.minimum(first, last), last
 
 
 def _peak(gaps: _Gaps, weights: Floats) -> tuple[float, float]:
@@ -208,12 +228,20 @@ def _wanders(late: Floats) -> bool:
 
 
 def _losses(gaps: _Gaps, teeth: _Teeth) -> Floats:
-    """What was lost in each whole period, s; a period begins when the refill is due."""
+    """What was lost in each whole period that was seen, s; a period begins when the refill is due."""
     begin = (teeth.begin + float(np.quantile(teeth.late, EARLY))) % teeth.period
     grid = np.arange(begin, gaps.seconds, teeth.period)
-    knots = np.column_stack([gaps.starts, gaps.ends]).ravel()
-    so_far = np.cumsum(gaps.lengths)
-    values = np.column_stack([so_far - gaps.lengths, so_far]).ravel()
+    seen = _covered(grid, *gaps.waits) <= SEEN * teeth.period
+    return _covered(grid, gaps.starts, gaps.ends)[seen]
+
+
+def _covered(grid: Floats, starts: Floats, ends: Floats) -> Floats:
+    """How much of each step of a grid spells cover, s."""
+    if not ends.size:
+        return np.zeros(max(0, grid.size - 1))
+    so_far = np.cumsum(ends - starts)
+    knots = np.column_stack([starts, ends]).ravel()
+    values = np.column_stack([so_far - (ends - starts), so_far]).ravel()
     return np.diff(np.interp(grid, knots, values))
 
 

@@ -44,8 +44,7 @@ class Bins:
     own_wait_in_gaps: Floats
     irq: Floats
     steal: Floats
-    away: Floats  # that a sleeper beside the loop saw the vCPU away, whoever of the guest ran
-    watched: Floats  # wanted, where there was a sleeper; else 0
+    long_own_wait: Floats  # the part of own_wait that was long enough to hold a usual gap
     iterations: Floats  # turns of the loop; 0 in records that did not count them
 
     @property
@@ -86,7 +85,7 @@ class Bins:
 
 COLUMNS: Final = (
     *("start", "end", "wall", "wanted", "gap", "short_gap"),
-    *("own_wait", "own_wait_in_gaps", "irq", "steal", "away", "watched", "iterations"),
+    *("own_wait", "own_wait_in_gaps", "irq", "steal", "long_own_wait", "iterations"),
 )
 
 
@@ -124,8 +123,7 @@ def _loop(record: Record, labels: dict[str, str]) -> Floats:
     columns = {name: _column(record, name, wall, 0.0) for name in COLUMNS}
     columns |= {"start": wall.times - wall.values, "end": wall.times, "wall": wall.values}
     columns["wanted"] = _column(record, "wanted", wall, wall.values)
-    seen = np.isfinite(_column(record, "away", wall, np.nan))
-    columns["watched"] = np.where(seen, columns["wanted"], 0.0)
+    columns["long_own_wait"] = _column(record, "long_own_wait", wall, columns["own_wait"])
     return np.vstack([columns[name] for name in COLUMNS])
 
 
@@ -147,7 +145,7 @@ class Windows:
     end: Floats
     piece: NDArray[np.int64]
     wanted: Floats
-    usable: Floats  # wanted, and seen: not spent in the own guest's run queue, or watched by a sleeper
+    usable: Floats  # wanted, and seen: without the own waits in which the host may have taken as much
     lost: Floats
     reported: Floats
 
@@ -191,9 +189,17 @@ def cut(table: Bins, length: float) -> Windows:
 def _sums(table: Bins, rows: slice, place: NDArray[np.int64], count: int) -> list[Floats]:
     """Wanted, usable, lost and reported time in each window."""
     sums = {name: np.bincount(place, getattr(table, name)[rows], count).astype(float) for name in SUMMED}
-    wanted, usable, gone = sums["wanted"], np.maximum(sums["wanted"] - sums["own_wait"], 0), _gone(sums)
-    seen, away = _watched(sums)
-    return [wanted, np.where(seen, wanted, usable), np.where(seen, away, gone), sums["steal"]]
+    usable = sums["wanted"] - _unseen(sums)
+    return [sums["wanted"], usable, _gone(sums), sums["steal"]]
+
+
+def _unseen(sums: dict[str, Floats]) -> Floats:
+    """Own wait in which the host may have taken as large a share as of the loop's own time, s.
+
+    A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
+    wait and more is long, others of the guest compete all along, and each of them meets the host's gaps.
+    """
+    return np.clip(np.minimum(sums["own_wait"], 2 * sums["long_own_wait"]), 0, sums["wanted"])
 
 
 def _gone(sums: dict[str, Floats]) -> Floats:
@@ -202,44 +208,37 @@ def _gone(sums: dict[str, Floats]) -> Floats:
     return np.clip(sums["gap"] - sums["own_wait_in_gaps"] - sums["irq"], 0, usable)
 
 
-def _watched(sums: dict[str, Floats]) -> tuple[NDArray[np.bool_], Floats]:
-    """Where a sleeper watched most of the time, and how long the vCPU was away in all of it, s."""
-    wanted, watched = sums["wanted"], sums["watched"]
-    seen = watched > wanted / 2
-    return seen, np.clip(sums["away"] * wanted / np.where(seen, watched, 1), 0, wanted)
-
-
 PARTS: Final = ("delivered", "reported", "hidden", "own", "interrupts", "unexplained")
 
 
 def parts(sums: dict[str, Floats], *, clock: bool) -> dict[str, Floats]:
     """Where wanted time went, by ``PARTS``, each in s; they sum to what was wanted exactly.
 
-    Steal clock and sleeper see the vCPU whoever runs on it: as large a share of the time of others of the
-    guest is moved from "own" to theirs. Unexplained are gaps of 100 to 500 µs: host interrupts, or visits too
-    short to tell.
+    The steal clock sees the vCPU whoever runs on it, and the host's gaps may meet others of the guest as well
+    (``_unseen``): as large a share of the own wait is moved from "own" to theirs. Unexplained are gaps of 100
+    to 500 µs: host interrupts, or visits too short to tell.
 
     Args:
         sums: of the columns ``SUMMED``, each over some seconds at the least, as ticks are coarse.
         clock: whether there is a steal clock; without one all that was lost is "hidden".
     """
-    wanted = sums["wanted"]
+    wanted, unseen = sums["wanted"], _unseen(sums)
     own = np.clip(sums["own_wait"], 0, wanted)
-    usable, whole = wanted - own, np.where(wanted > 0, wanted, 1)
-    seen, away = _watched(sums)
+    usable, whole = wanted - unseen, np.where(wanted > 0, wanted, 1)
     shown = np.clip(sums["steal"] / whole, 0, 1) if clock else np.zeros_like(wanted)
-    lost = np.where(seen, away / whole, _gone(sums) / np.where(usable > 0, usable, 1))
-    taken = np.maximum(lost, shown)
-    free = usable * (1 - taken)
+    lost = _gone(sums) / np.where(usable > 0, usable, 1)
+    taken = np.maximum(lost, shown) * wanted
+    own_left = np.minimum(own - unseen * np.maximum(lost, shown), wanted - taken)
+    free = wanted - taken - own_left
     interrupts = np.minimum(sums["irq"], free)
     # What a steal clock shows beyond the long gaps was taken in short ones.
-    short = np.maximum(sums["short_gap"] - usable * (taken - lost), 0)
+    short = np.maximum(sums["short_gap"] - (taken - lost * wanted), 0)
     unexplained = np.minimum(short, free - interrupts)
     found = (
         free - interrupts - unexplained,
         shown * wanted,
-        (taken - shown) * np.where(seen, wanted, usable),
-        own * (1 - np.where(seen, taken, shown)),
+        taken - shown * wanted,
+        own_left,
         interrupts,
         unexplained,
     )

@@ -22,15 +22,23 @@ GAP_NS: Final = 500_000
 # little of each, and longer than the 0.1 ms by which a sleeper wakes late.
 PERIOD_NS: Final = 20_000_000
 LOGGED_NS: Final = 60_000_000_000  # for so long each gap is kept by itself, to find a rhythm in them
+WAIT_NS: Final = 1_000_000  # own waits from here on are kept beside them
+HAND_OVER_NS: Final = 1_000_000_000  # bins are handed over together, as that takes time itself
+# What the loop itself does between two bins may take so many times the least seen; the rest is a gap.
+_ITSELF: Final = 3
+_FADE: Final = 0.97  # what earlier gaps weigh, from bin to bin, in what is a usual one
+
+
+_Ticks = tuple[int | None, int | None]  # irq + softirq, steal
 
 
 @dataclass(slots=True)
 class Bin:
-    """What one loop saw in one bin; ns, except ``turns``, and the tick counts irq and steal.
+    """What one loop saw in one bin; ns, except ``turns``, and irq and steal in ticks.
 
     ``gap`` and ``short_gap`` sum the gaps whose part outside of this guest fell into either band; ``gap``
-    with the own wait inside (``own_wait_in_gaps``). ``gaps``: (CLOCK_BOOTTIME of the end, that part).
-    ``away``: None where no ``Sleeper`` was there.
+    with the own wait inside (``own_wait_in_gaps``). ``gaps``: (CLOCK_BOOTTIME of its end, length) of each
+    such part; ``waits``: likewise each own wait without one.
     """
 
     end: int = 0
@@ -42,10 +50,11 @@ class Bin:
     gap_max: int = 0
     own_wait_in_gaps: int = 0
     own_wait: int = 0
-    irq: int | None = 0
-    steal: int | None = 0
-    away: int | None = None
+    long_own_wait: int = 0
+    irq: float | None = None
+    steal: float | None = None
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    waits: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -65,12 +74,12 @@ class Counters:
         """Time that this process was runnable but waited for others of the guest, ns."""
         return int(os.pread(self.schedstat, 64, 0).split()[1])
 
-    def ticks(self) -> tuple[int | None, int | None]:
+    def ticks(self) -> _Ticks:
         """(irq + softirq, steal) of the vCPU in USER_HZ ticks; None where the kernel lacks the column."""
         return parse_ticks(os.pread(self.stat, 64 * 1024, 0), self.vcpu)
 
 
-def parse_ticks(text: bytes, vcpu: int) -> tuple[int | None, int | None]:
+def parse_ticks(text: bytes, vcpu: int) -> _Ticks:
     """(irq + softirq, steal) from the text of /proc/stat, in USER_HZ ticks.
 
     Raises:
@@ -115,40 +124,63 @@ class Loop:
         duty: the share of each period in which it wants to run.
         clock: ns.
         sleep: s.
-        away: what a ``Sleeper`` on the same vCPU has counted so far, ns; None: there is none.
     """
 
     counters: Counters
     duty: float = 1.0
     clock: Callable[[], int] = time.perf_counter_ns
     sleep: Callable[[float], None] = time.sleep
-    away: Callable[[], int | None] = lambda: None
-    _waited: int = 0
+    _waited: int = 0  # own wait when it was read last
+    _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
+    _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
+    _squares: float = 0.0  # and of the squares
 
-    def watch(self, seconds: float, bin_: float, hand_over: Callable[[Bin], None]) -> None:
-        """Spins for ``seconds`` and hands over a ``Bin`` every ``bin_`` s."""
-        last = self.clock()
-        ends, length, logged = last + round(seconds * 1e9), round(bin_ * 1e9), last + LOGGED_NS
+    def watch(self, seconds: float, bin_: float, hand_over: Callable[[list[Bin]], None]) -> None:
+        """Spins for ``seconds`` in bins of ``bin_`` s without a pause, and hands over some at a time."""
+        self._own_wait()
+        last = began = self.clock()
+        ends, length = last + round(seconds * 1e9), round(bin_ * 1e9)
         grid = Grid(last, round(self.duty * PERIOD_NS))
+        ticks = self.counters.ticks()
         while last < ends:
-            (irq, steal), away = self.counters.ticks(), self.away()
-            waited = self._waited = self.counters.own_wait()
-            # Handing over the last bin and reading counters is our own doing: this bin begins after it.
-            began = last = self.clock()
-            one = Bin()
-            bin_ends = min(began + length, ends)
-            while last < bin_ends:
-                last = self._spin(one, last, min(grid.stop(last), bin_ends), grid)
-                if grid.stop(last) <= last < bin_ends:
-                    self.sleep(max(0, grid.start(last) - self.clock()) / 1e9)
-            one.end = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            one.wall, one.wanted = last - began, grid.wanted(last) - grid.wanted(began)
-            one.own_wait = self.counters.own_wait() - waited
-            irq_now, steal_now = self.counters.ticks()
-            one.irq, one.steal = _growth(irq, irq_now), _growth(steal, steal_now)
-            one.away = _growth(away, self.away())
-            one.gaps = [(one.end - (last - at), gap) for at, gap in one.gaps] if last < logged else []
-            hand_over(one)
+            found: list[Bin] = []
+            until = min(last + max(HAND_OVER_NS, length), ends)
+            while last < until:
+                last, one = self._bin(last, min(last + length, until), grid, first=not found)
+                found.append(one)
+                if last > began + LOGGED_NS:
+                    one.gaps, one.waits = [], []
+            before, ticks = ticks, self.counters.ticks()
+            _share_out(found, before, ticks)
+            hand_over(found)
+
+    def _bin(self, began: int, ends: int, grid: Grid, *, first: bool) -> tuple[int, Bin]:
+        """One bin, from where the one before ended; returns the time of its own end, too."""
+        one, waited = Bin(), self._waited
+        last = self._resume(one, began, grid, handed_over=first)
+        while last < ends:
+            last = self._spin(one, last, min(grid.stop(last), ends), grid)
+            if grid.stop(last) <= last < ends:
+                self.sleep(max(0, grid.start(last) - self.clock()) / 1e9)
+        one.end = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._own_wait()
+        one.wall, one.wanted = last - began, grid.wanted(last) - grid.wanted(began)
+        one.own_wait = self._waited - waited
+        since_then = one.end - last
+        one.gaps = [(at + since_then, length) for at, length in one.gaps]
+        one.waits = [(at + since_then, length) for at, length in one.waits]
+        self._gaps, self._squares = self._gaps * _FADE, self._squares * _FADE
+        return last, one
+
+    def _resume(self, one: Bin, began: int, grid: Grid, *, handed_over: bool) -> int:
+        """Takes up the spinning; the time since ``began`` is our own doing, but for what is far too much."""
+        own = self._own_wait()
+        now = self.clock()
+        outside = max(0, grid.wanted(now) - grid.wanted(began) - own)
+        least = self._least[handed_over] = min(outside, self._least.get(handed_over, outside))
+        if outside - _ITSELF * least >= GAP_NS:
+            self._lost(one, outside - _ITSELF * least, now)
+        return now
 
     def _spin(self, one: Bin, last: int, stop: int, grid: Grid) -> int:
         """Turns until ``stop``; a gap counts as far as the loop wanted to run in it. Returns the time."""
@@ -166,20 +198,41 @@ class Loop:
                 one.turns += turns
                 return last
 
+    def _own_wait(self) -> int:
+        """The own wait since it was read last."""
+        before, self._waited = self._waited, self.counters.own_wait()
+        return self._waited - before
+
     def _account(self, one: Bin, gap: int, at: int) -> None:
-        """Adds a gap to the bin. Each gap is charged only the own wait since the one before."""
-        waited = self.counters.own_wait()
-        own = min(gap, waited - self._waited)
-        self._waited = waited
+        """Adds a gap to the bin. Each is charged only the own wait since the one before."""
+        own = min(gap, self._own_wait())
         outside = gap - own
+        if 2 * own * self._gaps >= self._squares:
+            one.long_own_wait += own
         if outside >= GAP_NS:
-            one.gap += gap
             one.own_wait_in_gaps += own
-            one.gap_max = max(one.gap_max, outside)
-            one.gaps.append((at, outside))
-        elif outside >= SHORT_GAP_NS:
+            one.gap += own
+            # Who comes back from outside meets what became due meanwhile: the own wait follows the gap.
+            self._lost(one, outside, at - own)
+            return
+        if outside >= SHORT_GAP_NS:
             one.short_gap += outside
+        if own >= WAIT_NS:
+            one.waits.append((at, own))
+
+    def _lost(self, one: Bin, outside: int, at: int) -> None:
+        """Counts what was lost to the outside until ``at``."""
+        one.gap += outside
+        one.gap_max = max(one.gap_max, outside)
+        one.gaps.append((at, outside))
+        self._gaps += outside
+        self._squares += outside**2
 
 
-def _growth(before: int | None, now: int | None) -> int | None:
-    return None if before is None or now is None else now - before
+def _share_out(bins: list[Bin], before: _Ticks, now: _Ticks) -> None:
+    """Gives each bin its part of the growth of coarse ticks."""
+    whole = sum(one.wall for one in bins)
+    irq, steal = (None if a is None or b is None else b - a for a, b in zip(before, now, strict=True))
+    for one in bins:
+        one.irq = None if irq is None else irq * one.wall / whole
+        one.steal = None if steal is None else steal * one.wall / whole

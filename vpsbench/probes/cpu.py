@@ -24,6 +24,10 @@ SWEEP: Final = (0.1, 0.3, 0.6, 1.0)
 # is long enough to use up what came back, if the bucket fills at up to 60 % of full speed.
 RESTS: Final = (1, 2, 4)
 RELOAD: Final = 1.5
+_TIMES: Final = (
+    *("wall", "gap", "short_gap", "gap_max"),
+    *("own_wait", "long_own_wait", "own_wait_in_gaps"),
+)
 _FALL: Final = 0.8  # what is left, of what there was at first, below which a bucket is suspected
 
 
@@ -54,30 +58,38 @@ class Options:
             raise ValueError('rest: expected 0, as only the arm "all" rests')
 
 
-def _emit(emit: Emit, one: Bin, vcpu: int, step: Step) -> None:
+def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
+    """One message for each metric and not for each bin: on a slow guest they cost more than the loop sees."""
     labels = {"vcpu": str(vcpu), "arm": step.arm, "duty": f"{step.duty:g}"}
-    at = one.end / 1e9
+    at = [one.end / 1e9 for one in bins]
     wanted = ("wanted",) if step.duty < 1 else ()  # else it is all of the bin
-    for name in ("wall", *wanted, "gap", "short_gap", "gap_max", "own_wait", "own_wait_in_gaps"):
-        emit.sample(f"cpu.loop.{name}", getattr(one, name) / 1e9, at, **labels)
-    if one.away is not None:
-        emit.sample("cpu.loop.away", one.away / 1e9, at, **labels)
+    for name in (*_TIMES, *wanted):
+        emit.course(f"cpu.loop.{name}", [getattr(one, name) / 1e9 for one in bins], at, **labels)
     for name in ("irq", "steal"):
-        if (ticks := getattr(one, name)) is not None:
-            emit.sample(f"cpu.loop.{name}", ticks / _TICKS, at, **labels)
-    emit.sample("cpu.loop.iterations", one.turns, at, **labels)
-    if one.gaps:
-        ends, lengths = zip(*one.gaps, strict=True)
-        emit.course("cpu.loop.one_gap", [n / 1e9 for n in lengths], [n / 1e9 for n in ends], **labels)
+        found = [(getattr(one, name), end) for one, end in zip(bins, at, strict=True)]
+        known = [(ticks / _TICKS, end) for ticks, end in found if ticks is not None]
+        _pairs(emit, name, known, labels)
+    emit.course("cpu.loop.iterations", [one.turns for one in bins], at, **labels)
+    for name in ("gaps", "waits"):
+        pairs = [(length / 1e9, end / 1e9) for one in bins for end, length in getattr(one, name)]
+        _pairs(emit, f"one_{name.removesuffix('s')}", pairs, labels)
+
+
+def _pairs(emit: Emit, name: str, pairs: list[tuple[float, float]], labels: dict[str, str]) -> None:
+    if pairs:
+        values, at = zip(*pairs, strict=True)
+        emit.course(f"cpu.loop.{name}", values, at, **labels)
 
 
 def _load(step: Step, length: float, emit: Emit) -> list[float]:
     """Runs a step and emits what its loops hand over; returns the share that each bin delivered."""
     delivered: list[float] = []
 
-    def take(one: Bin, vcpu: int) -> None:
-        _emit(emit, one, vcpu, step)
-        delivered.append(1 - (one.gap - one.own_wait_in_gaps) / max(1, one.wanted - one.own_wait))
+    def take(bins: list[Bin], vcpu: int) -> None:
+        _emit(emit, bins, vcpu, step)
+        delivered.extend(
+            1 - (one.gap - one.own_wait_in_gaps) / max(1, one.wanted - one.own_wait) for one in bins
+        )
 
     for vcpu, status in spin(step, length, take):
         emit.event("child_died", f"the loop on vCPU {vcpu} ended with status {status}")
@@ -150,6 +162,7 @@ PROBE = Probe(
         _gauge("short_gap", "s", "sum of what gaps had outside of it, where that was 100 to 500 µs"),
         _gauge("gap_max", "s", "longest part of a gap outside of this guest"),
         _gauge("own_wait", "s", "wait for other processes of this guest"),
+        _gauge("long_own_wait", "s", "the part of it that was long enough to hold a usual gap"),
         _gauge("own_wait_in_gaps", "s", "the part of that wait inside the gaps that count"),
         _gauge(
             "away", "s", "how long the vCPU was away for a sleeper; only where others of this guest compete"
@@ -157,7 +170,10 @@ PROBE = Probe(
         _gauge("irq", "s", "interrupts and soft interrupts of this vCPU (/proc/stat)"),
         _gauge("steal", "s", "steal that the kernel reports for this vCPU (/proc/stat)"),
         _gauge("iterations", "1", "turns of the loop"),
-        _gauge("one_gap", "s", "one gap of 500 µs and more, less the own wait in it, at its end"),
+        _gauge(
+            "one_gap", "s", "one gap of 500 µs and more, less the own wait in it, at the end of that part"
+        ),
+        _gauge("one_wait", "s", "one own wait of 1 ms and more without such a gap, at its end"),
     ),
     options=Options,
     missing=missing,

@@ -13,7 +13,7 @@ from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.sweep import Sweep, lost_share, sweep
 from vpsbench.analyzer.weigh import strength_of
 from vpsbench.analyzer.words import percent
-from vpsbench.model import Alternative, Finding, Level, Plan, Record, Series
+from vpsbench.model import Alternative, Finding, Level, Plan, Record
 
 LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
 SAME_PERIOD: Final = 0.05  # how far periods may differ, as a share
@@ -115,26 +115,23 @@ def _mean(loads: list[Load]) -> float:
 def _loads(record: Record) -> Iterator[Load]:
     for arm in ("all", "sweep"):
         loops = [s.labels for s in record.named("cpu.loop.wall", arm=arm, duty="1")]
-        tables = {labels["vcpu"]: ledger.bins(record, **labels) for labels in loops}
-        gaps = {s.labels["vcpu"]: s for s in record.named("cpu.loop.one_gap", arm=arm, duty="1")}
+        tables = [(labels, ledger.bins(record, **labels)) for labels in loops]
         for since, until in ledger.bins(record, arm=arm, duty="1").pieces():
             last = min(until, since + LOGGED)
             if last - since >= comb.SHORTEST:
-                yield from _load(tables, gaps, since, last)
+                yield from _load(record, tables, since, last)
 
 
 def _load(
-    tables: dict[str, ledger.Bins], gaps: dict[str, Series], since: float, until: float
+    record: Record, tables: list[tuple[dict[str, str], ledger.Bins]], since: float, until: float
 ) -> Iterator[Load]:
     delivered, combs = {}, {}
-    for vcpu, table in tables.items():
-        here = table.within(since, until)
+    for labels, table in tables:
+        here, vcpu = table.within(since, until), labels["vcpu"]
         if (lost := lost_share(here)) is None:
             continue
         delivered[vcpu] = 1 - lost
-        one = gaps.get(vcpu)
-        start = float(here.start[0])
-        if one and (found := comb.find(one.times - one.values, one.times, start, until)):
+        if found := comb.of_loop(record, labels, float(here.start[0]), until):
             combs[vcpu] = found
     if delivered:
         yield Load(since, until, delivered, combs)
