@@ -164,9 +164,6 @@ PROBE = Probe(
         _gauge("own_wait", "s", "wait for other processes of this guest"),
         _gauge("long_own_wait", "s", "the part of it that was long enough to hold a usual gap"),
         _gauge("own_wait_in_gaps", "s", "the part of that wait inside the gaps that count"),
-        _gauge(
-            "away", "s", "how long the vCPU was away for a sleeper; only where others of this guest compete"
-        ),
         _gauge("irq", "s", "interrupts and soft interrupts of this vCPU (/proc/stat)"),
         _gauge("steal", "s", "steal that the kernel reports for this vCPU (/proc/stat)"),
         _gauge("iterations", "1", "turns of the loop"),
