@@ -41,7 +41,10 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """See the module. Returns 130 when stopped, 1 when the short run found something wrong, else 0."""
+    """See the module. Returns 130 when stopped, 1 when the short run found something wrong, else 0.
+
+    The program ends with 2 where the lab itself could not run.
+    """
     args, console = arguments(), Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED)
     standard = scenario.read(_STANDARD)
     book = standard if args.file == _STANDARD else scenario.read(args.file, standard.profiles)
@@ -111,4 +114,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except LabError as error:
-        sys.exit(f"lab: {error}")
+        print(f"lab: {error}", file=sys.stderr)
+        sys.exit(2)
