@@ -114,5 +114,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
+        sys.stderr.write(f"lab: {error}\n")
         sys.exit(2)
