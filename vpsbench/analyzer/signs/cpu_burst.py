@@ -86,14 +86,19 @@ def _reloads(record: Record, load_ended: float, fall: knee.Knee) -> Iterator[Rel
 
 
 def _used(record: Record, since: float, until: float) -> float:
-    """The share of each vCPU that this guest itself used while it rested: that fills no bucket."""
-    ran, vcpus = 0.0, set()
+    """The share of each vCPU that this guest itself used while it rested: that fills no bucket.
+
+    Only readings within the rest count: what lies between one before it and one in it is mostly load.
+    """
+    rates = []
     for series in record.named("cpu.time"):
-        vcpus.add(series.labels.get("vcpu"))
-        if series.times.size > 1 and series.labels["state"] not in IDLE:
-            first, last = np.interp((since, until), series.times, series.values)
-            ran += float(last - first)
-    return ran / (until - since) / len(vcpus) if vcpus else 0.0
+        inside = np.flatnonzero((series.times >= since) & (series.times <= until))
+        if inside.size > 1 and series.labels["state"] not in IDLE:
+            first, last = inside[0], inside[-1]
+            grown = series.values[last] - series.values[first]
+            rates.append(float(grown / (series.times[last] - series.times[first])))
+    vcpus = {series.labels["vcpu"] for series in record.named("cpu.time")}
+    return sum(rates) / len(vcpus) if vcpus else 0.0
 
 
 SIGN = Sign(
