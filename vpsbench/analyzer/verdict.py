@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from vpsbench.analyzer.signs import Promise, Sign
-from vpsbench.analyzer.words import percent, size
+from vpsbench.analyzer.words import percent, size, vcpus
 from vpsbench.model import Finding, Level, Plan, PromiseVerdict, Record, Verdict, Word
 
 PROMISES: Final[tuple[Promise, ...]] = ("cpu", "memory", "disk", "virtualization")
@@ -103,7 +103,7 @@ def promised_text(promise: Promise, plan: Plan | None) -> str | None:
     match promise:
         case "cpu":
             parts = [
-                f"{plan.vcpus} vCPUs" if plan.vcpus else None,
+                vcpus(plan.vcpus) if plan.vcpus else None,
                 plan.cpu,
                 "a core of its own for each" if plan.whole_cores else None,
                 f"{percent(plan.cpu_share)} of each always there" if plan.cpu_share is not None else None,

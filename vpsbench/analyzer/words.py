@@ -18,6 +18,11 @@ def size(count: float) -> str:
     return f"{count / GIB:.2f} GiB" if abs(count) >= GIB else f"{count / MIB:.0f} MiB"
 
 
+def vcpus(count: int) -> str:
+    """``1 vCPU``, ``4 vCPUs``."""
+    return f"{count} vCPU" if count == 1 else f"{count} vCPUs"
+
+
 def span(seconds: float) -> str:
     """``45 s``, ``2.5 min``, ``12 min``, ``3.5 h``."""
     if seconds < 120:

@@ -13,7 +13,7 @@ import numpy as np
 from vpsbench.analyzer import ledger
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.weigh import weigh
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer.words import percent, span, vcpus
 from vpsbench.model import Alternative, Finding, Level, Record
 
 MISSING: Final = 0.5  # of one vCPU: how much of all of them together must be missing
@@ -53,7 +53,7 @@ def _counted(record: Record, sold: int, seen: int) -> Finding:
         sign=SIGN.name,
         level=level,
         claim=f"{claim}.",
-        promised=f"{sold} vCPUs",
+        promised=vcpus(sold),
         measured=float(seen),
         unit="1",
         alternatives=()
@@ -114,7 +114,7 @@ def _shared(record: Record, loss: _cpu.Loss, together: str, alone: ledger.Bins) 
 def _nothing_to_share(record: Record, count: int) -> str:
     plan = record.run.plan
     sold = (
-        f"All {plan.vcpus} vCPUs sold are there" if plan and plan.vcpus else "No number of vCPUs was promised"
+        f"{vcpus(plan.vcpus)} sold, and there" if plan and plan.vcpus else "No number of vCPUs was promised"
     )
     if count == 1:
         return f"{sold}; only one was under test, so they cannot take time from each other."
