@@ -214,8 +214,7 @@ class Loop:
             one.gap += own
             # Who comes back from outside meets what became due meanwhile: the own wait follows the gap.
             self._lost(one, outside, at - own)
-            return
-        if outside >= SHORT_GAP_NS:
+        elif outside >= SHORT_GAP_NS:
             one.short_gap += outside
         if own >= WAIT_NS:
             one.waits.append((at, own))
