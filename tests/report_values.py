@@ -64,7 +64,7 @@ def loop(vcpu: int, times: Floats, wall: float, shares: tuple[float, float, floa
     lost, steal, own = shares
     parts = {
         "wall": 1.0, "gap": lost + own, "own_wait": own, "own_wait_in_gaps": own, "irq": 0.0, "steal": steal,
-        "short_gap": 0.001, "iterations": 5e6 * (1 - lost - own),
+        "short_gap": 0.001, "long_own_wait": 0.0, "iterations": 5e6 * (1 - lost - own),
     }  # fmt: skip
     wave = 1 + 0.5 * np.sin(times / 7)
     return [

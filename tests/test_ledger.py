@@ -43,7 +43,7 @@ def test_without_a_steal_clock_nothing_is_reported() -> None:
 
 def test_steal_that_fell_into_the_time_of_others_of_the_guest_is_not_theirs() -> None:
     # Half of the time is the guest's own; the host takes half of each half, and shows it.
-    found = told(wanted=20, own_wait=10, long_own_wait=10, gap=5, steal=10)
+    found = told(wanted=20, own_wait=10, gap=5, steal=10)
     assert found == pytest.approx(
         {"delivered": 5, "reported": 10, "hidden": 0, "own": 5, "interrupts": 0, "unexplained": 0}
     )
@@ -51,14 +51,14 @@ def test_steal_that_fell_into_the_time_of_others_of_the_guest_is_not_theirs() ->
 
 def test_own_waits_too_short_to_hold_a_gap_are_known_to_be_our_own() -> None:
     # A monitor's work right after each gap: the loop saw all that was lost, 12 s of 20.
-    found = told(wanted=20, own_wait=2, gap=12, long_own_wait=0)
+    found = told(wanted=20, own_wait=2, gap=12)
     assert found == pytest.approx(
         {"delivered": 6, "reported": 0, "hidden": 12, "own": 2, "interrupts": 0, "unexplained": 0}
     )
 
 
 def test_others_who_compete_all_along_meet_the_hosts_gaps_as_we_do() -> None:
-    found = told(wanted=20, own_wait=10, gap=4, long_own_wait=8)
+    found = told(wanted=20, own_wait=10, gap=4, imputed=4)
     assert found == pytest.approx(
         {"delivered": 6, "reported": 0, "hidden": 8, "own": 6, "interrupts": 0, "unexplained": 0}
     )
@@ -77,4 +77,3 @@ def test_windows_know_which_own_waits_were_seen() -> None:
     brief = ledger.cut(ledger.bins(replace(record, series=(*record.series, *none_long))), 30.0)
     assert ledger.lost(competing) == pytest.approx(0.3, abs=0.01)
     assert ledger.lost(brief) == pytest.approx(0.27, abs=0.01)
-    assert brief.usable == pytest.approx(brief.wanted)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PAUSE: Final = 1.0
 TOGETHER: Final = {"all", "refill"}  # the arms in which all vCPUs are loaded as much as the run may
 # A loop that its own guest left less than this share of the time saw too little of the host.
+AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the loop did not run
 LEAST_USABLE: Final = 0.2
 
 
@@ -44,7 +45,7 @@ class Bins:
     own_wait_in_gaps: Floats
     irq: Floats
     steal: Floats
-    long_own_wait: Floats  # the part of own_wait that was long enough to hold a usual gap
+    imputed: Floats  # what the host is taken to have taken while others of the guest ran
     iterations: Floats  # turns of the loop; 0 in records that did not count them
 
     @property
@@ -85,7 +86,7 @@ class Bins:
 
 COLUMNS: Final = (
     *("start", "end", "wall", "wanted", "gap", "short_gap"),
-    *("own_wait", "own_wait_in_gaps", "irq", "steal", "long_own_wait", "iterations"),
+    *("own_wait", "own_wait_in_gaps", "irq", "steal", "imputed", "iterations"),
 )
 
 
@@ -123,8 +124,30 @@ def _loop(record: Record, labels: dict[str, str]) -> Floats:
     columns = {name: _column(record, name, wall, 0.0) for name in COLUMNS}
     columns |= {"start": wall.times - wall.values, "end": wall.times, "wall": wall.values}
     columns["wanted"] = _column(record, "wanted", wall, wall.values)
-    columns["long_own_wait"] = _column(record, "long_own_wait", wall, columns["own_wait"])
+    columns["imputed"] = _imputed(columns, _column(record, "long_own_wait", wall, columns["own_wait"]))
     return np.vstack([columns[name] for name in COLUMNS])
+
+
+def _imputed(columns: dict[str, Floats], long: Floats) -> Floats:
+    """What the host took while others of the guest ran: the same share as of the loop's own time then.
+
+    A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
+    wait and more is long, others compete all along, and each of them meets the host's gaps.
+    """
+    around = {name: _running(columns[name]) for name in ("wanted", "gap", "own_wait", "own_wait_in_gaps")}
+    unseen = np.minimum(around["own_wait"], 2 * _running(long))
+    seen = around["wanted"] - unseen
+    share = np.clip((around["gap"] - around["own_wait_in_gaps"]) / np.where(seen > 0, seen, 1), 0, 1)
+    of_own = unseen / np.where(around["own_wait"] > 0, around["own_wait"], 1)
+    return np.asarray(share * of_own * columns["own_wait"], dtype=np.float64)
+
+
+def _running(values: Floats) -> Floats:
+    """Sums over ``AROUND`` bins, each in the middle of its own."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(values.size)
+    last = np.minimum(places + AROUND // 2 + 1, values.size)
+    return np.asarray(sums[last] - sums[np.maximum(places - AROUND // 2, 0)], dtype=np.float64)
 
 
 def _column(record: Record, name: str, wall: Series, missing: float | Floats) -> Floats:
@@ -145,7 +168,7 @@ class Windows:
     end: Floats
     piece: NDArray[np.int64]
     wanted: Floats
-    usable: Floats  # wanted, and seen: without the own waits in which the host may have taken as much
+    usable: Floats  # wanted, and not spent in the own guest's run queue
     lost: Floats
     reported: Floats
 
@@ -155,7 +178,7 @@ Part = Callable[[Windows], "Floats"]
 
 def lost(windows: Windows) -> Floats:
     """The share that was lost to the outside, in [0, 1]."""
-    return np.clip(windows.lost / windows.usable, 0.0, 1.0)
+    return np.clip(windows.lost / windows.wanted, 0.0, 1.0)
 
 
 def reported(windows: Windows) -> Floats:
@@ -189,23 +212,14 @@ def cut(table: Bins, length: float) -> Windows:
 def _sums(table: Bins, rows: slice, place: NDArray[np.int64], count: int) -> list[Floats]:
     """Wanted, usable, lost and reported time in each window."""
     sums = {name: np.bincount(place, getattr(table, name)[rows], count).astype(float) for name in SUMMED}
-    usable = sums["wanted"] - _unseen(sums)
-    return [sums["wanted"], usable, _gone(sums), sums["steal"]]
-
-
-def _unseen(sums: dict[str, Floats]) -> Floats:
-    """Own wait in which the host may have taken as large a share as of the loop's own time, s.
-
-    A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
-    wait and more is long, others of the guest compete all along, and each of them meets the host's gaps.
-    """
-    return np.clip(np.minimum(sums["own_wait"], 2 * sums["long_own_wait"]), 0, sums["wanted"])
-
-
-def _gone(sums: dict[str, Floats]) -> Floats:
-    """What the loop itself lost to the outside, s."""
     usable = np.maximum(sums["wanted"] - sums["own_wait"], 0)
-    return np.clip(sums["gap"] - sums["own_wait_in_gaps"] - sums["irq"], 0, usable)
+    return [sums["wanted"], usable, _lost(sums), sums["steal"]]
+
+
+def _lost(sums: dict[str, Floats]) -> Floats:
+    """What was lost to the outside, s."""
+    usable = np.maximum(sums["wanted"] - sums["own_wait"], 0)
+    return np.clip(sums["gap"] - sums["own_wait_in_gaps"] - sums["irq"], 0, usable) + sums["imputed"]
 
 
 PARTS: Final = ("delivered", "reported", "hidden", "own", "interrupts", "unexplained")
@@ -214,25 +228,24 @@ PARTS: Final = ("delivered", "reported", "hidden", "own", "interrupts", "unexpla
 def parts(sums: dict[str, Floats], *, clock: bool) -> dict[str, Floats]:
     """Where wanted time went, by ``PARTS``, each in s; they sum to what was wanted exactly.
 
-    The steal clock sees the vCPU whoever runs on it, and the host's gaps may meet others of the guest as well
-    (``_unseen``): as large a share of the own wait is moved from "own" to theirs. Unexplained are gaps of 100
-    to 500 µs: host interrupts, or visits too short to tell.
+    The steal clock sees the vCPU whoever runs on it, and the host's gaps meet others of the guest as well
+    (``imputed``): as much of the own wait is moved from "own" to theirs. Unexplained are gaps of 100 to
+    500 µs: host interrupts, or visits too short to tell.
 
     Args:
         sums: of the columns ``SUMMED``, each over some seconds at the least, as ticks are coarse.
         clock: whether there is a steal clock; without one all that was lost is "hidden".
     """
-    wanted, unseen = sums["wanted"], _unseen(sums)
-    own = np.clip(sums["own_wait"], 0, wanted)
-    usable, whole = wanted - unseen, np.where(wanted > 0, wanted, 1)
+    wanted = sums["wanted"]
+    whole, own = np.where(wanted > 0, wanted, 1), np.clip(sums["own_wait"], 0, wanted)
     shown = np.clip(sums["steal"] / whole, 0, 1) if clock else np.zeros_like(wanted)
-    lost = _gone(sums) / np.where(usable > 0, usable, 1)
-    taken = np.maximum(lost, shown) * wanted
-    own_left = np.minimum(own - unseen * np.maximum(lost, shown), wanted - taken)
+    lost = np.clip(_lost(sums), 0, wanted)
+    taken = np.maximum(lost, shown * wanted)
+    own_left = np.clip(own - np.maximum(sums["imputed"], shown * own), 0, wanted - taken)
     free = wanted - taken - own_left
     interrupts = np.minimum(sums["irq"], free)
     # What a steal clock shows beyond the long gaps was taken in short ones.
-    short = np.maximum(sums["short_gap"] - (taken - lost * wanted), 0)
+    short = np.maximum(sums["short_gap"] - (taken - lost), 0)
     unexplained = np.minimum(short, free - interrupts)
     found = (
         free - interrupts - unexplained,
