@@ -82,7 +82,7 @@ def test_the_shares_are_of_the_time_that_was_wanted() -> None:
 
 def test_the_caption_has_the_sums_and_the_steal_clock() -> None:
     record = only(*loop(0, TIMES, 0.5, SHARES), *loop(1, TIMES, 0.5, (0, 0, 0)))
-    assert "In all: 69.6 % delivered, 5.05 % reported steal (the host" in chart(record, "loop-0").note
+    assert "In all: 70.1 % delivered, 5.05 % reported steal (the host" in chart(record, "loop-0").note
     assert "Steal clock: there is one (the kernel's log says" in chart(record, "loop-0").note
     assert chart(record, "loop-1").note.startswith("In all: 99.9 % delivered, 0 % reported steal")
     assert "Steal clock" not in chart(record, "loop-1").note

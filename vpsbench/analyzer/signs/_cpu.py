@@ -18,6 +18,7 @@ SERIES: Final = (
     "cpu.loop.gap",
     "cpu.loop.own_wait",
     "cpu.loop.own_wait_in_gaps",
+    "cpu.loop.long_own_wait",
     "cpu.loop.irq",
     "cpu.loop.steal",
 )
@@ -180,7 +181,7 @@ def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative
         Alternative(
             "other processes of this guest",
             ruled_out=True,
-            because=f"their {percent(table.own_share)} of the time is known from the run queue and taken out",
+            because=f"their {percent(table.own_share)} of the time is known from the run queue and taken into account",
         ),
         Alternative("interrupts of this guest", ruled_out=True, because="their time is taken out"),
         Alternative(
