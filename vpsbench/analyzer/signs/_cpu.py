@@ -181,7 +181,7 @@ def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative
         Alternative(
             "other processes of this guest",
             ruled_out=True,
-            because=f"their {percent(table.own_share)} of the time is known from the run queue and taken into account",
+            because=f"their {percent(table.own_share)} of the time is known from the run queue",
         ),
         Alternative("interrupts of this guest", ruled_out=True, because="their time is taken out"),
         Alternative(
