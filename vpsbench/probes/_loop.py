@@ -28,7 +28,6 @@ HAND_OVER_NS: Final = 1_000_000_000  # bins are handed over together, as that ta
 _ITSELF: Final = 3
 _FADE: Final = 0.97  # what earlier gaps weigh, from bin to bin, in what is a usual one
 
-
 _Ticks = tuple[int | None, int | None]  # irq + softirq, steal
 
 
@@ -38,7 +37,7 @@ class Bin:
 
     ``gap`` and ``short_gap`` sum the gaps whose part outside of this guest fell into either band; ``gap``
     with the own wait inside (``own_wait_in_gaps``). ``gaps``: (CLOCK_BOOTTIME of its end, length) of each
-    such part; ``waits``: likewise each own wait without one.
+    such part; ``waits``: likewise each own wait of ``WAIT_NS`` and more.
     """
 
     end: int = 0
