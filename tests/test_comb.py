@@ -113,3 +113,22 @@ def test_the_sweep_tells_a_cap_from_contention() -> None:
     shared = Sweep(dict.fromkeys(wanted, 0.5), wanted)
     assert capped.excess(0.1, 0.5) == pytest.approx(0.0, abs=0.01)
     assert shared.excess(0.1, 0.5) == pytest.approx(0.4, abs=0.01)
+
+
+@pytest.mark.parametrize(("period", "alike"), [(0.02, True), (0.1, False)])
+def test_vcpus_that_take_turns_by_the_hypervisors_tick_are_no_quota(period: float, *, alike: bool) -> None:
+    # As two vCPUs on one core of Xen did: 10.2 ms each, on a grid that held; a quota of half of 100 ms is one.
+    random = np.random.default_rng(1)
+    ends = np.arange(period, 60, period) + random.normal(0, 0.0003, round(60 / period) - 1)
+    starts = ends - period / 2 - random.normal(0.0002, 0.0003, ends.size)
+    assert (comb.find(starts, ends, 0.0, 60.0) is None) is alike
+
+
+def test_a_period_with_own_waits_is_not_known() -> None:
+    # Every third gap of a quota hit another process of the guest: the loop saw a wait instead.
+    ends = np.arange(0.1, 60, 0.1)
+    starts, waited = ends - 0.0604, np.arange(ends.size) % 3 == 0
+    assert comb.find(starts[~waited], ends[~waited], 0.0, 60.0) is None
+    found = comb.find(starts[~waited], ends[~waited], 0.0, 60.0, (starts[waited], ends[waited]))
+    assert found is not None
+    assert found.period == pytest.approx(0.1, rel=0.001)

@@ -143,10 +143,10 @@ class TestBatches:
         windows = ledger.cut(both, 7.0)
         assert both.pieces() == [(0.0, 30.0), (100.0, 130.0)]
         assert not any(s < 30 < e or s < 100 < e for s, e in zip(windows.start, windows.end, strict=True))
-        assert windows.usable.sum() == pytest.approx(60)
+        assert windows.wanted.sum() == pytest.approx(60)
 
     def test_a_stretch_shorter_than_a_batch_is_left_out(self) -> None:
-        assert ledger.cut(loop(np.full(6, 0.1)), 7.0).usable.size == 0
+        assert ledger.cut(loop(np.full(6, 0.1)), 7.0).start.size == 0
 
     def test_too_few_batches_accuse_nobody_and_say_how_long_it_takes(self) -> None:
         found = weigh(loop(np.full(60, 0.5)), ledger.lost, 0.01)

@@ -97,4 +97,4 @@ def _reported(scenario: Scenario, record: Record) -> Iterator[Window]:
 def _share(part: ledger.Bins, of: ledger.Part) -> float | None:
     """vpsbench's own share of a window; None where it says that too little was seen."""
     whole = ledger.cut(part, float(part.end.max() - part.start.min()))
-    return float(of(whole)[0]) if whole.usable.size else None
+    return float(of(whole)[0]) if whole.start.size else None

@@ -168,7 +168,6 @@ class Windows:
     end: Floats
     piece: NDArray[np.int64]
     wanted: Floats
-    usable: Floats  # wanted, and not spent in the own guest's run queue
     lost: Floats
     reported: Floats
 
@@ -205,8 +204,16 @@ def cut(table: Bins, length: float) -> Windows:
         sums = _sums(table, slice(int(first), int(last)), place, count)
         found.append(np.vstack([edges[:-1], edges[1:], np.full(count, number), *sums]))
     rows = np.concatenate(found, axis=1) if found else np.zeros((7, 0))
-    start, end, piece, *sums = rows[:, rows[4] > LEAST_USABLE * rows[3]]
-    return Windows(start, end, piece.astype(np.int64), *sums)
+    start, end, piece, wanted, _, *sums = rows[:, rows[4] > LEAST_USABLE * rows[3]]
+    return Windows(start, end, piece.astype(np.int64), wanted, *sums)
+
+
+def share(table: Bins, part: Part) -> float | None:
+    """A part of all the time in one sum; None where the loops saw too little."""
+    windows = cut(table, table.length) if table.wall.size else None
+    return (
+        float(np.average(part(windows), weights=windows.wanted)) if windows and windows.start.size else None
+    )
 
 
 def _sums(table: Bins, rows: slice, place: NDArray[np.int64], count: int) -> list[Floats]:

@@ -107,9 +107,9 @@ def course(record: Record) -> Course:
     if hour.size == 0:
         return Course(0, np.zeros(0))
     first = int(hour.min())
-    usable = np.bincount(hour - first, windows.usable)
-    taken = np.bincount(hour - first, ledger.lost(windows) * windows.usable)
-    return Course(first, taken / np.where(usable > 0, usable, np.nan))
+    wanted = np.bincount(hour - first, windows.wanted)
+    taken = np.bincount(hour - first, ledger.lost(windows) * windows.wanted)
+    return Course(first, taken / np.where(wanted > 0, wanted, np.nan))
 
 
 def spread(values: Floats) -> tuple[float, float] | None:

@@ -38,15 +38,9 @@ def sweep(record: Record) -> Sweep | None:
     lost, wanted = {}, {}
     for duty in {s.labels["duty"] for s in record.named("cpu.loop.wall", arm="sweep") if "duty" in s.labels}:
         table = ledger.bins(record, arm="sweep", duty=duty)
-        if (share := lost_share(table)) is not None:
+        if (share := ledger.share(table, ledger.lost)) is not None:
             lost[float(duty)], wanted[float(duty)] = share, float(table.wanted.sum())
     return Sweep(dict(sorted(lost.items())), wanted) if len(lost) > 1 and 1.0 in lost else None
-
-
-def lost_share(table: ledger.Bins) -> float | None:
-    """The share of the usable time that was lost in all bins; None where none was usable."""
-    fine = ledger.cut(table, table.length) if table.wall.size else None
-    return float(fine.lost.sum() / fine.usable.sum()) if fine and fine.usable.size else None
 
 
 def under_quota(period: float, share: float, duty: float) -> float:

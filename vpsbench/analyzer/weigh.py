@@ -99,11 +99,11 @@ def _memory(table: ledger.Bins, part: ledger.Part, limit: float) -> float:
 
 
 def _share(table: ledger.Bins, part: ledger.Part, shortest: float) -> float:
-    """The part of all usable time, added up over windows; over whole stretches where those are short."""
+    """The part of all the time, added up over windows; bin by bin where the stretches are short."""
     windows = ledger.cut(table, shortest)
-    if windows.usable.size == 0:
-        windows = ledger.cut(table, table.length)
-    return float(np.average(part(windows), weights=windows.usable)) if windows.usable.size else 0.0
+    if windows.start.size == 0:
+        return ledger.share(table, part) or 0.0
+    return float(np.average(part(windows), weights=windows.wanted))
 
 
 def repeated(times: Floats, values: Floats, limit: float, claims: int = 1) -> Level:

@@ -72,9 +72,11 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         walls = record.named("cpu.loop.wall", arm="sweep", duty=duty)
         at = 100 * float(duty)
         each += [
-            (at, lost, *_BARE) for s in walls if (lost := _lost(ledger.bins(record, **s.labels))) is not None
+            (at, lost, *_BARE)
+            for s in walls
+            if (lost := ledger.share(ledger.bins(record, **s.labels), ledger.lost)) is not None
         ]
-        if (lost := _lost(ledger.bins(record, arm="sweep", duty=duty))) is not None:
+        if (lost := ledger.share(ledger.bins(record, arm="sweep", duty=duty), ledger.lost)) is not None:
             means.append((at, lost, *_BARE))
     if not means:
         yield Absent(title, "no sweep over duty cycles ran")
@@ -87,10 +89,3 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
     spec = scatter(x, _scale(_rows(each)), groups, [_SMALL, _LARGE])
     yield Chart("duty", title, note, spec, timed=False)
-
-
-def _lost(table: ledger.Bins) -> float | None:
-    """The share of the usable time that was lost, in one sum."""
-    windows = ledger.cut(table, table.length)
-    usable = float(windows.usable.sum())
-    return float(windows.lost.sum()) / usable if usable > 0 else None

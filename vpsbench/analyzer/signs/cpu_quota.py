@@ -10,7 +10,7 @@ from typing import Final
 from vpsbench.analyzer import comb, ledger
 from vpsbench.analyzer.comb import Comb
 from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.sweep import Sweep, lost_share, sweep
+from vpsbench.analyzer.sweep import Sweep, sweep
 from vpsbench.analyzer.weigh import strength_of
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
@@ -128,7 +128,7 @@ def _load(
     delivered, combs = {}, {}
     for labels, table in tables:
         here, vcpu = table.within(since, until), labels["vcpu"]
-        if (lost := lost_share(here)) is None:
+        if (lost := ledger.share(here, ledger.lost)) is None:
             continue
         delivered[vcpu] = 1 - lost
         if found := comb.of_loop(record, labels, float(here.start[0]), until):
@@ -196,7 +196,7 @@ def _by_vcpu(record: Record, quota: Quota) -> str:
     text = f" Together the {len(names)} vCPUs got {sum(shares.values()):.2f} vCPUs' time"
     if max(shares.values()) - min(shares.values()) > DIFFERENT:
         text += " (" + ", ".join(f"vCPU {n}: {percent(s)}" for n, s in shares.items()) + ")"
-    alone = lost_share(ledger.bins(record, arm="single", duty="1"))
+    alone = ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
     if alone is not None and 1 - alone > quota.share + SAME_SHARE:
         text += f"; one that works alone gets {percent(1 - alone)}, so the quota is for all together"
     return f"{text}."

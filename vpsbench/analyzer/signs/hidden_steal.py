@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from vpsbench.analyzer import ledger
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.weigh import SHORTEST
@@ -24,7 +22,7 @@ COARSE: Final = 30.0
 def look(record: Record) -> list[Finding]:
     """Weighs the hidden part of all loops."""
     table = ledger.loaded(record)
-    total, shown = _share(table, ledger.lost), _share(table, ledger.reported)
+    total, shown = ledger.share(table, ledger.lost) or 0.0, ledger.share(table, ledger.reported) or 0.0
     allowed = _cpu.limit(record.run.plan, THRESHOLD, shown)
     shortest = COARSE if shown > THRESHOLD / 2 else SHORTEST
     loss = _cpu.heaviest(record, ledger.hidden, allowed, shortest)
@@ -38,12 +36,6 @@ def look(record: Record) -> list[Finding]:
             beside=f"Busy vCPUs lost {percent(total)} of their time",
         )
     ]
-
-
-def _share(table: ledger.Bins, part: ledger.Part) -> float:
-    """A part of all the time, in one sum."""
-    whole = ledger.cut(table, table.length)
-    return float(np.average(part(whole), weights=whole.usable)) if whole.usable.size else 0.0
 
 
 def _claim(record: Record, loss: _cpu.Loss) -> str:
@@ -66,7 +58,7 @@ def _claim(record: Record, loss: _cpu.Loss) -> str:
 
 
 def _beside(record: Record, loss: _cpu.Loss) -> str:
-    clock, shown = record.run.guest.steal_clock.value, _share(loss.table, ledger.reported)
+    clock, shown = record.run.guest.steal_clock.value, ledger.share(loss.table, ledger.reported) or 0.0
     if clock is False:
         return "there is no steal counter here that could show it"
     if clock is None and not shown:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from vpsbench.analyzer import ledger
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.weigh import weigh
@@ -94,12 +92,11 @@ def _shared(record: Record, loss: _cpu.Loss, together: str, alone: ledger.Bins) 
     """What a proven loss of all together means, beside what each lost alone."""
     if quota := _cpu.own_quota(record, loss.weighed.since, loss.weighed.until):
         return Level.NOT_MEASURABLE, f"{together}, but {_cpu.quota_in_words(record, quota)}."
-    if not alone.wall.size:
+    single = ledger.share(alone, ledger.lost)
+    if single is None:
         return Level.NOT_MEASURABLE, (
             f"{together}; whether each gets its time alone, as vCPUs that share cores do, was not measured."
         )
-    windows = ledger.cut(alone, alone.length)
-    single = float(np.average(ledger.lost(windows), weights=windows.usable)) if windows.usable.size else 1.0
     if single > ALONE * loss.weighed.share:
         return Level.CLEAN, (
             f"{together}, and each alone lost {percent(single)} of its time, too: others take it, not the "
