@@ -117,7 +117,7 @@ def test_the_sweep_tells_a_cap_from_contention() -> None:
 
 @pytest.mark.parametrize(("period", "alike"), [(0.02, True), (0.1, False)])
 def test_vcpus_that_take_turns_by_the_hypervisors_tick_are_no_quota(period: float, *, alike: bool) -> None:
-    # As two vCPUs on one core of Xen did: 10.2 ms each, on a grid that held; a quota of half of 100 ms is one.
+    # As two vCPUs on one core of Xen did: 10.2 ms each, on a grid that held. Half of 100 ms is a quota.
     random = np.random.default_rng(1)
     ends = np.arange(period, 60, period) + random.normal(0, 0.0003, round(60 / period) - 1)
     starts = ends - period / 2 - random.normal(0.0002, 0.0003, ends.size)
