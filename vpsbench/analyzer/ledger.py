@@ -93,6 +93,11 @@ COLUMNS: Final = (
 SUMMED: Final = COLUMNS[3:-1]  # what tells where wanted time went
 
 
+def vcpus(record: Record) -> list[str]:
+    """The vCPUs on which a loop ran, by number."""
+    return sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+
+
 def bins(record: Record, **labels: str) -> Bins:
     """All bins of the CPU loops, of those with these labels (arm, vcpu, duty) where any are given."""
     return _table(record, list(record.named("cpu.loop.wall", **labels)))
@@ -219,14 +224,18 @@ def share(table: Bins, part: Part) -> float | None:
 def _sums(table: Bins, rows: slice, place: NDArray[np.int64], count: int) -> list[Floats]:
     """Wanted, usable, lost and reported time in each window."""
     sums = {name: np.bincount(place, getattr(table, name)[rows], count).astype(float) for name in SUMMED}
-    usable = np.maximum(sums["wanted"] - sums["own_wait"], 0)
-    return [sums["wanted"], usable, _lost(sums), sums["steal"]]
+    return [sums["wanted"], _usable(sums), _lost(sums), sums["steal"]]
+
+
+def _usable(sums: dict[str, Floats]) -> Floats:
+    """What was wanted and not spent in the own guest's run queue, s."""
+    return np.maximum(sums["wanted"] - sums["own_wait"], 0)
 
 
 def _lost(sums: dict[str, Floats]) -> Floats:
     """What was lost to the outside, s."""
-    usable = np.maximum(sums["wanted"] - sums["own_wait"], 0)
-    return np.clip(sums["gap"] - sums["own_wait_in_gaps"] - sums["irq"], 0, usable) + sums["imputed"]
+    seen = np.clip(sums["gap"] - sums["own_wait_in_gaps"] - sums["irq"], 0, _usable(sums))
+    return seen + sums["imputed"]
 
 
 PARTS: Final = ("delivered", "reported", "hidden", "own", "interrupts", "unexplained")

@@ -85,10 +85,9 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 
 def measured(record: Record) -> list[str]:
     """The vCPUs, by number, of which all was read without which a loss is not known: missing is not none."""
-    vcpus = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
     return [
         v
-        for v in vcpus
+        for v in ledger.vcpus(record)
         if all(any(s.values.size for s in record.named(f"cpu.loop.{n}", vcpu=v)) for n in _NEEDED)
     ]
 

@@ -65,7 +65,7 @@ def heaviest(record: Record, part: ledger.Part, allowed: float, shortest: float 
 
     Each vCPU is one more claim, for which the bar rises.
     """
-    names = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+    names = ledger.vcpus(record)
     tables = {"busy vCPUs": ledger.loaded(record)}
     if len(names) > 1:
         tables |= {f"vCPU {name}": ledger.loaded(record, vcpu=name) for name in names}

@@ -71,7 +71,7 @@ def _count(cpus: str) -> int | None:
 
 def _together(record: Record) -> Finding:
     table = ledger.loaded(record)
-    count = len({s.labels["vcpu"] for s in record.named("cpu.loop.wall")})
+    count = len(ledger.vcpus(record))
     alone = ledger.bins(record, arm="single")
     if count < 2 or not table.wall.size:
         return _finding(Level.CLEAN if count else Level.NOT_MEASURABLE, _nothing_to_share(record, count))

@@ -45,7 +45,7 @@ class _Rates:
 
 def look(record: Record) -> list[Finding]:
     """Tells the work rates; accuses only where whole cores were promised."""
-    names = sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+    names = ledger.vcpus(record)
     found = [
         _Rates(
             name,
