@@ -339,6 +339,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A question that a sign asked of the run, in a buyer's words; findings name the sign."""
+
+    sign: str
+    question: str
+    promise: str  # as of PromiseVerdict; "measurement": whether the run itself can be trusted
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """All that the analyzer says of a run; what the report and the JSON contract are made from."""
 
@@ -346,3 +355,4 @@ class Judgement:
     verdict: Verdict
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
+    checks: tuple[Check, ...] = ()

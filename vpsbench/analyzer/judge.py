@@ -9,7 +9,7 @@ from vpsbench import packages
 from vpsbench.analyzer import signs
 from vpsbench.analyzer.signs import Sign
 from vpsbench.analyzer.verdict import verdict
-from vpsbench.model import Finding, Judgement, Level, Record, Skipped, Status, Turn
+from vpsbench.model import Check, Finding, Judgement, Level, Record, Skipped, Status, Turn
 
 # Which probe measures what, and which monitor reads it, by the start of a metric's name; the first that fits.
 PROBES: Final = {
@@ -40,7 +40,8 @@ def judge(record: Record) -> Judgement:
     """All that is to be said of a run: every sign reports, each skipped probe and monitor is named."""
     known = packages.collect(signs, "SIGN", Sign)
     findings = tuple(finding for sign in known.values() for finding in ask(sign, record))
-    return Judgement(record, verdict(record, findings, known), findings, tuple(skipped(record)))
+    checks = tuple(Check(sign.name, sign.question, sign.promise) for sign in known.values())
+    return Judgement(record, verdict(record, findings, known), findings, tuple(skipped(record)), checks)
 
 
 def ask(sign: Sign, record: Record) -> list[Finding]:

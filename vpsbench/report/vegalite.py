@@ -52,6 +52,7 @@ class Chart:
         note: how to read it.
         spec: in the Vega-Lite language.
         timed: whether its x axis is the shared time axis.
+        shows: the signs whose findings it illustrates.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Chart:
     note: str
     spec: Spec
     timed: bool = True
+    shows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
