@@ -95,6 +95,9 @@ options = { bim = 1 }
 def test_a_mistake_says_what_was_found_and_what_was_expected(tmp_path: Path) -> None:
     assert mistakes(tmp_path, GOOD, "tick=-1") == ["tick: found -1, expected 0.2 s to 60 s"]
     assert mistakes(tmp_path, GOOD, "duratoin=5") == ["duratoin: unknown key, expected duration?"]
+    assert mistakes(tmp_path, GOOD, "turns.cpu.background=true") == [
+        "turns: found only background ones, expected one that they run beside"
+    ]
     [line] = mistakes(tmp_path, GOOD, "turns.cpu.options.bin=fast")
     assert line == "turns.0.options.bin: found 'fast', expected a number and one of s, min, h, d"
     [line] = mistakes(tmp_path, GOOD, "turns.cpu.options.bin=[1]")

@@ -108,13 +108,16 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
     stop_at_tick: bool = False,
     hasty: bool = False,
     duty: float = 1.0,
+    background: str = "",
 ) -> tuple[Record, RunState]:
     profile = Profile(
         name="test",
         description="",
         duration=1000.0 if hasty else seconds * len(scripts) + 1,
         tick=0.2,
-        turns=tuple(TurnSpec(probe=name, duration=seconds) for name in scripts),
+        turns=tuple(
+            TurnSpec(probe=name, duration=seconds, background=name == background) for name in scripts
+        ),
         duty=duty,
     )
     boot = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -173,6 +176,26 @@ def test_the_duty_reaches_the_probe_and_is_the_load_that_is_applied(tmp_path: Pa
     during = (turn.started < applied.times) & (applied.times < turn.started + turn.elapsed)
     assert set(applied.values[during]) == {0.3}
     assert set(applied.values[~during]) <= {0.0}
+
+
+def test_a_background_turn_runs_beside_the_others_and_ends_with_them(tmp_path: Path) -> None:
+    patient = "signal.signal(signal.SIGTERM, lambda *_: (" + SAMPLE.strip() + ", sys.exit(143)))\n"
+    scripts = {"sparse": patient + "time.sleep(1000)", "one": "time.sleep(0.4);" + DONE, "two": DONE}
+    record, state = measure(tmp_path, scripts, seconds=100, background="sparse")
+    sparse, one, two = record.turns
+    assert [t.probe for t in record.turns] == ["sparse", "one", "two"]
+    assert {t.status for t in record.turns} == {Status.OK}
+    assert sparse.started <= one.started
+    assert sparse.elapsed >= one.elapsed + two.elapsed
+    assert (state, record.run.elapsed < 50) == (RunState.FINISHED, True)
+    assert [s.values.size for s in record.named("fake.value")] == [1], "what it said at its end is kept"
+    assert not record.named("load.applied", probe="sparse")
+
+
+def test_a_stop_ends_a_background_turn_too(tmp_path: Path) -> None:
+    scripts = {"sparse": "time.sleep(1000)", "one": "time.sleep(1000)"}
+    record, _ = measure(tmp_path, scripts, seconds=100, background="sparse", stop_at_tick=True)
+    assert {t.probe: t.status for t in record.turns}["sparse"] in {Status.INTERRUPTED, Status.SKIPPED}
 
 
 @pytest.mark.parametrize(

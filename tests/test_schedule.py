@@ -24,6 +24,14 @@ def test_turns_follow_one_another_in_the_profiles_order() -> None:
     assert walk(plan) == [("cpu", 0, 40), ("disk", 40, 30)]
 
 
+def test_background_turns_are_walked_apart_and_make_no_run_longer() -> None:
+    turns = (TurnSpec(probe="sparse", duration=90, background=True), TurnSpec(probe="cpu", duration=40))
+    profile = Profile(name="p", description="", duration=100, turns=turns)
+    assert walk(Schedule(profile)) == [("cpu", 0, 40)]
+    assert walk(Schedule(profile, background=True)) == [("sparse", 0, 90)]
+    assert planned(profile) == 40
+
+
 def test_a_turn_comes_back_and_missed_ones_are_not_made_up_for() -> None:
     plan = schedule(
         100, TurnSpec(probe="cpu", duration=5, every=20), TurnSpec(probe="disk", duration=50, start=5)

@@ -192,6 +192,8 @@ def _profile_rules(data: dict[str, Any], options: Options) -> Iterator[Mistake]:
     yield from _range(data, "duty", 0.01, 1, "a share of the time, 0.01 to 1")
     if data.get("turns") == []:
         yield "turns", "found none, expected at least one [[turns]] table"
+    if (turns := _turns(data)) and all(turn.get("background") is True for _, turn in turns):
+        yield "turns", "found only background ones, expected one that they run beside"
     length = data.get("duration")
     whole = length if isinstance(length, int | float) and length > 0 else math.inf
     for n, turn in _turns(data):

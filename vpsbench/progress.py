@@ -91,7 +91,8 @@ class TerminalProgress:
 
     def ended(self, turn: Turn) -> None:
         """See ``Progress``."""
-        self._probe = self._note = ""
+        if turn.probe == self._probe:  # and not one that ran beside it
+            self._probe = self._note = ""
         if turn.status is not Status.OK:
             self._say(f"{turn.probe}: {turn.status.value.replace('_', ' ')}: {turn.detail}")
 

@@ -49,10 +49,11 @@ class Progress(Protocol):
 
 @dataclass(slots=True)
 class _Current:
-    """The turn that runs now."""
+    """A turn that runs now."""
 
     child: Child
     spec: TurnSpec
+    seconds: float
     started: float  # CLOCK_BOOTTIME, s
     deadline: float  # likewise
 
@@ -75,22 +76,24 @@ class Runner:
     command: Callable[[str], list[str]] = worker  # starts the process of a probe
     stop: str = ""  # set by a signal handler: why the run is to end now
     _current: _Current | None = None
+    _beside: list[_Current] = field(default_factory=list)  # the background turns that run now
     _schedule: Schedule = field(init=False)
+    _background: Schedule = field(init=False)
     _written: float = 0.0
     _wall_offset: float | None = None
 
     def run(self) -> RunState:
         """Measures until the profile's time is up or ``stop`` is set."""
-        self._schedule = Schedule(self.profile)
+        self._schedule, self._background = Schedule(self.profile), Schedule(self.profile, background=True)
         for reason in self.ticker.unavailable:
             self._event("monitor_unavailable", reason)
         try:
             self._loop()
         finally:
-            if self._current:  # an error of our own, or of the disk: leave no process behind
-                self._current.child.kill()
-                self._current.child.close()
-        for spec in self._schedule.never_began():
+            for one in self._running():  # an error of our own, or of the disk: leave no process behind
+                one.child.kill()
+                one.child.close()
+        for spec in (*self._schedule.never_began(), *self._background.never_began()):
             reason = self.stop or "no time was left for it in this run"
             self._record(Turn(spec.probe, self._now(), 0.0, Status.SKIPPED, reason, spec.options, {}))
         if self.stop:
@@ -102,14 +105,18 @@ class Runner:
 
     def _loop(self) -> None:
         next_tick = self.clock.boot()
-        while not (self._over() and self._current is None):
+        while not self._over() or self._running():
             if self.clock.boot() >= next_tick:
                 next_tick = self._tick(next_tick)
+            self._mind_background()
             if self._current:
                 self._mind(self._current)
             elif not self.stop:
                 self._begin()
             self._wait(next_tick)
+
+    def _running(self) -> list[_Current]:
+        return [*self._beside, *([self._current] if self._current else [])]
 
     def _over(self) -> bool:
         """Whether nothing more is to be started."""
@@ -121,19 +128,35 @@ class Runner:
         if current is None and (due := self._schedule.next_due(self._now())) is not None:
             until = min(until, self.boot + due)
         seconds = min(until - self.clock.boot(), _SIGNAL_SECONDS)
+        # What background turns say is heard with the next tick or signal.
         self.clock.wait(current.child.output if current else None, seconds)
 
     # --- turns ---
 
     def _begin(self) -> None:
-        taken = self._schedule.take(self._now())
+        self._current = self._next(self._schedule)
+        if self._current:
+            self.progress.turn(self._current.spec.probe, self._current.seconds)
+
+    def _mind_background(self) -> None:
+        """Begins what is due beside the other turns, and ends it with the last of them."""
+        if not self._over() and (begun := self._next(self._background)):
+            self._beside.append(begun)
+        for one in list(self._beside):
+            if self._over() and self._current is None and one.child.status is None:
+                self._end(one, Status.OK, "")
+            self._mind(one)
+
+    def _next(self, schedule: Schedule) -> _Current | None:
+        """Starts the turn that is due, if one is and this guest can be measured with it."""
+        taken = schedule.take(self._now())
         if taken is None:
-            return
+            return None
         spec, seconds = taken
         if reason := self.missing.get(spec.probe):
             self._record(Turn(spec.probe, self._now(), 0.0, Status.UNAVAILABLE, reason, spec.options, {}))
-            return
-        coming = 1 + self._schedule.coming(spec.probe, self._now())
+            return None
+        coming = 1 + schedule.coming(spec.probe, self._now())
         budget = max(0, int((self.profile.write_budget - self._written) / coming))
         request = Request(
             seconds=seconds,
@@ -146,8 +169,8 @@ class Runner:
         )
         now = self.clock.boot()
         deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
-        self._current = _Current(Child(spec.probe, self.command(spec.probe), request), spec, now, deadline)
-        self.progress.turn(spec.probe, seconds)
+        child = Child(spec.probe, self.command(spec.probe), request)
+        return _Current(child, spec, seconds, now, deadline)
 
     def _mind(self, current: _Current) -> None:
         """Listens to the probe, and ends it when it must."""
@@ -155,7 +178,7 @@ class Runner:
         if self.stop and current.child.status is None:
             self._end(current, Status.INTERRUPTED, self.stop)
         elif now >= current.deadline:
-            if current.child.status in (Status.TIMED_OUT, Status.INTERRUPTED):
+            if current.child.status is not None:  # it was asked to end, or has said that it is done
                 current.child.kill()
                 current.deadline = now + _CLEAN_UP_SECONDS
             else:
@@ -181,14 +204,18 @@ class Runner:
         self._written += sum(s.value for s in known if s.metric == "disk.fio.written")
         for event in heard.events:
             self._event(event.kind, event.detail)
-        for note in heard.notes:
-            self.progress.note(note)
+        if current is self._current:
+            for note in heard.notes:
+                self.progress.note(note)
         self.progress.seen(known)
 
     def _finish(self, current: _Current) -> None:
         child, now = current.child, self.clock.boot()
         child.close()
-        self._current = None
+        if current is self._current:
+            self._current = None
+        else:
+            self._beside.remove(current)
         if child.cost is not None:
             cost = Sample("instrument.turn_cost", child.cost, (("probe", child.probe),))
             self.collector.add([cost], now)
@@ -248,6 +275,6 @@ class Runner:
         running = self._current.spec.probe if self._current else None
         loads = [
             Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
-            for probe in sorted({spec.probe for spec in self.profile.turns})
+            for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
         ]
         return [Sample("clock.wall_offset", offset), *loads]

@@ -13,9 +13,10 @@ _WORTHWHILE = 0.5
 
 def planned(profile: Profile) -> float:
     """How long a run will last, s: less than its profile's time where all turns come once and are short."""
-    if any(turn.every is not None or turn.start for turn in profile.turns):
+    turns = [turn for turn in profile.turns if not turn.background]
+    if any(turn.every is not None or turn.start for turn in turns):
         return profile.duration
-    return min(profile.duration, sum(turn.duration for turn in profile.turns))
+    return min(profile.duration, sum(turn.duration for turn in turns))
 
 
 @dataclass(slots=True)
@@ -25,11 +26,16 @@ class _Line:
 
 
 class Schedule:
-    """Walks the lines of a profile: the longest overdue first, then in the profile's order."""
+    """Walks some lines of a profile: the longest overdue first, then in the profile's order.
 
-    def __init__(self, profile: Profile) -> None:
+    Args:
+        profile: the profile.
+        background: whether of those that run beside the others, or of the others.
+    """
+
+    def __init__(self, profile: Profile, *, background: bool = False) -> None:
         self._duration = profile.duration
-        self._lines = [_Line(spec, spec.start) for spec in profile.turns]
+        self._lines = [_Line(spec, spec.start) for spec in profile.turns if spec.background == background]
 
     def take(self, now: float) -> tuple[TurnSpec, float] | None:
         """The turn to start now and the seconds it may last; None: nothing is due."""
