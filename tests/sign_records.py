@@ -85,7 +85,7 @@ def _run(case: Description) -> Run:
     profile = Profile(
         name="fixture",
         description="",
-        duration=run.get("duration", 600.0),
+        duration=run.get("duration", 14_400.0),  # as the profile "standard": long enough for two sessions
         turns=turns,
         duty=run.get("duty", 1.0),
     )

@@ -82,6 +82,7 @@ def test_a_run_ends_in_a_verdict_a_report_and_json(profile: Path, tmp_path: Path
     done = vpsbench("run", "--profile", profile, "--plan", "shared-kvm", "--db", out / "a.db", "--json", "-")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found["run"]["events"][0]["kind"] == "claims_declared"
     assert found["schema"] == 1
     assert found["verdict"] in ("kept", "suspect", "broken", "inconclusive")
     assert {"hidden_steal", "missing_memory", "disk_burst"} <= {f["sign"] for f in found["findings"]}

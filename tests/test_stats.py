@@ -9,10 +9,11 @@ import pytest
 
 from tests.sign_records import Floats, wander
 from vpsbench.analyzer import eprocess, knee, ledger, stats
-from vpsbench.analyzer.weigh import ALPHA, FAMILY, repeated, strength_of, weigh
+from vpsbench.analyzer.family import ALPHA, Bar
+from vpsbench.analyzer.weigh import repeated, strength_of, weigh
 from vpsbench.model import Level
 
-BAR = FAMILY / ALPHA
+BAR = Bar(40 / ALPHA, 2)  # about what `standard` declares for two vCPUs
 ACCUSING = {Level.NOTICE, Level.STRONG}
 
 
@@ -56,21 +57,21 @@ class TestEProcess:
         for place in (0, 10, 29):
             values = np.full(30, 0.0005)
             values[place] = 1.0
-            assert not eprocess.proves(values, 0.01, BAR)
+            assert not eprocess.proves(values, 0.01, BAR.capital)
 
     def test_an_event_over_a_batchs_border_proves_nothing(self) -> None:
         values = np.full(200, 0.0005)
         values[[70, 71, 72]] = 1.0
-        assert not eprocess.proves(values, 0.01, BAR)
+        assert not eprocess.proves(values, 0.01, BAR.capital)
 
     def test_steady_loss_is_proven(self) -> None:
-        assert eprocess.proves(np.full(24, 0.5), 0.01, BAR)
-        assert eprocess.proves(np.full(100, 0.02), 0.01, BAR)
+        assert eprocess.proves(np.full(24, 0.5), 0.01, BAR.capital)
+        assert eprocess.proves(np.full(100, 0.02), 0.01, BAR.capital)
 
     def test_what_has_long_ended_is_not_proven_of_the_whole(self) -> None:
         values = np.concatenate([np.full(60, 0.05), np.zeros(600)])
-        assert eprocess.log_capital(values, 0.01).max() > np.log(BAR)
-        assert not eprocess.proves(values, 0.01, BAR)
+        assert eprocess.log_capital(values, 0.01).max() > np.log(BAR.capital)
+        assert not eprocess.proves(values, 0.01, BAR.capital)
 
     def test_interval_covers_the_mean(self) -> None:
         random = np.random.default_rng(6)
@@ -122,10 +123,10 @@ class TestSessions:
         steady = np.full(40, 0.3)
         once = np.linspace(0, 390, 40, dtype=np.float64)
         twice = np.concatenate([once[:30], 20_000 + once[:30]])
-        assert repeated(once, steady, 0.01) is Level.NOTICE
-        assert repeated(twice, np.full(60, 0.3), 0.01) is Level.STRONG
+        assert repeated(once, steady, 0.01, BAR) is Level.NOTICE
+        assert repeated(twice, np.full(60, 0.3), 0.01, BAR) is Level.STRONG
         fading = np.concatenate([np.full(30, 0.3), np.zeros(30)])
-        assert repeated(twice, fading, 0.01) is Level.NOTICE
+        assert repeated(twice, fading, 0.01, BAR) is Level.NOTICE
         assert strength_of([0, 30, 60], [True, False, True], 2, 2 / 3) is Level.NOTICE
         assert strength_of([0, 30, 60, 90], [True, False, False, True], 2, 2 / 3) is Level.CLEAN
 
@@ -149,7 +150,7 @@ class TestBatches:
         assert ledger.cut(loop(np.full(6, 0.1)), 7.0).start.size == 0
 
     def test_too_few_batches_accuse_nobody_and_say_how_long_it_takes(self) -> None:
-        found = weigh(loop(np.full(60, 0.5)), ledger.lost, 0.01)
+        found = weigh(loop(np.full(60, 0.5)), ledger.lost, 0.01, BAR)
         assert found.level is Level.NOT_MEASURABLE
         assert found.needed is not None
         assert found.needed >= 100
@@ -163,7 +164,8 @@ class TestFalseAlarms:
     def test_nobody_is_accused_at_the_limit(self, memory: float, seconds: int) -> None:
         random = np.random.default_rng(9)
         found = [
-            weigh(loop(bursty(random, seconds, 0.05, memory)), ledger.lost, 0.05).level for _ in range(25)
+            weigh(loop(bursty(random, seconds, 0.05, memory)), ledger.lost, 0.05, BAR).level
+            for _ in range(25)
         ]
         assert not ACCUSING & set(found)
 
@@ -171,11 +173,11 @@ class TestFalseAlarms:
         random = np.random.default_rng(10)
         for loss in (0.1, 0.3, 0.5):
             steady = bursty(random, 300, loss, 0.0, 0.1)
-            assert weigh(loop(steady, length=0.5), ledger.lost, 0.01).level is Level.NOTICE
+            assert weigh(loop(steady, length=0.5), ledger.lost, 0.01, BAR).level is Level.NOTICE
 
     def test_twice_the_limit_is_proven_within_the_hour(self) -> None:
         random = np.random.default_rng(11)
-        found = [weigh(loop(bursty(random, 3600, 0.1, 0.5)), ledger.lost, 0.05).level for _ in range(10)]
+        found = [weigh(loop(bursty(random, 3600, 0.1, 0.5)), ledger.lost, 0.05, BAR).level for _ in range(10)]
         assert found.count(Level.NOTICE) >= 9
 
 

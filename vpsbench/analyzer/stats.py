@@ -58,6 +58,16 @@ def sessions(times: Sequence[float] | Floats) -> list[list[int]]:
     return found
 
 
+def most_sessions(duration: float) -> int:
+    """How many sessions a run of this length (s) can have at the most: known before it begins."""
+    return 1 + int(duration // APART)
+
+
+def looks(duration: float) -> int:
+    """How often a run of this length (s) can be looked at: as a whole, and session by session if several."""
+    return 1 if (most := most_sessions(duration)) == 1 else 1 + most
+
+
 def share_difference(k1: float, n1: float, k2: float, n2: float, z: float) -> tuple[float, float]:
     """Newcombe's score interval of k1/n1 - k2/n2 (Statistics in Medicine 17, 1998, method 10).
 

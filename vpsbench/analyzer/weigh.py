@@ -1,8 +1,7 @@
 """Weighs a loss of CPU time against what was promised: the one place where steal is judged.
 
 Batches are at least ten times as long as the loss remembers itself, and never span a pause. The
-whole run, and each session of it, is one claim; the bar rises with their number and with the number of
-signs that can accuse, so the chance that a whole report accuses wrongly stays below ``ALPHA``.
+whole run, and each session of it, is one claim of the family that was declared before the run.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer import eprocess, ledger, stats
+from vpsbench.analyzer.family import Bar
 from vpsbench.model import Level
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from vpsbench.model import Floats
 
-ALPHA: Final = 0.001  # the chance that an honest seller's run is accused, over all signs together
-FAMILY: Final = 11  # signs that can accuse; a test counts them
 SHORTEST: Final = 5.0  # s, of a batch
 MEMORIES: Final = 10.0  # a batch lasts that many autocorrelation times
 FEWEST: Final = 20  # batches below which nobody is accused
@@ -46,7 +44,7 @@ class Weighed:
 
 
 def weigh(
-    table: ledger.Bins, part: ledger.Part, limit: float, shortest: float = SHORTEST, claims: int = 1
+    table: ledger.Bins, part: ledger.Part, limit: float, bar: Bar, shortest: float = SHORTEST
 ) -> Weighed:
     """Judges a part of the loops' time against the share that may be lost.
 
@@ -57,15 +55,15 @@ def weigh(
         table: at least one bin.
         part: which part of the time.
         limit: the share that may be lost, above 0.
+        bar: what evidence must reach in this run.
         shortest: the shortest batch, s; longer where the part is known only in coarse ticks.
-        claims: how many such claims the sign makes.
     """
     length = _length(table, part, limit, shortest)
     batches = ledger.cut(table, length)
     values = part(batches)
     seconds = float(sum(end - start for start, end in table.pieces()))
     share = _share(table, part, shortest)
-    level = repeated(batches.start, values, limit, claims)
+    level = repeated(batches.start, values, limit, bar)
     needed = None
     if level is Level.CLEAN and (share > limit or seconds < FEWEST * SHORTEST):
         level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
@@ -106,14 +104,12 @@ def _share(table: ledger.Bins, part: ledger.Part, shortest: float) -> float:
     return float(np.average(part(windows), weights=windows.wanted))
 
 
-def repeated(times: Floats, values: Floats, limit: float, claims: int = 1) -> Level:
+def repeated(times: Floats, values: Floats, limit: float, bar: Bar) -> Level:
     """CLEAN; NOTICE when the whole or one session proves it; STRONG when two sessions hours apart do."""
-    parts = stats.sessions(times)
-    looks = 1 if len(parts) == 1 else 1 + len(parts)
-    bar = FAMILY * claims * looks / ALPHA
+    parts = stats.sessions(times)[: bar.sessions]
 
     def proven(of: Floats) -> bool:
-        return of.size >= FEWEST and eprocess.proves(of, limit, bar)
+        return of.size >= FEWEST and eprocess.proves(of, limit, bar.capital)
 
     proofs = [proven(values[part]) for part in parts]
     return strength(any(proofs) or proven(values), sum(proofs))

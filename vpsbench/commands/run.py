@@ -178,6 +178,7 @@ def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monito
     """Runs the profile; signals end it early, and what was measured until then stays. Returns its number."""
     from rich.console import Console
 
+    from vpsbench.analyzer import family
     from vpsbench.collector import Collector
     from vpsbench.guest.files import Files
     from vpsbench.progress import TerminalProgress
@@ -205,6 +206,8 @@ def _measure(order: _Order, probes: dict[str, Probe], monitors: dict[str, Monito
             wall=clock.wall(),
             boot=boot,
         )
+        claims = family.declare(order.profile, guest, order.plan)
+        collector.event(family.DECLARED, family.stored(claims), boot)
         _announce(number, order)
         runner = Runner(
             profile=order.profile,

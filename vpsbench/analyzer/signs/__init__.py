@@ -6,9 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from vpsbench.model import Finding, Record
+from vpsbench.analyzer import stats
+from vpsbench.model import Finding, Guest, Plan, Profile, Record
 
 Promise = Literal["cpu", "memory", "disk", "virtualization", "measurement"]
+Claims = Callable[[Profile, Guest, Plan | None], int]
+
+
+def one_claim(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  one of many ``Claims``
+    """One claim, however long the run: a fact, or a notice at most."""
+    return 1
+
+
+def one_if(promised: Callable[[Plan], object]) -> Claims:
+    """One claim where the plan makes this promise."""
+    return lambda _profile, _guest, plan: int(bool(plan and promised(plan)))
+
+
+def one_each_look(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  likewise
+    """One about the whole run, and one about each of its sessions: what can become strong by coming back."""
+    return stats.looks(profile.duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +40,7 @@ class Sign:
             analyzer answers "not measurable" with the reason, and does not call ``look``.
         look: pure; at least one finding, also when all is well: silence is never "clean".
         accuses: False where it only describes, and never finds anything worse than "clean".
+        claims: how many claims it may make, told before the run; 0 where it cannot accuse (``family``).
     """
 
     name: str
@@ -31,3 +49,4 @@ class Sign:
     needs: tuple[str, ...]
     look: Callable[[Record], list[Finding]]
     accuses: bool = True
+    claims: Claims = one_each_look

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer import family, ledger, stats
 from vpsbench.analyzer.weigh import SHORTEST, Weighed, weigh
 from vpsbench.analyzer.words import percent
-from vpsbench.model import Alternative, Finding, Level, Plan, Record, Series
+from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record, Series
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.ledger import Bins
@@ -60,18 +60,24 @@ class Loss:
     allowed: float
 
 
+def claims(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  one of many ``Claims``
+    """All vCPUs together, and each by itself where there are several; at each look."""
+    usable = len(guest.limits.vcpus_usable)
+    return stats.looks(profile.duration) * (1 + usable if usable > 1 else 1)
+
+
 def heaviest(record: Record, part: ledger.Part, allowed: float, shortest: float = SHORTEST) -> Loss:
     """All vCPUs together; or, where only that is proven, the single vCPU that lost most.
 
-    Each vCPU is one more claim, for which the bar rises.
+    Each vCPU is one more claim, as ``claims`` declares.
     """
+    bar = family.bar(record)
     names = ledger.vcpus(record)
     tables = {"busy vCPUs": ledger.loaded(record)}
     if len(names) > 1:
         tables |= {f"vCPU {name}": ledger.loaded(record, vcpu=name) for name in names}
     found = [
-        Loss(who, table, weigh(table, part, allowed, shortest, len(tables)), allowed)
-        for who, table in tables.items()
+        Loss(who, table, weigh(table, part, allowed, bar, shortest), allowed) for who, table in tables.items()
     ]
     proven = [loss for loss in found if loss.weighed.level in ACCUSING]
     if not proven or proven[0] is found[0]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpsbench.analyzer import knee, ledger
 from vpsbench.analyzer.refill import Reload
-from vpsbench.analyzer.signs import Sign, _burst, _cpu
+from vpsbench.analyzer.signs import Sign, _burst, _cpu, one_claim
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record
 
@@ -107,4 +107,5 @@ SIGN = Sign(
     promise="cpu",
     needs=("cpu.loop.wall", "cpu.loop.gap"),
     look=look,
+    claims=one_claim,
 )

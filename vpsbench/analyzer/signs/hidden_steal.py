@@ -72,4 +72,5 @@ SIGN = Sign(
     promise="cpu",
     needs=("cpu.loop.wall", "cpu.loop.gap"),
     look=look,
+    claims=_cpu.claims,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpsbench.analyzer.signs import Sign, _memory
+from vpsbench.analyzer.signs import Sign, _memory, one_if
 from vpsbench.analyzer.words import percent, size
 from vpsbench.model import Alternative, Finding, Level, Record
 
@@ -108,4 +108,5 @@ SIGN = Sign(
     promise="memory",
     needs=(),
     look=look,
+    claims=one_if(lambda plan: plan.memory),
 )

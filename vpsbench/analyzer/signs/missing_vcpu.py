@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer import family, ledger
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.weigh import weigh
 from vpsbench.analyzer.words import percent, span, vcpus
@@ -76,7 +76,7 @@ def _together(record: Record) -> Finding:
     if count < 2 or not table.wall.size:
         return _finding(Level.CLEAN if count else Level.NOT_MEASURABLE, _nothing_to_share(record, count))
     allowed = _cpu.limit(record.run.plan, max(LEAST, MISSING / count))
-    loss = _cpu.Loss("", table, weigh(table, ledger.lost, allowed), allowed)
+    loss = _cpu.Loss("", table, weigh(table, ledger.lost, allowed, family.bar(record)), allowed)
     level, delivered = loss.weighed.level, count * (1 - loss.weighed.share)
     together = f"All {count} vCPUs together delivered {delivered:.2f} vCPUs in {span(loss.weighed.seconds)}"
     if level in _cpu.ACCUSING:

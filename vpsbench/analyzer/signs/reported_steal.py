@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer import family, ledger
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.weigh import weigh
 from vpsbench.analyzer.words import percent, span
-from vpsbench.model import Finding, Level, Plan, Record
+from vpsbench.model import Finding, Guest, Level, Plan, Profile, Record
 
 SHARED: Final = 0.05
 DEDICATED: Final = 0.01
@@ -19,7 +19,7 @@ def look(record: Record) -> list[Finding]:
     plan, clock = record.run.plan, record.run.guest.steal_clock
     table = ledger.loaded(record)
     if clock.value is False or (clock.value is None and not table.steal.any()):
-        return [_no_clock(table, clock.because)]
+        return [_no_clock(record, table)]
     allowed = _cpu.limit(plan, _threshold(plan))
     loss = _cpu.heaviest(record, ledger.reported, allowed)
     return [
@@ -44,9 +44,10 @@ def _kind(plan: Plan | None) -> str:
     return f"a {kind} plan" if kind else "no plan says shared or dedicated, so as if shared"
 
 
-def _no_clock(table: ledger.Bins, because: str) -> Finding:
+def _no_clock(record: Record, table: ledger.Bins) -> Finding:
     """Nothing reported where nothing can be: the measured loss stands beside it."""
-    weighed = weigh(table, ledger.lost, DEDICATED)
+    because = record.run.guest.steal_clock.because
+    weighed = weigh(table, ledger.lost, DEDICATED, family.bar(record))
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
@@ -61,6 +62,11 @@ def _no_clock(table: ledger.Bins, because: str) -> Finding:
         until=weighed.until,
         series=_cpu.SERIES,
     )
+
+
+def _claims(profile: Profile, guest: Guest, plan: Plan | None) -> int:
+    """None where the host is known to report nothing."""
+    return 0 if guest.steal_clock.value is False else _cpu.claims(profile, guest, plan)
 
 
 def _claim(record: Record, loss: _cpu.Loss) -> str:
@@ -96,4 +102,5 @@ SIGN = Sign(
     promise="cpu",
     needs=("cpu.loop.wall", "cpu.loop.steal"),
     look=look,
+    claims=_claims,
 )

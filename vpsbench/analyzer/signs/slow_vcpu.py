@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer import ledger
-from vpsbench.analyzer.signs import Sign, _cpu
+from vpsbench.analyzer.signs import Sign, _cpu, one_if
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Alternative, Finding, Level, Record
 
@@ -150,4 +150,5 @@ SIGN = Sign(
     promise="cpu",
     needs=("cpu.loop.wall", "cpu.loop.iterations"),
     look=look,
+    claims=one_if(lambda plan: plan.whole_cores),
 )

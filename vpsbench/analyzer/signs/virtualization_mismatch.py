@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.signs import Sign, one_if
 from vpsbench.model import Alternative, Finding, Level, Record
 
 # What was sold -> the kinds of layers that deliver it.
@@ -108,4 +108,5 @@ SIGN = Sign(
     promise="virtualization",
     needs=(),
     look=look,
+    claims=one_if(lambda plan: plan.virtualization),
 )
