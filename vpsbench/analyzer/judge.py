@@ -19,6 +19,7 @@ PROBES: Final = {
     "memory.held": "memory",
     "memory.first_touch": "memory",
     "memory.verify.": "memory",
+    "merge.": "merge",
     "disk.fio.": "disk",
 }
 MONITORS: Final = {

@@ -2,7 +2,8 @@
 
 spin N [DUTY]: N processes that compute, each for that share of its time. swap USED LIMIT:
 a swap file of the guest's own, and a process that uses more MiB than its owner allows it. read N: N processes
-that read the disk past the cache, one block after another.
+that read the disk past the cache, one block after another. merge PAGES: the guest's own kernel merges equal
+pages, and looks at so many of them each 20 ms.
 """
 
 from __future__ import annotations
@@ -56,11 +57,20 @@ def read() -> None:
         os.preadv(disk, [buffer], random.randrange(size // 4096) * 4096)  # noqa: S311  no secret
 
 
+def merge(pages: int) -> None:
+    """Switches the guest's own KSM on."""
+    for name, value in (("pages_to_scan", pages), ("run", 1)):
+        Path(f"/sys/kernel/mm/ksm/{name}").write_text(str(value))
+
+
 def main() -> None:
     """Starts what the arguments say, and lasts as long as the guest."""
     what, amount, *rest = sys.argv[1:]
     if what == "swap":
         swap(int(amount), int(rest[0]))
+    if what == "merge":
+        merge(int(amount))
+        return
     for _ in range(int(amount)):
         if os.fork() == 0:
             spin(float(rest[0]) if rest else 1.0) if what == "spin" else read()

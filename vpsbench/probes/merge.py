@@ -1,0 +1,202 @@
+"""Merged pages: does the host keep one copy of pages that are equal, and call it two?
+
+Writes pages of three arms, leaves them alone, and writes one word to each of them, once. A page that the
+host had merged with its twin must be copied first, which takes the host a fault that unique pages do not
+cost; a second write to the same pages costs nothing more. No counter of a guest shows any of it.
+
+A host that merges does so at its own pace: Linux' ksmd looks at 19.5 MiB/s by default, at each page twice
+before it merges it, so a large host needs hours, and many merge only when they run short.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from vpsbench.guest.containers import KINDS
+from vpsbench.guest.files import Files
+from vpsbench.model import Bytes, Guest, Kind, Metric
+from vpsbench.probes import Emit, Probe, Request, Unavailable
+from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
+from vpsbench.probes._pace import Pace
+from vpsbench.probes._room import Room, room
+from vpsbench.probes._touch import histogram
+from vpsbench.probes._twins import ARMS, PAGE, Twins
+
+MIB: Final = 1024**2
+FEWEST: Final = 1000  # pages an arm: fewer have no 99.9 % quantile
+OWN_KSM: Final = "/sys/kernel/mm/ksm/run"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the merging probe."""
+
+    share: float = 0.3  # of the available memory, at most
+    pages: int = 4096  # of each arm, at each age
+    ages: int = 4  # at which pages are written to: all of the time, half of it, a quarter, …
+    floor: Bytes = 64 * MIB  # always left available; at least a tenth of all memory is
+
+    def __post_init__(self) -> None:
+        if not 0.05 <= self.share <= 0.8:
+            raise ValueError("share must lie between 0.05 and 0.8")
+        if self.pages < FEWEST:
+            raise ValueError(f"pages must be at least {FEWEST}")
+        if not 1 <= self.ages <= 12:
+            raise ValueError("ages must lie between 1 and 12")
+        if self.floor < 0:
+            raise ValueError("floor must not be negative")
+
+
+def pages_of(space: Room, options: Options, ages: int) -> int:
+    """Pages of each arm at each of so many ages: an even number."""
+    spare = space.available - 1.5 * _floor(space, options)
+    size = max(min(options.share * space.available, spare), 0)
+    return min(int(size / (len(ARMS) * PAGE * ages)), options.pages) // 2 * 2
+
+
+def _floor(space: Room, options: Options) -> int:
+    return max(options.floor, space.total // 10)
+
+
+def _planned(space: Room, options: Options) -> tuple[int, int]:
+    """At how many ages, and with how many pages of each arm: fewer ages rather than too few pages."""
+    for ages in range(options.ages, 0, -1):
+        if (pages := pages_of(space, options, ages)) >= FEWEST:
+            return ages, pages
+    raise Unavailable(
+        f"too little memory is available: {space.available // MIB} MiB, of which "
+        f"{_floor(space, options) // MIB} MiB and half as much again stay free"
+    )
+
+
+def _now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def run(request: Request, emit: Emit, files: Files | None = None) -> None:
+    """Lays pages out, and writes to them age by age.
+
+    Raises:
+        Unavailable: the guest's own kernel merges pages, or there is too little memory.
+    """
+    files, options = files or Files(), request.options
+    if _merges_itself(files):
+        raise Unavailable(
+            f"the guest's own kernel merges equal pages ({OWN_KSM} is 1), which would look like the "
+            f"host doing it; echo 2 > {OWN_KSM} as root ends it"
+        )
+    space = room(files)
+    ages, pages = _planned(space, options)
+    rng, pace = np.random.default_rng(request.seed), Pace(request.duty, request.seconds)
+    with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
+        sets = [Twins(pages, rng) for _ in range(ages)]
+        try:
+            _lay_out(sets, pages, emit, pace)
+            _follow(sets, pages, _Watch(files, _floor(space, options), emit, pace))
+        finally:
+            for one in sets:
+                one.give_back()
+            emit.sample("merge.held", 0)
+
+
+def _lay_out(sets: list[Twins], pages: int, emit: Emit, pace: Pace) -> None:
+    size = pages * len(ARMS) * len(sets) * PAGE
+    emit.note(f"laying out {size // MIB} MiB of equal and of unique pages")
+    for one in sets:
+        for _ in one.fill():
+            pace.rest()
+    emit.sample("merge.held", size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What a wait looks at, and gives way to."""
+
+    files: Files
+    floor: int  # B
+    emit: Emit
+    pace: Pace
+
+    def until(self, moment: float) -> bool:
+        """Waits; False: the guest needs its memory for something else."""
+        while (left := moment - _now()) > 0:
+            if (available := room(self.files).available) < self.floor:
+                self.emit.event(
+                    "memory.given_back",
+                    f"only {available // MIB} MiB were left available, under the floor of "
+                    f"{self.floor // MIB} MiB: all was given back",
+                )
+                return False
+            self.pace.rest(planned=min(left, 1.0))
+        return True
+
+
+def moments(ages: int, span: float) -> list[float]:
+    """When pages are written to, s after they were laid out: each time twice as old as the time before."""
+    return [span / 2**back for back in reversed(range(ages))]
+
+
+def _follow(sets: list[Twins], pages: int, watch: _Watch) -> None:
+    """Writes to each set at its age, and gives it back."""
+    laid_out = _now()
+    # The last one begins a little before the end, so that it fits in.
+    times = moments(len(sets), 0.97 * (watch.pace.until - laid_out))
+    for number, (one, moment) in enumerate(zip(sets, times, strict=True), 1):
+        watch.emit.note(f"leaving pages alone; age {number} of {len(sets)} is {moment:.0f} s")
+        if not watch.until(laid_out + moment):
+            return
+        age = _now() - laid_out
+        writes = {"first": one.write(), "second": one.write()}
+        one.give_back()
+        _report(watch, age, writes)
+        watch.emit.sample("merge.held", pages * len(ARMS) * (len(sets) - number) * PAGE)
+
+
+def _report(watch: _Watch, age: float, writes: dict[str, dict[str, np.ndarray]]) -> None:
+    at, emit = _now(), watch.emit
+    emit.sample("merge.age", age, at)
+    emit.sample("merge.own_ksm", _merges_itself(watch.files), at)
+    for write, arms in writes.items():
+        for arm, latencies in arms.items():
+            for bound, count in histogram(latencies).items():
+                emit.sample("merge.write", count, at, arm=arm, write=write, le=bound)
+
+
+def _merges_itself(files: Files) -> bool:
+    """Whether the guest's own kernel merges pages. It does so only where it has KSM, and is told to."""
+    return (files.text(OWN_KSM) or "").strip() == "1"
+
+
+def missing(guest: Guest) -> str | None:
+    """Why merging cannot be seen on this guest."""
+    if {layer.kind for layer in guest.layers} <= {"bare-metal", *KINDS}:
+        return "no virtual machine is around this guest, and a kernel merges only what its programs offer"
+    total = min(guest.limits.memory_total, guest.limits.cgroup_memory or guest.limits.memory_total)
+    if total < 128 * MIB:
+        return f"{total // MIB} MiB of memory are too little to leave some of it alone for a while"
+    return None
+
+
+def _gauge(name: str, unit: str, text: str) -> Metric:
+    return Metric(f"merge.{name}", unit, Kind.GAUGE, "neither", text)
+
+
+PROBE: Final = Probe(
+    name="merge",
+    metrics=(
+        _gauge("held", "B", "memory that the merging probe holds"),
+        _gauge("age", "s", "how long pages had been left alone when they were written to"),
+        _gauge("own_ksm", "1", "1: the guest's own kernel merged pages then"),
+        _gauge(
+            "write", "1",
+            "pages of an arm whose first (or second) write took at most le ns and more than the bin below",
+        ),
+    ),
+    options=Options,
+    missing=missing,
+    run=run,
+)  # fmt: skip
