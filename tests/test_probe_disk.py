@@ -20,13 +20,15 @@ import psutil
 import pytest
 
 from vpsbench.probes import Request, Unavailable, disk
+from vpsbench.probes._engine import FioError
 from vpsbench.probes._jobs import BURST, JOBS, JobName, arguments, budget_for, seconds_for
-from vpsbench.probes._layout import BLOCK, file_size, file_system
+from vpsbench.probes._layout import BLOCK, Target, file_size, file_system
 from vpsbench.probes._pace import Pace
-from vpsbench.probes.disk import FioError, Options, run
+from vpsbench.probes.disk import Options, run
 
 MIB = 1024**2
 CAPTURED = Path(__file__).parent / "fixtures/fio"
+TARGET = Target(Path("/a:b/data"), 64 * MIB, direct=True)
 
 
 @dataclass
@@ -128,7 +130,7 @@ def test_budget_is_shared_among_those_that_write() -> None:
 
 @pytest.mark.parametrize("name", list(JOBS))
 def test_only_jobs_that_cannot_write_run_without_a_limit(name: JobName) -> None:
-    line = arguments(name, "libaio", "data", 64 * MIB, 5, 100 * MIB)
+    line = arguments(name, TARGET, "libaio", 5, 100 * MIB)
     limits = [int(word.split("=")[1]) for word in line if word.startswith("--io_size=")]
     assert ("--time_based" in line) == (not limits) == (JOBS[name].writes == 0)
     assert all(limit * JOBS[name].writes < 100 * MIB for limit in limits)
@@ -136,7 +138,7 @@ def test_only_jobs_that_cannot_write_run_without_a_limit(name: JobName) -> None:
 
 
 def test_the_line_says_what_is_measured() -> None:
-    line = arguments("mix", "io_uring", "data", 64 * MIB, 5, 100 * MIB)
+    line = arguments("mix", TARGET, "io_uring", 5, 100 * MIB)
     assert {
         "--rw=randrw",
         "--rwmixread=70",
@@ -144,8 +146,9 @@ def test_the_line_says_what_is_measured() -> None:
         "--iodepth=32",
         "--direct=1",
         "--norandommap",
+        r"--filename=/a\:b/data",
     } < set(line)
-    assert "--fdatasync=1" in arguments("fdatasync", "io_uring", "data", 64 * MIB, 5, 100 * MIB)
+    assert "--fdatasync=1" in arguments("fdatasync", TARGET, "io_uring", 5, 100 * MIB)
 
 
 def test_file_system_by_device() -> None:

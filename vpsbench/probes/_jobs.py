@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from vpsbench.probes._layout import Target
+
 JobName = Literal[
     "burst",
     "randread-qd1",
@@ -83,12 +85,12 @@ def budget_for(name: JobName, left: Sequence[JobName], budget: int) -> int:
     return budget // writers if JOBS[name].writes else 0
 
 
-def arguments(name: JobName, engine: str, file: str, size: int, seconds: int, budget: int) -> list[str]:  # noqa: PLR0913, PLR0917  what defines a fio job
-    """The command line of a job; ``size`` is the file's, ``budget`` what may be written, both in B."""
+def arguments(name: JobName, target: Target, engine: str, seconds: int, budget: int) -> list[str]:
+    """The command line of a job; ``budget`` is what may be written, in B."""
     job = JOBS[name]
     line = [
         f"--name={name}",
-        *base(engine, file, size),
+        *base(target, engine),
         f"--rw={job.rw}",
         f"--bs={job.block}",
         f"--iodepth={job.depth}",
@@ -114,13 +116,13 @@ def _io_size(job: Job, budget: int) -> int:
     return int((budget - job.depth * job.block) / min(job.writes * _MARGIN, 1.0)) // _1M * _1M
 
 
-def base(engine: str, file: str, size: int) -> list[str]:
-    """What all jobs have in common: nothing cached, compressed, merged or repeated."""
+def base(target: Target, engine: str) -> list[str]:
+    """What all jobs have in common: nothing cached (where that can be), compressed, merged or repeated."""
     return [
-        f"--filename={file}",
-        f"--size={size}",
+        "--filename=" + str(target.path).replace(":", r"\:"),  # a bare colon would separate two files
+        f"--size={target.size}",
         f"--ioengine={engine}",
-        "--direct=1",
+        f"--direct={int(target.direct)}",
         "--randrepeat=0",
         "--norandommap",
         "--refill_buffers",

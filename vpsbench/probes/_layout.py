@@ -5,18 +5,38 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from vpsbench.guest.files import Files
 from vpsbench.probes import Unavailable
 from vpsbench.probes._pace import Pace
+from vpsbench.probes._room import room
 
 BLOCK: Final = 4 * 1024**2  # B, one write
 FREE_SHARE: Final = 0.15  # of the file system, always left free
+SMALLEST: Final = 4 * BLOCK  # a smaller file would fit into any cache
 _SPARE_SHARE: Final = 0.5  # of what is free beyond that, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The file that is worked on.
+
+    Args:
+        path: where it is.
+        size: B.
+        direct: whether its file system takes direct I/O; else all goes through the guest's cache.
+    """
+
+    path: Path
+    size: int
+    direct: bool
 
 
 def file_size(wanted: int, memory: int, free: int, total: int, budget: int) -> int:
@@ -35,18 +55,45 @@ def file_size(wanted: int, memory: int, free: int, total: int, budget: int) -> i
     return max(int(min(wanted, spare, budget)) // BLOCK * BLOCK, 0)
 
 
-def lay_out(path: Path, size: int, until: float, rng: np.random.Generator, pace: Pace) -> int:
-    """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
-
-    Returns:
-        The B written: at least one block, however slow the disk.
+def room_for(folder: Path, wanted: int, budget: int) -> int:
+    """``file_size`` by what there is now.
 
     Raises:
-        Unavailable: the file system takes no direct I/O.
+        Unavailable: there is no room for a file worth measuring.
+    """
+    disk = shutil.disk_usage(folder)
+    size = file_size(wanted, room(Files()).total, disk.free, disk.total, budget)
+    if size < SMALLEST:
+        raise Unavailable(
+            f"no room for a file of {SMALLEST >> 20} MiB: {disk.free >> 20} of {disk.total >> 20} MiB "
+            f"are free, 15 % must stay so, and {budget >> 20} MiB may still be written for it"
+        )
+    return size
+
+
+def lay_out(path: Path, size: int, until: float, rng: np.random.Generator, pace: Pace) -> Target:
+    """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
+
+    At least one block is written, however slow the disk. Where the file system takes no direct I/O, the data
+    go through the guest's cache, and so will all that is done with the file.
+
+    Raises:
         OSError: the disk is full, broken or read-only.
     """
+    try:
+        return Target(path, _write(path, os.O_DIRECT, size, until, rng, pace), direct=True)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    path.unlink(missing_ok=True)
+    return Target(path, _write(path, 0, size, until, rng, pace), direct=False)
+
+
+def _write(  # noqa: PLR0913, PLR0917  what is written where, and how long and how fast
+    path: Path, flags: int, size: int, until: float, rng: np.random.Generator, pace: Pace
+) -> int:
     written = 0
-    descriptor = _open(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600)
     try:
         with mmap.mmap(-1, BLOCK) as buffer:  # direct I/O wants memory that begins at a page
             while written < size and (not written or time.clock_gettime(time.CLOCK_BOOTTIME) < until):
@@ -54,28 +101,15 @@ def lay_out(path: Path, size: int, until: float, rng: np.random.Generator, pace:
                 written += os.write(descriptor, buffer)
                 pace.rest()
         os.fsync(descriptor)
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise _no_direct_io(path) from error
-        raise
     finally:
         os.close(descriptor)
     return written
 
 
-def _open(path: Path) -> int:
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_DIRECT, 0o600)
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise _no_direct_io(path) from error
-        raise
-
-
-def _no_direct_io(path: Path) -> Unavailable:
-    return Unavailable(
-        f"the file system of {path.parent} takes no direct I/O: only the guest's memory could be measured"
-    )
+def clear(folder: Path) -> None:
+    """Removes all files in a turn's folder."""
+    for path in folder.iterdir():
+        path.unlink()
 
 
 def file_system(mounts: str, device: int) -> str:

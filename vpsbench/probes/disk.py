@@ -18,8 +18,9 @@ import numpy as np
 from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
-from vpsbench.probes._fio import Left, Process
-from vpsbench.probes._fio_output import Totals, totals
+from vpsbench.probes._engine import QUEUELESS, FioError, find
+from vpsbench.probes._fio import Process
+from vpsbench.probes._fio_output import Totals
 from vpsbench.probes._fio_report import Ended, report
 from vpsbench.probes._jobs import (
     BURST,
@@ -27,18 +28,14 @@ from vpsbench.probes._jobs import (
     LEAST_WRITTEN,
     JobName,
     arguments,
-    base,
     budget_for,
     seconds_for,
 )
-from vpsbench.probes._layout import BLOCK, file_size, file_system, lay_out
+from vpsbench.probes._layout import Target, clear, file_system, lay_out, room_for
 from vpsbench.probes._pace import Pace
-from vpsbench.probes._room import room
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
-ENGINES: Final = ("io_uring", "libaio", "psync")  # the last one knows no queue
 LAYOUT_SHARE: Final = 0.2  # of the turn, at most, for writing the file
-SMALLEST: Final = 4 * BLOCK  # a smaller file would fit into any cache
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 FILE: Final = "data"
 
@@ -61,10 +58,6 @@ class Options:
             raise ValueError("seconds, burst and file_size must not be negative")
 
 
-class FioError(RuntimeError):
-    """fio measured nothing at all."""
-
-
 def _now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
@@ -78,15 +71,13 @@ def run(request: Request, emit: Emit) -> None:
     """
     turn = _Turn(request, emit)
     try:
-        turn.lay_out()
-        turn.measure()
+        turn.measure(turn.lay_out())
     except OSError as error:
         if error.errno not in FULL:
             raise
         emit.event("disk.full", f"the turn ended early: {error}")
     finally:
-        for path in Path(request.folder).iterdir():
-            path.unlink()
+        clear(Path(request.folder))
 
 
 class _Turn:
@@ -98,25 +89,23 @@ class _Turn:
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
         self._budget = request.write_budget
-        self._size = 0
 
-    def lay_out(self) -> None:
+    def lay_out(self) -> Target:
         """Write the file that the jobs work on."""
         self._look_at_file_system()
-        disk = shutil.disk_usage(self._folder)
         writers = any(JOBS[name].writes for name in self._options.jobs)
-        budget = self._budget // 2 if writers else self._budget
-        size = file_size(self._options.file_size, room(Files()).total, disk.free, disk.total, budget)
-        if size < SMALLEST:
-            raise Unavailable(
-                f"no room for a file of {SMALLEST >> 20} MiB: {disk.free >> 20} of {disk.total >> 20} MiB "
-                f"are free, 15 % must stay so, and {self._budget >> 20} MiB may still be written"
-            )
+        size = room_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
         until = _now() + LAYOUT_SHARE * self._request.seconds
         rng = np.random.default_rng(self._request.seed)
-        self._size = lay_out(self._folder / FILE, size, until, rng, self._pace)
-        self._spend("layout", self._size)
+        target = lay_out(self._folder / FILE, size, until, rng, self._pace)
+        self._spend("layout", target.size)
+        if not target.direct:
+            raise Unavailable(
+                f"the file system of {self._folder} takes no direct I/O: "
+                "only the guest's memory could be measured"
+            )
+        return target
 
     def _look_at_file_system(self) -> None:
         mounts = Files().text("/proc/self/mountinfo") or ""
@@ -130,11 +119,13 @@ class _Turn:
         self._budget -= written
         self._emit.sample("disk.fio.written", written, job=job)
 
-    def measure(self) -> None:
+    def measure(self, target: Target) -> None:
         """Run the jobs one after another."""
-        engine = self._engine()
+        engine = find(target)
+        if engine.refused:
+            self._emit.event("disk.engine", f"{engine.name} is used; {'; '.join(engine.refused)}")
         jobs = [name for name in JOBS if name in self._options.jobs]
-        outcomes = [self._paced(name, jobs[place:], engine) for place, name in enumerate(jobs)]
+        outcomes = [self._paced(name, jobs[place:], target, engine.name) for place, name in enumerate(jobs)]
         tried = [outcome for outcome in outcomes if outcome is not None]
         if not tried:
             raise Unavailable(
@@ -143,29 +134,13 @@ class _Turn:
         if not any(tried):
             raise FioError("not one of fio's jobs succeeded; the events say why")
 
-    def _engine(self) -> str:
-        """The first way to make I/O that works here."""
-        refused: list[str] = []
-        for engine in ENGINES:
-            line = ["--name=engine", *base(engine, FILE, self._size), "--rw=randread", "--bs=4k"]
-            with Process([*line, "--number_ios=8"], self._folder) as process:
-                if not process.wait(GRACE):
-                    raise FioError(f"fio hung at its first reads (by {engine})")
-            reason = _why_refused(process.left())
-            if reason is None:
-                if refused:
-                    self._emit.event("disk.engine", f"{engine} is used; {'; '.join(refused)}")
-                return engine
-            refused.append(f"{engine}: {reason}")
-        raise FioError(f"fio cannot read the file it is to measure with; {'; '.join(refused)}")
-
-    def _paced(self, name: JobName, left: list[JobName], engine: str) -> bool | None:
+    def _paced(self, name: JobName, left: list[JobName], target: Target, engine: str) -> bool | None:
         """A job at full rate, so that rates compare with those of other runs; the rest comes after it."""
-        outcome = self._job(name, left, engine)
+        outcome = self._job(name, left, target, engine)
         self._pace.rest()
         return outcome
 
-    def _job(self, name: JobName, left: list[JobName], engine: str) -> bool | None:
+    def _job(self, name: JobName, left: list[JobName], target: Target, engine: str) -> bool | None:
         """Whether the job succeeded; None: it was not tried."""
         busy = (self._pace.until - _now()) * self._request.duty  # s that are left for work
         length = seconds_for(name, left, busy, self._options.seconds, self._options.burst)
@@ -175,7 +150,7 @@ class _Turn:
             return None
         self._emit.note(f"disk: {name} for {length} s")
         started, wall_offset = _now(), time.time() - _now()
-        process = Process(arguments(name, engine, FILE, self._size, length, budget), self._folder)
+        process = Process(arguments(name, target, engine, length, budget), self._folder)
         try:
             with process:
                 if not process.wait(length + GRACE):
@@ -196,22 +171,13 @@ class _Turn:
         return found is not None and found.error == 0 and found.ios > 0
 
 
-def _why_refused(left: Left) -> str | None:
-    """Why fio could not read with an engine; None: it could."""
-    try:
-        found = totals(left.out)
-    except ValueError as error:
-        return f"{error} {left.complaints.strip()[:200]}".strip()
-    return os.strerror(found.error) if found.error else None if found.ios else "nothing was read"
-
-
 def _why_not(name: JobName, engine: str, length: int, budget: int) -> str | None:
     """Why a job is passed over; None: it is not."""
     if length < 1:
         return "too little of the turn's time is left"
     if JOBS[name].writes and budget < LEAST_WRITTEN:
         return f"only {budget >> 20} MiB of the write budget are left for it"
-    if engine == ENGINES[-1] and JOBS[name].depth > 1 and name != BURST:
+    if engine == QUEUELESS and JOBS[name].depth > 1 and name != BURST:
         return f"{engine} keeps one I/O under way at a time, this job is about {JOBS[name].depth}"
     return None
 
