@@ -22,6 +22,7 @@ from vpsbench import database
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
 
 _RUN: Final = "INSERT INTO runs (state, started, seed, profile, plan, guest) VALUES (?, ?, ?, ?, ?, ?)"
+_GO_ON: Final = "UPDATE runs SET state = ?, elapsed = NULL WHERE id = ?"
 _SERIES: Final = """
     INSERT INTO series (run, id, metric, labels, unit, kind, better, help) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _TURN: Final = """
@@ -29,6 +30,8 @@ _TURN: Final = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _EVENT: Final = "INSERT INTO events (run, t, kind, detail) VALUES (?, ?, ?, ?)"
 _TICK: Final = "INSERT INTO ticks (run, elapsed, samples) VALUES (?, ?, ?)"
+_ROOM: Final = 16 * 1024**2  # B kept in memory while the file cannot be written: some hours of ticks
+_PATIENCE: Final = 500  # ms that a tick waits for another writer: the next tick tries again
 
 
 @dataclass(slots=True)
@@ -37,22 +40,26 @@ class _Pending:
 
     series: list[tuple[Any, ...]] = field(default_factory=list)
     samples: list[tuple[int, float, float]] = field(default_factory=list)  # series, time, value
+    ticks: list[tuple[float, bytes]] = field(default_factory=list)  # those that ended, packed
     turns: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    size: int = 0  # B of ticks and turns
 
 
 class Collector:
     """Writes runs, one after another, to a database that it opens, migrates, or makes.
 
     Every method that writes to the file raises ``VpsbenchError`` (exit status ``FAILED``) when that
-    fails. Nothing that was committed is lost then, and what waited goes on waiting for the next commit.
+    fails. Nothing that was committed is lost then, and what waited goes on waiting for the next commit:
+    up to ``room`` bytes of it, packed. What comes after that is dropped, and an event says since when.
 
     Raises:
         VpsbenchError: the file is foreign, newer or damaged (and left untouched), or cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, room: int = _ROOM) -> None:
         self._path = path
+        self._room = room
         self._db = database.writable(path)
         self._run = 0
         self._boot = 0.0
@@ -97,7 +104,35 @@ class Collector:
         with self._transaction():
             self._db.execute(_RUN, row)
             (self._run,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
+        self._hurry()
         return self._run
+
+    def resume(self, run: int, *, metrics: Iterable[Metric], boot: float) -> None:
+        """Goes on with a run that another process began; its series keep their numbers.
+
+        Args:
+            run: its id.
+            metrics: all that may be added.
+            boot: CLOCK_BOOTTIME at which the run began, or would have, had this boot lasted since then, s.
+
+        Raises:
+            VpsbenchError: the file cannot be written.
+        """
+        self._boot = boot
+        self._metrics = {metric.name: metric for metric in metrics}
+        known = self._db.execute("SELECT metric, labels, id FROM series WHERE run = ?", (run,))
+        self._ids = {
+            (name, tuple(sorted(json.loads(labels).items()))): number for name, labels, number in known
+        }
+        self._pending = _Pending()
+        with self._transaction():
+            self._db.execute(_GO_ON, (RunState.RUNNING, run))
+        self._run = run
+        self._hurry()
+
+    def known(self) -> tuple[tuple[str, Labels], ...]:
+        """Metric and labels of each series that the run has."""
+        return tuple(self._ids)
 
     def add(self, samples: Iterable[Sample], at: float) -> None:
         """Takes readings; ``at`` (CLOCK_BOOTTIME, s) is the time of those that have none of their own.
@@ -130,6 +165,9 @@ class Collector:
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""
+        raw = zlib.compress(_json(turn.raw).encode())
+        if not self._fits(len(raw), turn.started):
+            raw = zlib.compress(b"{}")
         self._pending.turns.append(
             (
                 _text(turn.probe),
@@ -138,20 +176,22 @@ class Collector:
                 turn.status,
                 _text(turn.detail),
                 _json(turn.options),
-                zlib.compress(_json(turn.raw).encode()),
+                raw,
             )
         )
 
     def commit(self, elapsed: float) -> None:
         """Ends a tick: stores all that waits, and how far the run came (s)."""
+        self._end_tick(elapsed)
         with self._transaction():
-            self._store(elapsed)
+            self._store()
         self._pending = _Pending()
 
     def finish(self, state: RunState, elapsed: float) -> None:
         """Ends the run, with a last commit."""
+        self._end_tick(elapsed)
         with self._transaction():
-            self._store(elapsed)
+            self._store()
             self._db.execute(
                 "UPDATE runs SET state = ?, elapsed = ? WHERE id = ?", (state, elapsed, self._run)
             )
@@ -180,12 +220,32 @@ class Collector:
             self._pending.series.append((found, name, _json(dict(key[1])), *about))
         return found
 
-    def _store(self, elapsed: float) -> None:
+    def _hurry(self) -> None:
+        """From now on another writer is not waited for longer than a tick can bear."""
+        self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+
+    def _end_tick(self, elapsed: float) -> None:
+        waiting = self._pending
+        packed = _pack(waiting.samples)
+        waiting.samples = []
+        if self._fits(len(packed), elapsed):
+            waiting.ticks.append((elapsed, packed))
+
+    def _fits(self, size: int, elapsed: float) -> bool:
+        """Whether so much more may wait; once it may not, that is an event of its own."""
+        waiting = self._pending
+        if waiting.size <= self._room < waiting.size + size:
+            why = f"from here on until the file could be written again: {self._room >> 20} MiB waited already"
+            waiting.events.append((elapsed, "readings_lost", why))
+        waiting.size += size
+        return waiting.size <= self._room
+
+    def _store(self) -> None:
         waiting = self._pending
         self._insert(_SERIES, waiting.series)
         self._insert(_TURN, waiting.turns)
         self._insert(_EVENT, waiting.events)
-        self._insert(_TICK, [(elapsed, _pack(waiting.samples))])
+        self._insert(_TICK, waiting.ticks)
 
     def _insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         self._db.executemany(sql, ((self._run, *row) for row in rows))
