@@ -1,7 +1,7 @@
 """Builds a Record from a small description: the fixtures of the signs, and the analyzer's tests.
 
 A description is JSON: plain series, and generators with a seed for what a probe would emit (``loops``,
-``rates``, ``rounds``). See tests/fixtures/signs for examples of each key.
+``rates``, ``rounds``, ``merges``). See tests/fixtures/signs for examples of each key.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COUNTERS = ("cpu.time", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
 
 def build(case: Description) -> Record:
     """The record that a description stands for."""
-    series = [*_plain(case), *_loops(case), *_hosts(case), *_rates(case), *_rounds(case)]
+    series = [*_plain(case), *_loops(case), *_hosts(case), *_rates(case), *_rounds(case), *_merges(case)]
     turns = [
         Turn(
             probe=t["probe"],
@@ -221,6 +221,22 @@ def _rounds(case: Description) -> Iterator[Series]:
         yield series("memory.touch.total", times, [touches] * len(times), arm=arm)
     for name in ("majflt", "minflt", "swap", "steal", "own_wait"):
         yield series(f"memory.touch.{name}", times, rounds.get(name, [0] * len(times)))
+
+
+def _merges(case: Description) -> Iterator[Series]:
+    """First and second writes to pages of three arms: ``slow`` and ``second`` shares by arm and age."""
+    merges = case.get("merges")
+    if not merges:
+        return
+    random = np.random.default_rng(merges.get("seed", 1))
+    times = [60.0 * (n + 1) for n in range(len(merges["ages"]))]
+    yield series("merge.age", times, merges["ages"])
+    yield series("merge.own_ksm", times, merges.get("own", [0.0] * len(times)))
+    for write, slow in (("first", merges["slow"]), ("second", merges.get("second", {}))):
+        for arm in ("duplicate", "unique", "zero"):
+            for time, share in zip(times, slow.get(arm, [0.0] * len(times)), strict=True):
+                for bound, count in _histogram(random, merges.get("pages", 4096), share, merges).items():
+                    yield series("merge.write", [time], [count], arm=arm, write=write, le=bound)
 
 
 def _histogram(

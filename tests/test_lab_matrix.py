@@ -120,7 +120,7 @@ def test_a_disclosed_cap_is_no_excuse_for_an_accusation() -> None:
 
 
 def test_a_sign_that_is_not_built_shows_as_such() -> None:
-    assert judged("merge-fast", 0.0, truth_of(1.0, 130))["merged_memory"].outcome == "no such sign"
+    assert judged("flush-ignored", 0.0, truth_of(1.0, 130))["ignored_flush"].outcome == "no such sign"
 
 
 @pytest.mark.parametrize(

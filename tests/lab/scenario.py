@@ -18,6 +18,7 @@ BUILT: Final = (
     "missing_memory",
     "vanishing_memory",
     "ballooned_memory",
+    "merged_memory",
     "reported_steal",
     "hidden_steal",
     "missing_vcpu",

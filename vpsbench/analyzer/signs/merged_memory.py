@@ -1,0 +1,203 @@
+"""Equal pages of this guest that the host keeps only once: merged memory.
+
+The first write to a merged page makes the host copy it. Pages in equal pairs are compared with unique ones
+that lay between them, were written beside them and left alone for as long: whatever else makes a first
+write slow (host swap, migration, snapshots, cold caches) meets both. That a second write to the same pages
+shows no difference is the control.
+
+Merging takes nothing away by itself, and a host that merges may be full of memory: at most a notice. A
+host that does not merge today may do so when it runs short: a negative clears nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import comb, isinf, log2
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import family, stats
+from vpsbench.analyzer.signs import Sign, one_claim
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Alternative, Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+QUANTILE: Final = 0.999  # of the unique pages: what lies beyond it is slow
+LEAST: Final = 0.2  # of the duplicates must be slow
+MOST: Final = 0.005  # of the unique pages may be; and of the duplicates more than of those at a second write
+FEWEST: Final = 1000  # pages an arm: fewer have no such quantile
+Z: Final = 3.66  # one side at 0.001 / 8, as in vanishing_memory
+STEPS: Final = 4  # bins an octave
+BINS: Final = 160  # up to 2^40 ns
+ARMS: Final = ("duplicate", "unique")  # those that are compared; zeros are told of only, see _nothing
+SERIES: Final = ("merge.write", "merge.age")
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """Pages of one age: histograms of each arm's first and second writes, over quarter octaves of ns."""
+
+    t: float  # s since the run began
+    age: float  # s
+    own: bool  # the guest's own kernel merged pages then
+    first: dict[str, Floats]
+    second: dict[str, Floats]
+
+    @property
+    def border(self) -> int:
+        """The first bin that is slow: beyond the unique arm's quantile, whole bins only."""
+        unique = np.cumsum(self.first["unique"])
+        return int(np.searchsorted(unique, QUANTILE * unique[-1])) + 1
+
+    def slow(self, arm: str, writes: dict[str, Floats] | None = None) -> float:
+        """The share of an arm's writes, by default the first ones, that were slow."""
+        counts = (writes or self.first)[arm]
+        return float(counts[self.border :].sum() / counts.sum())
+
+    @property
+    def excess(self) -> float:
+        """How many more of the duplicates were slow at their first write."""
+        return self.slow("duplicate") - self.slow("unique")
+
+    def stands(self, bar: float) -> bool:
+        """Whether this age shows merging beyond doubt: arms dealt at random would with less than ``bar``."""
+        calm = self.slow("duplicate", self.second) - self.slow("unique", self.second) <= MOST
+        plain = self.slow("duplicate") >= LEAST and self.slow("unique") <= MOST
+        return calm and plain and self.chance() < bar
+
+    def chance(self) -> float:
+        """The permutation test, exactly: how often pages dealt to two arms at random differ as much.
+
+        If so many duplicates lie beyond what at most 0.1 % of the unique pages are beyond, then the slowest
+        of all pages hold that few unique ones; how many they hold is hypergeometric.
+        """
+        duplicate, unique = (round(self.first[arm].sum()) for arm in ARMS)
+        few = int((1 - QUANTILE) * unique)
+        slowest = round(self.slow("duplicate") * duplicate) + few
+        deals = sum(comb(unique, k) * comb(duplicate, slowest - k) for k in range(few + 1))
+        return float(Fraction(deals, comb(duplicate + unique, slowest)))
+
+
+def look(record: Record) -> list[Finding]:
+    """One finding: the age that shows most, or what was looked at in vain."""
+    ages = [one for one in _ages(record) if min(one.first[arm].sum() for arm in ARMS) >= FEWEST]
+    usable = [one for one in ages if not one.own]
+    if not usable:
+        return [_unknown(len(ages))]
+    bar = family.bar(record).chance / len(usable)
+    standing = [one for one in usable if one.stands(bar)]
+    return [_found(usable, standing) if standing else _nothing(usable)]
+
+
+def _ages(record: Record) -> list[Age]:
+    """All ages in the order of time; each is told by when its pages were written to."""
+    found = [
+        (t, float(age)) for s in record.named("merge.age") for t, age in zip(s.times, s.values, strict=True)
+    ]
+    own = {float(t) for s in record.named("merge.own_ksm") for t in s.times[s.values > 0]}
+    return [
+        Age(float(t), age, float(t) in own, _histograms(record, t, "first"), _histograms(record, t, "second"))
+        for t, age in sorted(found)
+    ]
+
+
+def _histograms(record: Record, t: float, write: str) -> dict[str, Floats]:
+    """One histogram for each arm."""
+    found = {arm: np.zeros(BINS) for arm in (*ARMS, "zero")}
+    for series in record.named("merge.write", write=write):
+        bound = float(series.labels["le"])
+        column = BINS - 1 if isinf(bound) else min(round(STEPS * log2(bound)), BINS - 1)
+        found[series.labels["arm"]][column] += series.values[series.times == t].sum()
+    return found
+
+
+def _unknown(ages: int) -> Finding:
+    why = "no age had enough pages" if not ages else "the guest's own kernel merged pages meanwhile"
+    return Finding(
+        sign=SIGN.name,
+        level=Level.NOT_MEASURABLE,
+        claim=f"Whether the host merges equal pages cannot be told: {why}.",
+        series=SERIES,
+    )
+
+
+def _found(usable: list[Age], standing: list[Age]) -> Finding:
+    """What the age tells that shows most."""
+    worst = max(standing, key=lambda one: one.excess)
+    slow, unique, second = (
+        worst.slow("duplicate"),
+        worst.slow("unique"),
+        worst.slow("duplicate", worst.second),
+    )
+    counts = [float(worst.first[arm].sum()) for arm in ARMS]
+    return Finding(
+        sign=SIGN.name,
+        level=Level.NOTICE,
+        claim=(
+            f"The host keeps equal pages of this guest's memory only once: {percent(slow)} of the pages "
+            f"that had a twin were slow at their first write after {span(worst.age)}, {percent(unique)} of "
+            f"unique pages beside them, and {percent(second)} at a second write."
+        ),
+        promised="memory of this guest's own",
+        measured=worst.excess,
+        interval=stats.share_difference(slow * counts[0], counts[0], unique * counts[1], counts[1], Z),
+        unit="1",
+        since=standing[0].t,
+        until=standing[-1].t,
+        series=SERIES,
+        alternatives=(
+            Alternative(
+                "the guest's own kernel merges pages", ruled_out=True, because="its KSM was off at each age"
+            ),
+            Alternative(
+                "memory that the host had swapped out, or write-protected for a migration or a snapshot",
+                ruled_out=True,
+                because="that slows unique pages as well, which lay between the others",
+            ),
+            Alternative(
+                "chance",
+                ruled_out=True,
+                because=f"arms dealt at random differ as much with p = {worst.chance():.1g}; "
+                f"{len(standing)} of {len(usable)} ages stand",
+            ),
+            Alternative(
+                "merging that costs nobody anything",
+                ruled_out=None,
+                because="the host may merge without being short of memory; only vanishing memory shows that",
+            ),
+        ),
+    )
+
+
+def _nothing(usable: list[Age]) -> Finding:
+    """Nobody is cleared by it."""
+    most = max(usable, key=lambda one: one.excess)
+    return Finding(
+        sign=SIGN.name,
+        level=Level.NOT_MEASURABLE,
+        claim=(
+            f"No merged pages were seen in memory left alone for up to {span(max(a.age for a in usable))} "
+            f"({percent(most.slow('duplicate'))} of duplicates and {percent(most.slow('unique'))} of unique "
+            "pages were slow at their first write). That clears nobody: a large host needs hours to come "
+            "round, and many merge only when they run short."
+        ),
+        measured=most.excess,
+        unit="1",
+        since=usable[0].t,
+        until=usable[-1].t,
+        series=SERIES,
+    )
+
+
+SIGN = Sign(
+    name="merged_memory",
+    question="Does the host keep equal pages only once?",
+    promise="memory",
+    needs=("merge.write", "merge.age"),
+    look=look,
+    claims=one_claim,
+)
