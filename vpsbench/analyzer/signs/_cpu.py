@@ -201,7 +201,7 @@ def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative
         Alternative(
             "one isolated event, such as a live migration",
             ruled_out=True,
-            because="the evidence stands without its largest batch and that one's neighbours",
+            because="the evidence stands without its largest batch and the larger one beside it",
         ),
         Alternative(
             "a neighbour's busy hour, and not the rule",
