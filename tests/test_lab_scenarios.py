@@ -18,7 +18,8 @@ from vpsbench.probes import Probe
 from vpsbench.profiles import load_plan, load_profile
 
 BOOK = scenario.read(places.LAB / "scenarios.toml")
-CPU = scenario.read(places.LAB / "cpu.toml", BOOK.profiles)
+MORE = [scenario.read(places.LAB / name, BOOK.profiles) for name in ("cpu.toml", "memory.toml")]
+ALL = [(one_book, one) for one_book in (BOOK, *MORE) for one in one_book.scenario]
 
 
 def book(tmp_path: Path, text: str) -> scenario.Book:
@@ -58,7 +59,7 @@ def test_every_sign_that_accuses_is_watched() -> None:
 
 
 def test_a_quota_is_never_expected_where_others_only_compete() -> None:
-    for one in (*BOOK.scenario, *CPU.scenario):
+    for _, one in ALL:
         kinds = {fault.kind for fault in one.fault}
         if kinds == {"contention"}:
             assert "cpu_quota" in one.must_be_silent()
@@ -68,17 +69,19 @@ def test_a_quota_is_never_expected_where_others_only_compete() -> None:
 
 
 def test_both_files_run_apart_and_share_their_profiles() -> None:
-    assert not {s.name for s in BOOK.scenario} & {s.name for s in CPU.scenario}
-    assert CPU.profiles.items() >= BOOK.profiles.items()
+    assert len({one.name for _, one in ALL}) == len(ALL)
+    assert all(one.profiles.items() >= BOOK.profiles.items() for one in MORE)
 
 
-@pytest.mark.parametrize("one", [*BOOK.scenario, *CPU.scenario], ids=lambda one: one.name)
-def test_vpsbench_takes_each_scenarios_profile_and_plan(one: scenario.Scenario, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("of", "one"), ALL, ids=[one.name for _, one in ALL])
+def test_vpsbench_takes_each_scenarios_profile_and_plan(
+    of: scenario.Book, one: scenario.Scenario, tmp_path: Path
+) -> None:
     known = {name: probe.options for name, probe in collect(probes, "PROBE", Probe).items()}
     profile, plan = tmp_path / "profile.toml", tmp_path / "plan.toml"
-    profile.write_text(job.toml_text(CPU.profile(one)))
+    profile.write_text(job.toml_text(of.profile(one)))
     plan.write_text(job.toml_text({"name": "sold", **one.plan}))
-    assert load_profile(str(profile), known).duration == seconds(CPU.profile(one)["duration"])
+    assert load_profile(str(profile), known).duration == seconds(of.profile(one)["duration"])
     assert load_plan(str(plan)).name == "sold"
 
 

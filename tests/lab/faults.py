@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -16,6 +15,7 @@ from tests.lab.hogs import Hogs
 from tests.lab.host import Fault, Host
 from tests.lab.neighbour import Neighbour
 from tests.lab.quantities import Bytes, Seconds
+from tests.lab.swap import Device, switch_on
 from tests.lab.truth import times
 
 _KSM: Final = Path("/sys/kernel/mm/ksm")
@@ -113,18 +113,14 @@ class HostSwap(Fault):
     kind: Literal["host_swap"]
     limit: Bytes
     swap: Bytes = 2 * 1024**3
+    device: Device = "file"
+    latency: Annotated[Seconds, Field(gt=0)] = 0.005  # of each read of a slow device
 
     def prepare(self, host: Host) -> None:
         host.limits("memory")
         # Not in the scenario's folder: that may go while swap is still being emptied.
         path = host.folder.with_suffix(".swap")
-        host.stack.enter_context(host.journal.undoing("swap", path=str(path)))
-        subprocess.run(["fallocate", "-l", str(self.swap), path], check=True)
-        path.chmod(0o600)
-        for command in ("mkswap", "swapon"):
-            done = subprocess.run([command, path], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise Skip(f"this machine cannot swap to a file: {done.stderr.strip()}")
+        switch_on(host, self.device, path, self.swap, self.latency)
 
     def begin(self, host: Host) -> None:
         host.limits("memory").limit_memory(self.limit)

@@ -127,7 +127,25 @@ def _remove_swap(entry: Entry) -> None:
     path = Path(entry["path"])
     if any(line.split()[0] == str(path) for line in Path("/proc/swaps").read_text().splitlines()):
         subprocess.run(["swapoff", path], check=True)
-    path.unlink(missing_ok=True)
+    if path.is_file():  # not a device's node
+        path.unlink()
+
+
+def _remove_zram(entry: Entry) -> None:
+    if Path(f"/sys/block/zram{entry['number']}").exists():
+        Path("/sys/class/zram-control/hot_remove").write_text(str(entry["number"]))
+
+
+def _remove_loop(entry: Entry) -> None:
+    if Path("/sys/class/block", Path(entry["path"]).name, "loop").exists():
+        subprocess.run(["losetup", "--detach", entry["path"]], check=True)
+
+
+def _remove_mount(entry: Entry) -> None:
+    """Unmounts a file, and removes what it was mounted on."""
+    if any(line.split()[1] == entry["path"] for line in Path("/proc/self/mounts").read_text().splitlines()):
+        subprocess.run(["umount", entry["path"]], check=True)
+    Path(entry["path"]).unlink(missing_ok=True)
 
 
 def _restore_setting(entry: Entry) -> None:
@@ -150,6 +168,9 @@ UNDO: Final[dict[str, Callable[[Entry], None]]] = {
     "process": _end_process,
     "cgroup": _remove_cgroup,
     "swap": _remove_swap,
+    "zram": _remove_zram,
+    "loop": _remove_loop,
+    "mount": _remove_mount,
     "setting": _restore_setting,
     "folder": _remove_folder,
 }

@@ -1,4 +1,4 @@
-"""Runs in a lab guest: tells the lab which page frames the process that holds most memory has.
+"""Runs in a lab guest: tells the lab which page frames are in the largest mapping of the largest process.
 
 Waits until that process has stopped growing, reads its pagemap, and writes a bitmap of its frames behind
 the results, where the lab looks for it. Only with this can the lab know what the host did to held pages.
@@ -28,22 +28,25 @@ def largest() -> tuple[int, int]:
     return max(found)
 
 
+def largest_mapping(maps: str) -> tuple[int, int]:
+    """First and last + 1 page of the largest private mapping without a file."""
+    found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw.. \S+ 00:00 0\s*$", maps, re.MULTILINE)
+    ends = [(int(start, 16) // PAGE, int(end, 16) // PAGE) for start, end in found]
+    return max(ends, key=lambda pair: pair[1] - pair[0])
+
+
 def frames(pid: int) -> bytes:
-    """A bitmap of the page frames of a process's private memory."""
+    """A bitmap of the page frames of a process's largest mapping."""
     bits = bytearray()
+    start, end = largest_mapping(Path(f"/proc/{pid}/maps").read_text())
     with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as pagemap:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw.. \S+ 00:00 0\s*$", line)
-            if not found:
-                continue
-            start, end = (int(part, 16) // PAGE for part in found.groups())
-            pagemap.seek(start * 8)
-            for entry in array.array("Q", pagemap.read((end - start) * 8)):
-                frame = entry & ((1 << 55) - 1)
-                if entry >> 63 and frame:
-                    if frame >> 3 >= len(bits):
-                        bits.extend(bytes((frame >> 3) + 4096 - len(bits)))
-                    bits[frame >> 3] |= 1 << (frame & 7)
+        pagemap.seek(start * 8)
+        for entry in array.array("Q", pagemap.read((end - start) * 8)):
+            frame = entry & ((1 << 55) - 1)
+            if entry >> 63 and frame:
+                if frame >> 3 >= len(bits):
+                    bits.extend(bytes((frame >> 3) + 4096 - len(bits)))
+                bits[frame >> 3] |= 1 << (frame & 7)
     return bytes(bits)
 
 
