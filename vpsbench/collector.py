@@ -1,7 +1,8 @@
 """The collector: the only writer of the database. ``schema/`` says how things are stored.
 
 What is handed in is kept in memory until the end of the tick, then written in one transaction: the file
-is locked for milliseconds, and what was committed survives the death of this process.
+is locked for milliseconds, and what was committed survives the death of this process. Each tick is a
+link of the run's chain, which is sealed where it begins, goes on and ends.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ import math
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
-from vpsbench import database
+from vpsbench import database, sealing
+from vpsbench.errors import VpsbenchError
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
+from vpsbench.sealing import Chain, Seal, Sealer
 
-_RUN: Final = "INSERT INTO runs (state, started, seed, profile, plan, guest) VALUES (?, ?, ?, ?, ?, ?)"
+_RUN: Final = """
+    INSERT INTO runs (state, started, seed, profile, plan, guest)
+    VALUES (:state, :started, :seed, :profile, :plan, :guest)"""
 _GO_ON: Final = "UPDATE runs SET state = ?, elapsed = NULL WHERE id = ?"
 _SERIES: Final = """
     INSERT INTO series (run, id, metric, labels, unit, kind, better, help) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -29,7 +34,7 @@ _TURN: Final = """
     INSERT INTO turns (run, probe, started, elapsed, status, detail, options, raw)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _EVENT: Final = "INSERT INTO events (run, t, kind, detail) VALUES (?, ?, ?, ?)"
-_TICK: Final = "INSERT INTO ticks (run, elapsed, samples) VALUES (?, ?, ?)"
+_TICK: Final = "INSERT INTO ticks (run, elapsed, samples, digest, others) VALUES (?, ?, ?, ?, ?)"
 _ROOM: Final = 16 * 1024**2  # B kept in memory while the file cannot be written: some hours of ticks
 _PATIENCE: Final = 500  # ms that a tick waits for another writer: the next tick tries again
 
@@ -53,13 +58,20 @@ class Collector:
     fails. Nothing that was committed is lost then, and what waited goes on waiting for the next commit:
     up to ``room`` bytes of it, packed. What comes after that is dropped, and an event says since when.
 
+    Args:
+        path: of the database.
+        room: B that may wait.
+        sealer: signs where runs begin, go on and end; by default nobody does.
+
     Raises:
         VpsbenchError: the file is foreign, newer or damaged (and left untouched), or cannot be written.
     """
 
-    def __init__(self, path: Path, room: int = _ROOM) -> None:
+    def __init__(self, path: Path, room: int = _ROOM, sealer: Sealer | None = None) -> None:
         self._path = path
         self._room = room
+        self._sealer = sealer or Sealer()
+        self._chain = Chain()
         self._db = database.writable(path)
         self._run = 0
         self._boot = 0.0
@@ -83,6 +95,8 @@ class Collector:
         metrics: Iterable[Metric],
         wall: float,
         boot: float,
+        surroundings: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> int:
         """Begins a run, and commits that; returns its id.
 
@@ -94,26 +108,48 @@ class Collector:
             metrics: all that may be added.
             wall: Unix time now, s.
             boot: CLOCK_BOOTTIME now, s; every later ``at`` is stored relative to it.
+            surroundings: versions, clocks and the like, as JSON can say them; sealed with the beginning.
+            names: what a redacted copy will leave out, and what each is; see ``private.Cleaner``.
         """
         self._boot = boot
         self._metrics = {metric.name: metric for metric in metrics}
         self._ids = {}
         self._pending = _Pending()
-        promised = None if plan is None else _json(asdict(plan))
-        row = (RunState.RUNNING, wall, seed, _json(asdict(profile)), promised, _json(asdict(guest)))
+        row = {
+            "state": RunState.RUNNING,
+            "started": float(wall),
+            "seed": seed,
+            "profile": _json(asdict(profile)),
+            "plan": None if plan is None else _json(asdict(plan)),
+            "guest": _json(asdict(guest)),
+        }
+        self._chain = Chain(names)
+        told = {"run": self._chain.digest("run", row).hex(), "surroundings": surroundings or {}}
+        seal = self._seal("start", told, boot)
         with self._transaction():
             self._db.execute(_RUN, row)
             (self._run,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
+            sealing.store_names(self._db, self._run, names or {})
+            sealing.store_seal(self._db, self._run, self._chain, seal)
+        self._chain.sealed(seal)
         self._hurry()
         return self._run
 
-    def resume(self, run: int, *, metrics: Iterable[Metric], boot: float) -> None:
+    def resume(
+        self,
+        run: int,
+        *,
+        metrics: Iterable[Metric],
+        boot: float,
+        surroundings: Mapping[str, Any] | None = None,
+    ) -> None:
         """Goes on with a run that another process began; its series keep their numbers.
 
         Args:
             run: its id.
             metrics: all that may be added.
             boot: CLOCK_BOOTTIME at which the run began, or would have, had this boot lasted since then, s.
+            surroundings: as of ``begin``, but now.
 
         Raises:
             VpsbenchError: the file cannot be written.
@@ -125,9 +161,13 @@ class Collector:
             (name, tuple(sorted(json.loads(labels).items()))): number for name, labels, number in known
         }
         self._pending = _Pending()
+        self._run = run
+        self._chain = sealing.so_far(self._db, run)
+        seal = self._seal("resume", {"surroundings": surroundings or {}}, boot)
         with self._transaction():
             self._db.execute(_GO_ON, (RunState.RUNNING, run))
-        self._run = run
+            sealing.store_seal(self._db, self._run, self._chain, seal)
+        self._chain.sealed(seal)
         self._hurry()
 
     def known(self) -> tuple[tuple[str, Labels], ...]:
@@ -161,41 +201,48 @@ class Collector:
 
     def event(self, kind: str, detail: str, at: float) -> None:
         """Notes that something happened to the run."""
-        self._pending.events.append((at - self._boot, _text(kind), _text(detail)))
+        self._note_event(at - self._boot, kind, detail)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""
         raw = zlib.compress(_json(turn.raw).encode())
         if not self._fits(len(raw), turn.started):
             raw = zlib.compress(b"{}")
-        self._pending.turns.append(
-            (
-                _text(turn.probe),
-                turn.started,
-                turn.elapsed,
-                turn.status,
-                _text(turn.detail),
-                _json(turn.options),
-                raw,
-            )
-        )
+        row = {
+            "probe": _text(turn.probe),
+            "started": float(turn.started),
+            "elapsed": float(turn.elapsed),
+            "status": turn.status,
+            "detail": _text(turn.detail),
+            "options": _json(turn.options),
+            "raw": raw,
+        }
+        self._chain.note("turn", row)
+        self._pending.turns.append(tuple(row.values()))
 
     def commit(self, elapsed: float) -> None:
         """Ends a tick: stores all that waits, and how far the run came (s)."""
         self._end_tick(elapsed)
+        ticks = self._chain.ticks_with_links(self._pending.ticks or [(float(elapsed), _pack([]))])
         with self._transaction():
-            self._store()
+            self._store(ticks)
+        self._chain.committed(len(ticks))
         self._pending = _Pending()
 
     def finish(self, state: RunState, elapsed: float) -> None:
         """Ends the run, with a last commit."""
-        self._end_tick(elapsed)
+        self.commit(elapsed)
+        told = {"state": state, "elapsed": float(elapsed)}
+        seal = self._seal("end", told, self._boot + elapsed)
+        if self._pending.events:  # that there is no time stamp: it stands before the end
+            self.commit(elapsed)
+            seal = self._sealer.seal("end", self._chain, told)
         with self._transaction():
-            self._store()
+            sealing.store_seal(self._db, self._run, self._chain, seal)
             self._db.execute(
                 "UPDATE runs SET state = ?, elapsed = ? WHERE id = ?", (state, elapsed, self._run)
             )
-        self._pending = _Pending()
+        self._chain.sealed(seal)
 
     def close(self) -> None:
         """Closes the file; what was not committed is dropped, a run that was not finished stays "running"."""
@@ -216,9 +263,23 @@ class Collector:
         if found is None:
             found = self._ids[key] = len(self._ids) + 1
             metric = self._metrics[name]
-            about = (metric.unit, metric.kind, metric.better, metric.help)
-            self._pending.series.append((found, name, _json(dict(key[1])), *about))
+            row = {
+                "id": found,
+                "metric": name,
+                "labels": _json(dict(key[1])),
+                "unit": metric.unit,
+                "kind": metric.kind,
+                "better": metric.better,
+                "help": metric.help,
+            }
+            self._chain.note("series", row)
+            self._pending.series.append(tuple(row.values()))
         return found
+
+    def _note_event(self, t: float, kind: str, detail: str) -> None:
+        row = {"t": float(t), "kind": _text(kind), "detail": _text(detail)}
+        self._chain.note("event", row)
+        self._pending.events.append(tuple(row.values()))
 
     def _hurry(self) -> None:
         """From now on another writer is not waited for longer than a tick can bear."""
@@ -229,26 +290,36 @@ class Collector:
         packed = _pack(waiting.samples)
         waiting.samples = []
         if self._fits(len(packed), elapsed):
-            waiting.ticks.append((elapsed, packed))
+            waiting.ticks.append((float(elapsed), packed))
 
     def _fits(self, size: int, elapsed: float) -> bool:
         """Whether so much more may wait; once it may not, that is an event of its own."""
         waiting = self._pending
         if waiting.size <= self._room < waiting.size + size:
             why = f"from here on until the file could be written again: {self._room >> 20} MiB waited already"
-            waiting.events.append((elapsed, "readings_lost", why))
+            self._note_event(elapsed, "readings_lost", why)
         waiting.size += size
         return waiting.size <= self._room
 
-    def _store(self) -> None:
+    def _store(self, ticks: list[tuple[Any, ...]]) -> None:
         waiting = self._pending
         self._insert(_SERIES, waiting.series)
         self._insert(_TURN, waiting.turns)
         self._insert(_EVENT, waiting.events)
-        self._insert(_TICK, waiting.ticks)
+        sealing.store_veils(self._db, self._run, self._chain)
+        self._insert(_TICK, ticks)
 
-    def _insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    def _insert(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._db.executemany(sql, ((self._run, *row) for row in rows))
+
+    def _seal(self, kind: str, told: Mapping[str, Any], at: float) -> Seal:
+        """A seal, with a time stamp where one is wanted; that there is none then is an event."""
+        seal = self._sealer.seal(kind, self._chain, told)
+        try:
+            return self._sealer.stamped(seal)
+        except VpsbenchError as error:
+            self.event("no_timestamp", f"{kind}: {error.message}", at)
+            return seal
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
