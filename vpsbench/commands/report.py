@@ -14,6 +14,12 @@ def _configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as one HTML file")
+    parser.add_argument(
+        "--pdf",
+        metavar="FILE",
+        type=Path,
+        help="print the report (with a browser that is there, or WeasyPrint)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the findings as JSON; - is standard output")
     parser.add_argument("--quiet", action="store_true", help="do not print the report here")
 
@@ -24,7 +30,7 @@ def _run(args: Namespace) -> int:
 
     to_stdout = args.json == "-"
     json_file = Path(args.json) if args.json is not None and not to_stdout else None
-    for path in (args.html, json_file):
+    for path in (args.html, args.pdf, json_file):
         if path is not None:
             require_writable(path)
 
@@ -40,6 +46,10 @@ def _run(args: Namespace) -> int:
         from vpsbench.report import html
 
         html.write(judgement, args.html)
+    if args.pdf is not None:
+        from vpsbench.report import pdf
+
+        pdf.write(judgement, args.pdf)
     if to_stdout:
         print(json.render(judgement), end="")
     elif not args.quiet:
@@ -48,7 +58,8 @@ def _run(args: Namespace) -> int:
         from vpsbench.report import text
 
         text.show(judgement, Console())
-        for name, path in (("the report", args.html), ("the findings as JSON", json_file)):
+        written = (("the report", args.html), ("as PDF", args.pdf), ("the findings as JSON", json_file))
+        for name, path in written:
             if path is not None:
                 print(f"{name}: {path}")
     return 0
@@ -59,7 +70,7 @@ COMMAND = Command(
     help="show a stored run once more, or write it as HTML or JSON",
     examples="""\
 vpsbench report
-vpsbench report 3 --html report.html
+vpsbench report 3 --html report.html --pdf report.pdf
 vpsbench report --db old.db --json - | jq .verdict""",
     configure=_configure,
     run=_run,

@@ -76,7 +76,8 @@ def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     curves = [Curve(name, _size(s, record, clock), colours[name]) for name, s in found]
     top = float(np.ceil(10.5 * most / size)) / 10
     spec = lines(clock, Scale(1 / size, form, (0, top)), curves)
-    yield Chart("memory", f"Memory, {unit}", _READING, spec)
+    shows = ("ballooned_memory", "missing_memory", "memory_guarantee")
+    yield Chart("memory", f"Memory, {unit}", _READING, spec, shows=shows)
 
 
 def _size(series: Series, record: Record, clock: Clock) -> Floats:
@@ -149,7 +150,7 @@ def touch_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         "If the host had swapped out or taken away what we held, the held pages' line would stay high to the "
         "right of the control's. Both axes are logarithmic."
     )
-    yield Chart("touch", title, note, tail(found), timed=False)
+    yield Chart("touch", title, note, tail(found), timed=False, shows=("vanishing_memory",))
 
 
 def _tail(series: tuple[Series, ...]) -> tuple[Floats, Floats] | None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SHOWN = 4  # vCPUs with a chart of their own; of more, all together and those that lost most
 _NEEDED: Final = ("gap", "own_wait", "own_wait_in_gaps")
+_SHOWS: Final = ("cpu_burst", "hidden_steal", "reported_steal", "cpu_quota", "missing_vcpu")
 _LOOP_TITLE = "where the time went while vpsbench kept it busy"
 
 
@@ -80,7 +81,8 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     shown |= {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
     for k, (name, table) in enumerate(shown.items()):
         note = _in_all(table, parts, explained=k == 0) + (statement if k == 0 else "")
-        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, _loop_stack(table, clock, parts))
+        spec = _loop_stack(table, clock, parts)
+        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, spec, shows=() if k else _SHOWS)
 
 
 def measured(record: Record) -> list[str]:
@@ -97,7 +99,7 @@ def _known(record: Record) -> tuple[_Parts, str]:
     found = {k: v for k, v in _PARTS.items() if v.source is None or record.named(f"cpu.loop.{v.source}")}
     answer, counted = record.run.guest.steal_clock, record.named("cpu.loop.steal")
     because = plain(answer.because, 200)
-    white = "Shares of the time in which the loop wanted to run; white: not measured then."
+    white = "Shares of the time in which the loop wanted to run; blank: not measured then."
     if counted and answer.value:
         return found, f" Steal clock: there is one ({because}). {white}"
     if answer.value is None and any(s.values.any() for s in counted):

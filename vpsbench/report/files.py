@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 from vpsbench.errors import VpsbenchError
 
@@ -30,7 +30,7 @@ def require_writable(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
+def replacing(path: Path) -> Iterator[TextIO]:
     """A text file that takes the place of ``path`` once all of it is on disk, and not before.
 
     Raises:
@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[tuple[IO[str], Path]]:
+def _beside(path: Path) -> Iterator[tuple[TextIO, Path]]:
     """An open file in the folder of ``path``, gone afterwards unless it was renamed."""
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
     try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def write(judgement: Judgement, path: Path) -> None:
         file.writelines(render(judgement))
 
 
-def render(judgement: Judgement) -> Iterator[str]:
-    """The page, piece by piece."""
+def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
+    """The page, piece by piece; without ``live`` its pictures stay still."""
     drawn, absent = charts.draw(judgement.record)
+    built = page.build(judgement)
     environment = Environment(
         loader=PackageLoader("vpsbench.report"),
         autoescape=True,
@@ -55,10 +57,11 @@ def render(judgement: Judgement) -> Iterator[str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["still"] = still
-    specs = {c.name: c.spec for c in drawn if c.timed}
+    environment.globals["still"] = partial(_placed, {chart.name: still(chart) for chart in drawn})
+    specs = {c.name: c.spec for c in drawn if c.timed} if live else {}
     yield from environment.get_template("report.html.j2").generate(
-        page=page.build(judgement),
+        page=built,
+        lead=lead(built, drawn),
         charts=drawn,
         absent=absent,
         specs=specs,
@@ -67,13 +70,22 @@ def render(judgement: Judgement) -> Iterator[str]:
     )
 
 
-def still(chart: Chart) -> Markup:
-    """A chart as SVG text; the renderer escapes what came from outside.
+def lead(built: page.Page, drawn: Sequence[Chart]) -> Chart | None:
+    """The strongest picture: that of the weightiest finding; where nothing was found, of what was watched."""
+    found = [chart for claim in built.weighty for chart in drawn if claim.key in chart.shows]
+    return next(iter([*found, *(chart for chart in drawn if chart.shows)]), None)
 
-    Ids of clip paths are made the chart's own: pictures in one page would otherwise share them.
-    """
+
+def still(chart: Chart) -> str:
+    """A chart as SVG text; the renderer escapes what came from outside."""
     svg: str = vl_convert.vegalite_to_svg(chart.spec)
-    svg = svg.replace('id="clip', f'id="{chart.name}-clip').replace("url(#clip", f"url(#{chart.name}-clip")
+    return svg
+
+
+def _placed(stills: dict[str, str], chart: Chart, place: str) -> Markup:
+    """A still picture for one place of the page, its ids its own: clip paths would be shared otherwise."""
+    own = f"{place}{chart.name}-clip"
+    svg = stills[chart.name].replace('id="clip', f'id="{own}').replace("url(#clip", f"url(#{own}")
     return Markup(svg)  # noqa: S704  made by the renderer, which escapes
 
 

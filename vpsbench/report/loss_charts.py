@@ -43,7 +43,7 @@ def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         note = f"Small points: {_POINT} {_MEAN}"
     ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
     spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE])
-    yield Chart("hours", title, note, spec, timed=False)
+    yield Chart("hours", title, note, spec, timed=False, shows=("daily_rhythm",))
 
 
 def _within(values: Floats, top: float) -> tuple[float, float]:
@@ -88,4 +88,4 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     groups = [Curve("one vCPU", _rows(each), GREY), Curve("all vCPUs", _rows(means), BLUE)]
     x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
     spec = scatter(x, _scale(_rows(each)), groups, [_SMALL, _LARGE])
-    yield Chart("duty", title, note, spec, timed=False)
+    yield Chart("duty", title, note, spec, timed=False, shows=("cpu_quota",))

@@ -1,15 +1,16 @@
 """What a report says, without any markup: the same sentences go to the browser and to the terminal.
 
 Two people read it: one who is tired and has money at stake, and one who would rather dismiss it. So the
-first screen answers three questions (what was found, on what grounds, what could not be told), and
-every sentence names what it rests on.
+first screen answers the question, promise by promise, with the strongest picture; what could not be told
+comes next, and every sentence names what it rests on.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from vpsbench.model import Finding, Judgement, Level, Run, RunState, Word
+from vpsbench.model import Check, Finding, Judgement, Level, PromiseVerdict, Run, RunState, Word
 from vpsbench.report.account import Section, sections
 from vpsbench.report.wording import duration, figure, listed, moment, plain, sentence
 
@@ -26,10 +27,11 @@ _LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A line of the promise table; ``word`` is one of ``Word``."""
+    """A line of the promise table; ``word`` is one of ``Word``, ``more`` what follows the first sentence."""
 
     promised: str
     found: str
+    more: str
     word: str
 
 
@@ -46,7 +48,10 @@ class Cause:
 class Claim:
     """A finding, ready to be read; empty texts stand for what it does not have."""
 
+    key: str  # the sign's own name
     sign: str
+    question: str  # of the sign, as a buyer would ask
+    about: str  # the promise that it weighs on; "measurement": the run itself
     level: str  # a Level
     label: str  # the level in words
     claim: str
@@ -66,26 +71,46 @@ class Page:
     subtitle: str
     word: str
     headline: str
-    grounds: tuple[str, ...]
+    lead: str
     untold: tuple[str, ...]
     promises: tuple[Promise, ...]
     claims: tuple[Claim, ...]
     sections: tuple[Section, ...]
 
+    def of(self, *levels: Level) -> tuple[Claim, ...]:
+        """The findings about the machine at these levels."""
+        return tuple(c for c in self.claims if c.level in levels and c.about != "measurement")
+
+    @property
+    def weighty(self) -> tuple[Claim, ...]:
+        """What a seller would have to explain, the weightiest first."""
+        return self.of(Level.STRONG, Level.NOTICE)
+
+    @property
+    def doubts(self) -> tuple[Claim, ...]:
+        """Findings about the measurement itself."""
+        about = "measurement"
+        return tuple(c for c in self.claims if c.about == about or c.level == Level.DOUBT)
+
+    def section(self, name: str) -> Section:
+        """A part of the account."""
+        return next(s for s in self.sections if s.name == name)
+
 
 def build(judgement: Judgement) -> Page:
     """Say what a run has shown."""
     run = judgement.record.run
+    checks = {c.sign: c for c in judgement.checks}
     claims = sorted(judgement.findings, key=lambda f: _ORDER.index(f.level))
     return Page(
         title=f"vpsbench report: {plain(run.guest.hostname, 80)}, {moment(run.started)[:10]}",
         subtitle=_subtitle(run),
         word=judgement.verdict.word,
         headline=headline(judgement),
-        grounds=_grounds(judgement),
+        lead=_lead(judgement),
         untold=_untold(judgement),
-        promises=tuple(Promise(plain(p.text), plain(p.because), p.word) for p in judgement.verdict.promises),
-        claims=tuple(_claim(f, run.started) for f in claims),
+        promises=tuple(_promise(p) for p in judgement.verdict.promises),
+        claims=tuple(_claim(f, checks.get(f.sign), run.started) for f in claims),
         sections=sections(judgement),
     )
 
@@ -122,27 +147,36 @@ def _subtitle(run: Run) -> str:
     )
 
 
-def _grounds(judgement: Judgement) -> tuple[str, ...]:
-    """Why the verdict is what it is: its own reason, and the findings that weigh."""
-    weighty = [f for level in (Level.STRONG, Level.NOTICE) for f in judgement.findings if f.level == level]
-    clean = [_sign(f) for f in judgement.findings if f.level == Level.CLEAN]
-    verdict = judgement.verdict
+def _lead(judgement: Judgement) -> str:
+    """How many checks there were and how they came out; where nothing was promised, what that means."""
+    worst: dict[str, Level] = {}
+    for finding in sorted(judgement.findings, key=lambda f: _ORDER.index(f.level), reverse=True):
+        worst[finding.sign] = finding.level
+    count = Counter(worst.values())
     said = [
-        f"{_meant(p.promise)}: {p.because}"
-        for p in verdict.promises
-        if p.word == verdict.word and p.word != Word.KEPT  # what was kept stands in the table just below
+        f"{number} {how}"
+        for number, how in (
+            (count[Level.STRONG] + count[Level.NOTICE], "found something"),
+            (count[Level.CLEAN], "found nothing wrong"),
+            (count[Level.DOUBT], "cast doubt on the measurement itself"),
+            (count[Level.NOT_MEASURABLE], "could not be decided"),
+        )
+        if number
     ]
-    said += [f.claim for f in weighty if f.claim not in "".join(said)]
+    parts = [f"Of {len(worst)} checks, {listed(said)}."] if said else []
     if judgement.record.run.plan is None:
-        said.append("No plan was given, so only what every seller promises could be checked.")
-    if clean:
-        checks = "One check" if len(clean) == 1 else f"{len(clean)} checks"
-        said.append(f"{checks} found nothing wrong: {listed(clean)}.")
-    return _short(said)
+        parts.append("No plan was given, so only what every seller promises could be checked.")
+    return " ".join(parts)
+
+
+def _promise(verdict: PromiseVerdict) -> Promise:
+    """What was found, its first sentence apart: the table shows that first."""
+    first, _, more = plain(verdict.because).partition(". ")
+    return Promise(plain(verdict.text), sentence(first), more, verdict.word)
 
 
 def _untold(judgement: Judgement) -> tuple[str, ...]:
-    """What the reader must not take from this report."""
+    """What the reader must not take from this report, beside the checks that could not be made."""
     run = judgement.record.run
     said = []
     if run.state != RunState.FINISHED:
@@ -150,20 +184,12 @@ def _untold(judgement: Judgement) -> tuple[str, ...]:
         said.append(f"The run did not end as planned ({run.state}): {measured}.")
     said += [f.claim for f in judgement.findings if f.level == Level.DOUBT]
     said += [
-        f"{p.text}: {p.because}"
-        for p in judgement.verdict.promises
-        if p.word == Word.INCONCLUSIVE and p.because not in judgement.verdict.because
-    ]
-    said += [
         f"{a.cause} could not be excluded as a cause of “{_sign(f)}”: {a.because}"
         for f in judgement.findings
         if f.level in {Level.STRONG, Level.NOTICE}
         for a in f.alternatives
         if a.ruled_out is not True
     ]
-    told = "\n".join([judgement.verdict.because, *said])  # promises quote the findings that decide them
-    unknown = [f for f in judgement.findings if f.level == Level.NOT_MEASURABLE and f.claim not in told]
-    said += [f.claim for f in sorted(unknown, key=lambda f: f.promised is None)]  # promises first
     if judgement.skipped:
         said.append(f"Not measured: {listed([s.probe for s in judgement.skipped])}; the reasons are below.")
     return _short(said)
@@ -180,9 +206,12 @@ def _sign(finding: Finding) -> str:
     return plain(finding.sign, 80).replace("_", " ")
 
 
-def _claim(finding: Finding, started: float) -> Claim:
+def _claim(finding: Finding, check: Check | None, started: float) -> Claim:
     return Claim(
+        key=finding.sign,
         sign=_sign(finding),
+        question=plain(check.question) if check else "",
+        about=check.promise if check else "",
         level=finding.level,
         label=_LEVELS[finding.level],
         claim=plain(finding.claim),

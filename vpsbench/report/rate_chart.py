@@ -69,7 +69,7 @@ def rate_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     ]
     spec = lines(clock, Scale(1, ".0%", (0, 1.1)), curves)
     alone = "" if any(arm == "alone" for _, arm in usual) else " No vCPU ran alone in this run."
-    yield Chart("rate", _TITLE, f"{_medians(usual, shown)} {_NOTE}{alone}", spec)
+    yield Chart("rate", _TITLE, f"{_medians(usual, shown)} {_NOTE}{alone}", spec, shows=("slow_vcpu",))
 
 
 def _rates(record: Record, vcpu: str, arms: set[str]) -> Floats:

@@ -32,19 +32,20 @@ def show(judgement: Judgement, console: Console) -> None:
     _line(console, Text(f"VERDICT: {page.word}", _STYLES.get(page.word, "bold")))
     _line(console, Text(page.headline, "bold"))
     _line(console, Text(page.subtitle, "dim"))
-    for title, lines in (("On what grounds", page.grounds), ("What could not be told", page.untold)):
-        if lines:
-            _heading(console, title)
-        for line in lines:
-            _line(console, Text(line), "- ")
+    _line(console, Text(page.lead))
     if page.promises:
         _heading(console, "Promise by promise")
     for p in page.promises:
-        _line(console, Text.assemble((p.word, _STYLES.get(p.word, "")), f"  {p.promised}: {p.found}"))
+        found = f"  {p.promised}: {p.found} {p.more}"
+        _line(console, Text.assemble((p.word, _STYLES.get(p.word, "")), found.rstrip()))
+    if page.untold:
+        _heading(console, "What this run could not tell")
+    for line in page.untold:
+        _line(console, Text(line), "- ")
     _heading(console, "Findings, the weightiest first")
     for claim in page.claims:
         _finding(console, claim)
-    unmeasured = next(s for s in page.sections if s.name == "unmeasured")
+    unmeasured = page.section("unmeasured")
     _heading(console, unmeasured.title)
     _line(console, Text(unmeasured.note))
     for fact in unmeasured.facts:

@@ -36,7 +36,7 @@ _CONFIG: Final[Spec] = {
     },
     "legend": {
         "labelFontSize": 12, "title": None, "orient": "top", "labelLimit": 260, "columnPadding": 14,
-        "symbolOpacity": 1, "symbolType": "square", "symbolSize": 90, "symbolStrokeWidth": 0, "columns": 5,
+        "symbolOpacity": 1, "symbolType": "square", "symbolSize": 90, "symbolStrokeWidth": 0, "columns": 6,
     },
     "area": {"line": False},
 }  # fmt: skip
@@ -174,7 +174,7 @@ def frame(height: int, data: Spec, layer: list[Spec]) -> Spec:
     """Any chart: the size, the look, and what it draws."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": WIDTH, "height": height, "background": "white", "config": _CONFIG, **data, "layer": layer,
+        "width": WIDTH, "height": height, "background": None, "config": _CONFIG, **data, "layer": layer,
     }  # fmt: skip
 
 
@@ -206,7 +206,6 @@ def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int)
         name: {"t": rows[:, 0] / clock.unit[1], "y": floors[:, k], "top": tops[:, k]}
         for k, (name, _) in enumerate(parts)
     })  # fmt: skip
-    colours = colour("of", dict(parts)) | {"legend": {"columns": len(parts)}}
     across = x_time(clock)
     across["axis"] |= {"grid": False}  # lines would look like parts where little was measured
     area = {
@@ -215,7 +214,7 @@ def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int)
             "x": across,
             "y": y_value("y", Scale(1, ".0%", (0, 1))),
             "y2": {"field": "top"},
-            "color": colours,
+            "color": colour("of", dict(parts)),
         },
     }
     return over_time(clock, height, data, [area])

@@ -8,7 +8,7 @@
   let whole = null;
   let shown = null;
 
-  const width = (spec, figure) => Math.min(spec.width, figure.clientWidth - 76);
+  const width = (figure) => figure.clientWidth - 80; // less the y axis, and half a label at the end
 
   const show = ([from, to]) => {
     const length = Math.max(Math.min(to - from, whole), whole / 1e4);
@@ -58,9 +58,9 @@
     const spec = specs[figure.dataset.chart];
     const holder = document.createElement("div");
     holder.className = "live";
-    figure.append(holder);
+    figure.querySelector(".still").after(holder);
     try {
-      const fitted = { ...spec, width: width(spec, figure) };
+      const fitted = { ...spec, width: width(figure) };
       if (fitted.width < spec.width) { // a telephone: the legend takes several lines
         fitted.config = { ...spec.config, legend: { ...spec.config.legend, columns: 2 } };
       }
@@ -69,7 +69,7 @@
       views.push(view);
       whole = view.signal("to");
       drag(holder, view);
-      window.addEventListener("resize", () => view.signal("width", width(spec, figure)).runAsync());
+      window.addEventListener("resize", () => view.signal("width", width(figure)).runAsync());
       figure.classList.add("drawn");
     } catch (error) {
       holder.remove();
