@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -37,17 +38,32 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def opened(browser: Browser, file: Path, size: ViewportSize = DESKTOP, *, dark: bool = False) -> Page:
-    """The page, once all its charts are live; any complaint or request of it fails the test."""
-    page = browser.new_page(viewport=size, color_scheme="dark" if dark else "light")
+class Opener(Protocol):
+    """Opens a report, and waits until all its charts are live."""
+
+    def __call__(self, file: Path, size: ViewportSize = DESKTOP, *, dark: bool = False) -> Page: ...
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opener]:
+    """Whatever a page complains of or asks for, at any time, fails the test."""
+    complaints: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda said: pytest.fail(f"the page complains: {said.text}"))
-    page.on("pageerror", lambda error: pytest.fail(f"the page fails: {error}"))
-    page.on("request", lambda sent: asked.append(sent.url))
-    page.goto(file.as_uri())
-    expect(page.locator(".tools")).to_be_visible(timeout=60_000)
-    assert asked == [file.as_uri()]
-    return page
+    files: list[str] = []
+
+    def open_(file: Path, size: ViewportSize = DESKTOP, *, dark: bool = False) -> Page:
+        page = browser.new_page(viewport=size, color_scheme="dark" if dark else "light")
+        page.on("console", lambda said: complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda sent: asked.append(sent.url))
+        files.append(file.as_uri())
+        page.goto(file.as_uri())
+        expect(page.locator(".tools")).to_be_visible(timeout=60_000)
+        return page
+
+    yield open_
+    assert complaints == []
+    assert asked == files
 
 
 def shown(page: Page) -> set[tuple[float, float]]:
@@ -59,8 +75,8 @@ def shown(page: Page) -> set[tuple[float, float]]:
     return {(min(labels), max(labels)) for labels in texts}
 
 
-def test_all_charts_come_alive_and_zoom_together(browser: Browser, file: Path) -> None:
-    page = opened(browser, file)
+def test_all_charts_come_alive_and_zoom_together(opened: Opener, file: Path) -> None:
+    page = opened(file)
     assert page.locator("figure[data-chart]").count() >= 9
     assert page.locator("figure[data-chart]:not(.drawn)").count() == 0
     assert shown(page) == {(0, 10)}
@@ -76,8 +92,8 @@ def test_all_charts_come_alive_and_zoom_together(browser: Browser, file: Path) -
     assert shown(page) == {(0, 10)}
 
 
-def test_dragging_across_a_chart_enlarges_that_stretch_in_all(browser: Browser, file: Path) -> None:
-    page = opened(browser, file)
+def test_dragging_across_a_chart_enlarges_that_stretch_in_all(opened: Opener, file: Path) -> None:
+    page = opened(file)
     chart = page.locator("#chart-memory .live")
     chart.scroll_into_view_if_needed()
     axis = chart.locator(".background").first.bounding_box()
@@ -105,22 +121,22 @@ def test_without_javascript_all_of_it_can_be_read(browser: Browser, file: Path) 
 
 
 @pytest.mark.parametrize("size", [DESKTOP, TABLET, PHONE], ids=["desktop", "tablet", "phone"])
-def test_nothing_sticks_out(browser: Browser, file: Path, size: ViewportSize) -> None:
-    page = opened(browser, file, size)
+def test_nothing_sticks_out(opened: Opener, file: Path, size: ViewportSize) -> None:
+    page = opened(file, size)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 @pytest.mark.parametrize(("size", "dark"), [(DESKTOP, False), (PHONE, True)], ids=["light", "dark phone"])
 def test_keyboard_and_screen_reader_find_nothing_serious(
-    browser: Browser, file: Path, size: ViewportSize, *, dark: bool
+    opened: Opener, file: Path, size: ViewportSize, *, dark: bool
 ) -> None:
-    found = Axe().run(opened(browser, file, size, dark=dark)).response["violations"]
+    found = Axe().run(opened(file, size, dark=dark)).response["violations"]
     serious = [v for v in found if v["impact"] in {"serious", "critical"}]
     assert [(v["id"], [n["target"] for n in v["nodes"]]) for v in serious] == []
 
 
-def test_a_hostile_name_runs_nothing(browser: Browser, tmp_path: Path) -> None:
-    page = opened(browser, written(tmp_path / "nasty.html", "".join(html.render(a_nasty_judgement()))))
+def test_a_hostile_name_runs_nothing(opened: Opener, tmp_path: Path) -> None:
+    page = opened(written(tmp_path / "nasty.html", "".join(html.render(a_nasty_judgement()))))
     assert page.locator("script").count() == 3  # the specifications and our two scripts
     assert "<script>alert(1)</script>" in page.inner_text("body")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _READING = (
     "Line: mean of a column; pale band: its lowest and highest reading. Breaks are gaps in the readings."
 )
+_TURNS = "Between the turns the machine was only watched. What the events were stands further below."
 _MEMORY = {
     "memory.total": "total",
     "memory.available": "available",
@@ -58,10 +59,13 @@ def turn_bands(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         if turn.elapsed > 0:
             spells[turn.probe].append((turn.started, turn.started + turn.elapsed))
     found = {probe: merged(spells[probe], clock.span / (3 * COLUMNS)) for probe in sorted(spells)}
+    if record.events:
+        moments = sorted(min(e.t, clock.span) for e in record.events)
+        found["events"] = merged([(t, t + clock.span / COLUMNS) for t in moments], 0.0)
     if not found:
         yield Absent(title, "no probe ran")
         return
-    yield Chart("turns", title, "Between the turns the machine was only watched.", bands(clock, found))
+    yield Chart("turns", title, _TURNS, bands(clock, found))
 
 
 def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
