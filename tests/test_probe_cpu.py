@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from vpsbench.probes import Request, cpu
+from vpsbench.probes import Request, _doses, cpu
 from vpsbench.probes._loop import Bin, Loop, parse_ticks
 
 MS = 1_000_000
@@ -221,4 +221,4 @@ def test_rests_and_reloads_fit_into_the_turn() -> None:
     [([1.0] * 40, False), ([1.0] * 30 + [0.3] * 10, True), ([0.5] * 40, False), ([], False)],
 )
 def test_a_fall_is_a_reason_to_rest(delivered: list[float], expected: bool) -> None:  # noqa: FBT001  an outcome
-    assert cpu.fell(delivered) is expected
+    assert _doses.fell(delivered) is expected

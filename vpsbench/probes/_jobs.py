@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from vpsbench.probes._doses import RESTS
 from vpsbench.probes._layout import Target
 
 JobName = Literal[
@@ -20,10 +21,13 @@ JobName = Literal[
     "seqwrite",
 ]
 BURST: Final = "burst"
+REFILLS: Final = tuple(f"refill-{times}" for times in RESTS)
+DRAINED: Final = "drained"
 OVERHEAD: Final = 1.0  # s that a job takes beyond its own seconds: fio's start, its end, and _TAIL
 LEAST_WRITTEN: Final = 16 * 1024**2  # B; a job that may write less would show little
 _TAIL: Final = 0.3  # s after the last whole second, as fio does not log a second that ends with the job
 _4K: Final = 4096
+_64K: Final = 65536
 _1M: Final = 1024**2
 _MARGIN: Final = 1.1  # a mix is random: it may write a little more than its share
 
@@ -60,6 +64,12 @@ JOBS: Final[dict[JobName, Job]] = {
     "randwrite-qd32": Job("randwrite", _4K, 32, 1.0),
     "seqwrite": Job("write", _1M, 8, 1.0),
 }
+# What follows a burst that ran dry. A cap on operations lets larger reads through at the same rate a second, a
+# cap on bandwidth at the same B/s.
+AFTER_BURST: Final[dict[str, Job]] = {
+    DRAINED: Job("randread", _64K, 32),
+    **dict.fromkeys(REFILLS, JOBS["burst"]),
+}
 
 
 def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, wanted: float, burst: float) -> int:
@@ -85,9 +95,9 @@ def budget_for(name: JobName, left: Sequence[JobName], budget: int) -> int:
     return budget // writers if JOBS[name].writes else 0
 
 
-def arguments(name: JobName, target: Target, engine: str, seconds: int, budget: int) -> list[str]:
+def arguments(name: str, target: Target, engine: str, seconds: int, budget: int) -> list[str]:
     """The command line of a job; ``budget`` is what may be written, in B."""
-    job = JOBS[name]
+    job = {**JOBS, **AFTER_BURST}[name]
     line = [
         f"--name={name}",
         *base(target, engine),

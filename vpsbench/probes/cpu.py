@@ -9,26 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 from typing import Final
 
 from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
+from vpsbench.probes._doses import RELOAD, RESTS, fell
 from vpsbench.probes._loop import Bin
 from vpsbench.probes._loops import Step, spin
 
 _TICKS: Final = 100  # USER_HZ, the unit of /proc/stat for user programs on all but two old CPUs
 ARMS: Final = ("all", "single", "sweep")
 SWEEP: Final = (0.1, 0.3, 0.6, 1.0)
-# Dose and response of a burst bucket: rests of 1, 2 and 4 times a step, each with a load after it that
-# is long enough to use up what came back, if the bucket fills at up to 60 % of full speed.
-RESTS: Final = (1, 2, 4)
-RELOAD: Final = 1.5
 _TIMES: Final = (
     *("wall", "gap", "short_gap", "gap_max"),
     *("own_wait", "long_own_wait", "own_wait_in_gaps"),
 )
-_FALL: Final = 0.8  # what is left, of what there was at first, below which a bucket is suspected
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +111,6 @@ def _rest(request: Request) -> float:
     """The shortest rest, s: as asked for, but rests and reloads take at most half of the turn."""
     longest = request.seconds / 2 / (sum(RESTS) * (1 + RELOAD))
     return min(float(request.options.rest), longest)
-
-
-def fell(delivered: list[float]) -> bool:
-    """Whether the last tenth of the bins delivered clearly less than the first: reason enough for a rest."""
-    part = max(1, len(delivered) // 10)
-    return bool(delivered) and median(delivered[-part:]) < _FALL * median(delivered[:part])
 
 
 def run(request: Request, emit: Emit) -> None:

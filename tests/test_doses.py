@@ -1,0 +1,66 @@
+"""Rests and reloads after a burst that ran dry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from vpsbench.probes import _doses
+
+
+def bucket(high: float, low: float, size: float, seconds: int) -> list[float]:
+    """What a throttle gives each second."""
+    found, saved = [], size
+    for _ in range(seconds):
+        rate = min(high, low + saved)
+        saved -= rate - low
+        found.append(rate)
+    return found
+
+
+@pytest.mark.parametrize("rates", [[900.0] * 40, [100.0] * 5 + [900.0] * 35, [1000.0] + [900.0] * 39, [5.0]])
+def test_what_does_not_fall_asks_for_no_rest(rates: list[float]) -> None:
+    assert not _doses.fell(rates)
+
+
+@pytest.mark.parametrize("seconds", [20, 45, 400])
+@pytest.mark.parametrize("size", [4_000.0, 15_000.0])
+def test_a_bucket_falls_however_small_a_part_of_the_load_it_serves(seconds: int, size: float) -> None:
+    assert _doses.fell(bucket(3000, 200, size, seconds))
+
+
+@pytest.mark.parametrize(("high", "low"), [(3000, 60), (3000, 200), (2500, 800), (2000, 1000)])
+def test_rests_stay_below_a_full_bucket_and_reloads_empty_it(high: float, low: float) -> None:
+    size = 8 * high
+    plan = _doses.plan(bucket(high, low, size, 60), 4.0, 200.0, 1.0)
+    assert plan
+    rests = [rest for rest, _ in plan.doses]
+    assert rests == pytest.approx([rests[0], 2 * rests[0], 4 * rests[0]])
+    assert 1 <= rests[0] <= 4
+    for rest, length in plan.doses:
+        assert rest * low <= size
+        assert sum(bucket(high, low, rest * low, length)[-2:]) == pytest.approx(2 * low, rel=0.01)
+
+
+@pytest.mark.parametrize("left", [20.0, 40.0, 60.0, 200.0])
+def test_all_fits_into_two_thirds_of_what_is_left_or_is_left_out(left: float) -> None:
+    plan = _doses.plan(bucket(3000, 400, 15_000, 30), 10.0, left, 1.0)
+    spent = lambda p: p.drained + 1 + sum(rest + length + 1 for rest, length in p.doses)  # noqa: E731
+    assert (plan is None) == (left < 50)
+    assert plan is None or spent(plan) <= left * 2 / 3 + 2
+
+
+@pytest.mark.parametrize(("length", "left", "shortest"), [(17, 60, 17), (48, 49, 24), (500, 600, 530)])
+def test_a_burst_leaves_time_for_the_doses_if_no_other_job_does(
+    length: int, left: float, shortest: int
+) -> None:
+    found = _doses.shortened(length, left, 2.0, 1.0)
+    assert min(length, shortest) <= found <= length
+    assert left - found >= min(left / 2, 30)
+
+
+def test_a_disk_that_gives_nothing_at_all_in_the_end_is_no_division_by_zero() -> None:
+    rates: Sequence[float] = [3000.0] * 10 + [0.0] * 30
+    assert _doses.fell(rates)
+    assert _doses.plan(rates, 2.0, 200.0, 1.0) is not None
