@@ -14,6 +14,7 @@ from vpsbench.analyzer.signs import Promise, Sign, hidden_steal
 from vpsbench.analyzer.verdict import verdict
 from vpsbench.model import Finding, Level, Record, Verdict, Word
 
+ALWAYS = ("cpu", "cpu_burst", "memory_held", "disk_burst")  # the lines that go without saying
 MAIN = ("hidden_steal", "vanishing_memory", "disk_burst")
 GOOD: dict[str, Any] = {
     "loops": {"turns": [[10, 150]], "lost": 0.0005},
@@ -34,12 +35,12 @@ GOOD: dict[str, Any] = {
 
 
 def words(found: Verdict) -> dict[str, Word]:
-    return {p.promise: p.word for p in found.promises}
+    return {p.item: p.word for p in found.promises}
 
 
 def test_a_good_run_keeps_its_promises() -> None:
     found = judge(build(GOOD | {"plan": {"vcpus": 2, "memory": 2 * 1024**3, "virtualization": "kvm"}}))
-    assert words(found.verdict) == dict.fromkeys(("cpu", "memory", "disk", "virtualization"), Word.KEPT)
+    assert words(found.verdict) == dict.fromkeys((*ALWAYS, "vcpus", "memory", "virtualization"), Word.KEPT)
     assert found.verdict.word is Word.KEPT
     assert not found.skipped
 
@@ -47,7 +48,7 @@ def test_a_good_run_keeps_its_promises() -> None:
 def test_without_a_plan_the_implicit_promise_is_named() -> None:
     found = judge(build(GOOD)).verdict
     assert found.word is Word.KEPT
-    assert [p.promise for p in found.promises] == ["cpu", "memory", "disk"]
+    assert [p.item for p in found.promises] == list(ALWAYS)
     assert "vCPUs that the guest sees are really there" in found.promises[0].text
 
 
@@ -60,7 +61,8 @@ def test_every_sign_reports_on_every_run() -> None:
 def test_nothing_measured_is_inconclusive_never_kept() -> None:
     found = judge(build({"plan": {"vcpus": 2, "memory": 1024**3, "disk_iops": 500.0}})).verdict
     assert found.word is Word.INCONCLUSIVE
-    assert words(found) == dict.fromkeys(("cpu", "memory", "disk"), Word.INCONCLUSIVE)
+    said = ("vcpus", "memory", "disk_iops")
+    assert words(found) == dict.fromkeys((*ALWAYS, *said), Word.INCONCLUSIVE) | {"memory": Word.KEPT}
 
 
 def test_broken_needs_a_promise_and_strong_evidence() -> None:
@@ -87,9 +89,10 @@ def test_a_doubt_touches_what_it_overlaps() -> None:
     def pause(at: int) -> dict[str, Word]:
         return words(judge(build(GOOD | {"series": [*GOOD["series"], rtc(at)]})).verdict)
 
-    assert pause(330) == {"cpu": Word.KEPT, "memory": Word.KEPT, "disk": Word.INCONCLUSIVE}
-    assert pause(200) == {"cpu": Word.KEPT, "memory": Word.INCONCLUSIVE, "disk": Word.KEPT}
-    assert pause(270) == dict.fromkeys(("cpu", "memory", "disk"), Word.KEPT)
+    kept = dict.fromkeys(ALWAYS, Word.KEPT)
+    assert pause(330) == kept | {"disk_burst": Word.INCONCLUSIVE}
+    assert pause(200) == kept | {"memory_held": Word.INCONCLUSIVE}
+    assert pause(270) == kept
 
 
 def test_own_load_that_was_taken_out_is_told_and_touches_nothing() -> None:
@@ -126,7 +129,41 @@ def _sign(name: str, promise: Promise, level: Level) -> tuple[Sign, Finding]:
 def test_a_level_makes_a_word(level: Level, word: Word) -> None:
     sign, finding = _sign("disk_burst", "disk", level)
     found = verdict(build({"plan": {"disk_iops": 100.0}}), [finding], {sign.name: sign})
-    assert words(found)["disk"] is word
+    assert words(found)["disk_burst"] is word
+
+
+def test_each_promise_of_the_plan_has_its_line_and_what_nobody_looks_at_decides_nothing() -> None:
+    plan = {"vcpus": 2, "cpu": "shared", "cpu_model": "EPYC", "disk": 40 * 10**9, "memory": 2 * 1024**3}
+    found = judge(build(GOOD | {"plan": plan})).verdict
+    lines = {p.item: p for p in found.promises}
+    assert list(lines) == [
+        "vcpus", "cpu", "cpu_burst", "cpu_model", "memory", "memory_held", "disk", "disk_burst"
+    ]  # fmt: skip
+    assert lines["cpu_model"].word is Word.INCONCLUSIVE
+    assert "accuses nobody" in lines["cpu_model"].because
+    assert (lines["disk"].word, bool(lines["disk"].settle)) == (Word.INCONCLUSIVE, True)
+    assert found.word is Word.KEPT
+
+
+def test_a_disclosed_limit_is_not_held_against_anyone() -> None:
+    falls = [{"metric": "disk.fio.iops", "labels": {"job": "burst"}, "parts": [[60, 900, 900], [60, 90, 90]]}]
+    throttled = GOOD | {"rates": falls}
+    assert words(judge(build(throttled)).verdict)["disk_burst"] is Word.SUSPECT
+    disclosed = judge(build(throttled | {"plan": {"disk_burst": True}})).verdict
+    assert words(disclosed)["disk_burst"] is Word.KEPT
+    nothing = judge(build({"plan": {"cpu_burst": True}})).verdict
+    assert words(nothing)["cpu_burst"] is Word.KEPT
+
+
+def test_what_would_settle_it_is_computed_from_the_run() -> None:
+    lines = {p.item: p for p in judge(build(GOOD)).verdict.promises}
+    assert lines["disk_burst"].settle == (
+        "60 s were enough for buckets up to 54,000 reads; 45 min at full rate would be for 2,400,000."
+    )
+    stolen = GOOD | {"loops": {"turns": [[10, 150]], "lost": 0.5}, "run": {"duration": 600.0}}
+    assert "--profile standard" in {p.item: p for p in judge(build(stolen)).verdict.promises}["cpu"].settle
+    nothing = {p.item: p for p in judge(build({})).verdict.promises}
+    assert "vpsbench doctor" in nothing["memory_held"].settle
 
 
 def test_a_sign_that_fails_is_a_doubt_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

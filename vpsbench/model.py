@@ -320,6 +320,8 @@ class PromiseVerdict:
     text: str  # the promise in words
     word: Word
     because: str
+    item: str = ""  # which line of it: the plan's setting, or what goes without saying
+    settle: str = ""  # what would settle it, or how far it was tested; empty: nothing is open
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@
 - INCONCLUSIVE: nothing was found, but a sign that decides on the promise could not be measured, a sign of the
   promise failed, or a doubt covers more than a tenth of the time of the turns that the promise rests on. A
   doubt without a time range is told and touches nothing.
-- KEPT: otherwise. Missing is not a pass: it never makes a promise kept.
+- KEPT: otherwise. Missing is not a pass: it never makes a promise kept. A limit that the plan discloses is
+  kept, unless a sign says that even less is given.
 
-The run's word is the worst of its promises' words, in the order above.
+The run's word is the worst of its promises' words, in the order above; what no sign looks at is listed as
+inconclusive and leaves the run's word to the others.
 """
 
 from __future__ import annotations
@@ -15,108 +17,88 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from vpsbench.analyzer.signs import Promise, Sign
-from vpsbench.analyzer.words import percent, size, vcpus
-from vpsbench.model import Finding, Level, Plan, PromiseVerdict, Record, Verdict, Word
+from vpsbench.analyzer import promises
+from vpsbench.analyzer.promises import Item
+from vpsbench.analyzer.settle import settle
+from vpsbench.analyzer.signs import Sign
+from vpsbench.model import Finding, Level, PromiseVerdict, Record, Verdict, Word
 
-PROMISES: Final[tuple[Promise, ...]] = ("cpu", "memory", "disk", "virtualization")
 WORST_FIRST: Final = (Word.BROKEN, Word.SUSPECT, Word.INCONCLUSIVE, Word.KEPT)
-# The signs without which nothing can be said of a promise, and the probe whose turns it rests on.
-DECISIVE: Final[Mapping[str, frozenset[str]]] = {
-    "cpu": frozenset({"hidden_steal", "reported_steal"}),
-    "memory": frozenset({"vanishing_memory", "missing_memory"}),
-    "disk": frozenset({"disk_burst"}),
-    "virtualization": frozenset({"virtualization_mismatch"}),
-}
-PROBES: Final = {"cpu": "cpu", "memory": "memory", "disk": "disk"}
-TOUCHED: Final = 0.1
-IMPLICIT: Final = {
-    "cpu": "no plan: the vCPUs that the guest sees are really there",
-    "memory": "no plan: the memory that the guest sees is really there",
-    "disk": "no plan: the disk keeps its speed",
-}
+UNCHECKED: Final = "No check of this version looks at it."
+DISCLOSED: Final = "What a plan discloses is not held against anyone."
+TOUCHED: Final = 0.1  # of the time of the turns that a promise rests on
 
 
 def verdict(record: Record, findings: Sequence[Finding], signs: Mapping[str, Sign]) -> Verdict:
     """The verdict on a run, from the findings of all its signs."""
-    promises = tuple(
-        _judge(promise, record, [f for f in findings if signs[f.sign].promise == promise], findings)
-        for promise in PROMISES
-        if promise != "virtualization" or (record.run.plan and record.run.plan.virtualization)
-    )
-    word = next(w for w in WORST_FIRST if any(p.word is w for p in promises))
-    because = " ".join(f"{p.promise}: {p.because}" for p in promises if p.word is word)
-    return Verdict(word, because, promises)
+    lines = promises.listed(record.run.plan)
+    items = [item for item, _ in lines]
+    ours: dict[str, list[Finding]] = {item.name: [] for item in items}
+    for finding in findings:
+        if line := promises.line_of(finding.sign, signs[finding.sign].promise, items):
+            ours[line.name].append(finding)
+    found = {item.name: _judge(item, text, record, ours[item.name], findings) for item, text in lines}
+    looked_at = [found[item.name] for item in items if item.deciding & signs.keys() or ours[item.name]]
+    word = next(w for w in WORST_FIRST if any(p.word is w for p in looked_at))
+    because = " ".join(f"{p.promise}: {p.because}" for p in looked_at if p.word is word)
+    return Verdict(word, because, tuple(found.values()))
 
 
-def _judge(promise: Promise, record: Record, ours: list[Finding], all_: Sequence[Finding]) -> PromiseVerdict:
-    promised = promised_text(promise, record.run.plan)
-    text = promised or IMPLICIT[promise].replace(
-        "no plan:", "not in the plan:" if record.run.plan else "no plan:"
-    )
-    word, because = _word(promise, record, ours, all_, in_plan=promised is not None)
-    return PromiseVerdict(promise, text, word, because)
+def _judge(
+    item: Item, text: str, record: Record, ours: list[Finding], all_: Sequence[Finding]
+) -> PromiseVerdict:
+    word, ground = _word(item, record, ours, all_)
+    if item.name == "cpu_model":
+        word, because = _model(record)
+    else:
+        nothing = DISCLOSED if item.limit(record.run.plan) else UNCHECKED
+        because = " ".join(dict.fromkeys(f.claim for f in ground)) or nothing
+    return PromiseVerdict(item.promise, text, word, because, item.name, settle(item, word, ground, record))
 
 
 def _word(
-    promise: Promise, record: Record, ours: list[Finding], all_: Sequence[Finding], *, in_plan: bool
-) -> tuple[Word, str]:
-    strong = [f for f in ours if f.level is Level.STRONG]
-    if strong:
-        return (Word.BROKEN if in_plan else Word.SUSPECT), strong[0].claim
+    item: Item, record: Record, ours: list[Finding], all_: Sequence[Finding]
+) -> tuple[Word, list[Finding]]:
+    """The word on a line, and the findings that it rests on."""
+    if strong := [f for f in ours if f.level is Level.STRONG]:
+        return (Word.BROKEN if item.promised(record.run.plan) else Word.SUSPECT), strong[:1]
     if notices := [f for f in ours if f.level is Level.NOTICE]:
-        return Word.SUSPECT, notices[0].claim
-    if open_ := [f for f in ours if f.level is Level.DOUBT or _undecided(promise, f, record)]:
-        return Word.INCONCLUSIVE, open_[0].claim
-    if doubts := [f for f in all_ if f.level is Level.DOUBT and _touches(f, promise, record)]:
-        return Word.INCONCLUSIVE, doubts[0].claim
-    deciding = [f for f in ours if f.sign in DECISIVE[promise] and f.level is Level.CLEAN]
-    return Word.KEPT, " ".join(f.claim for f in deciding)
+        return Word.SUSPECT, notices[:1]
+    if item.limit(record.run.plan):
+        return Word.KEPT, [f for f in ours if f.level is Level.CLEAN]
+    if open_ := [f for f in ours if f.level is Level.DOUBT or _undecided(item, f, record)]:
+        return Word.INCONCLUSIVE, open_[:1]
+    if doubts := [f for f in all_ if f.level is Level.DOUBT and _touches(f, item, record)]:
+        return Word.INCONCLUSIVE, doubts[:1]
+    deciding = [f for f in ours if f.sign in item.deciding and f.level is Level.CLEAN]
+    return (Word.KEPT if deciding else Word.INCONCLUSIVE), deciding
 
 
-def _undecided(promise: Promise, finding: Finding, record: Record) -> bool:
-    """Whether a sign that decides on the promise said nothing, though it could have been expected to."""
-    if finding.level is not Level.NOT_MEASURABLE or finding.sign not in DECISIVE[promise]:
+def _undecided(item: Item, finding: Finding, record: Record) -> bool:
+    """Whether a sign that decides on the line said nothing, though it could have been expected to."""
+    if finding.level is not Level.NOT_MEASURABLE or finding.sign not in item.deciding:
         return False
-    plan = record.run.plan
-    if finding.sign == "reported_steal":
-        # Without a steal clock whatever is lost is hidden, and the other sign has seen it.
-        return record.run.guest.steal_clock.value is True
-    return finding.sign != "missing_memory" or bool(plan and plan.memory)
+    # Without a steal clock whatever is lost is hidden, and the other sign has seen it.
+    return finding.sign != "reported_steal" or record.run.guest.steal_clock.value is True
 
 
-def _touches(doubt: Finding, promise: Promise, record: Record) -> bool:
-    """Whether a doubt's time range covers more than a tenth of the promise's turns."""
+def _touches(doubt: Finding, item: Item, record: Record) -> bool:
+    """Whether a doubt's time range covers more than a tenth of the turns that the promise rests on."""
     if doubt.since is None or doubt.until is None:
         return False
     since, until = doubt.since, doubt.until
-    turns = [(t.started, t.started + t.elapsed) for t in record.turns if t.probe == PROBES.get(promise)]
+    turns = [(t.started, t.started + t.elapsed) for t in record.turns if t.probe == item.promise]
     covered = sum(max(0.0, min(end, until) - max(start, since)) for start, end in turns)
     return covered > TOUCHED * sum(end - start for start, end in turns)
 
 
-def promised_text(promise: Promise, plan: Plan | None) -> str | None:
-    """What the plan promises, in words; None where it says nothing of it."""
-    if plan is None:
-        return None
-    parts: list[str | None]
-    match promise:
-        case "cpu":
-            parts = [
-                vcpus(plan.vcpus) if plan.vcpus else None,
-                plan.cpu,
-                "a core of its own for each" if plan.whole_cores else None,
-                f"{percent(plan.cpu_share)} of each always there" if plan.cpu_share is not None else None,
-                "full speed for a while" if plan.cpu_burst else None,
-            ]
-        case "memory":
-            parts = [f"{size(plan.memory)} of memory" if plan.memory else None]
-        case "disk":
-            parts = [
-                f"{size(plan.disk)} of disk" if plan.disk else None,
-                f"{plan.disk_iops:,.0f} I/O a second" if plan.disk_iops else None,
-                "full speed for a while" if plan.disk_burst else None,
-            ]
-        case _:
-            parts = [f"a {plan.virtualization} machine" if plan.virtualization else None]
-    return ", ".join(part for part in parts if part) or None
+def _model(record: Record) -> tuple[Word, str]:
+    """The processor's name, which a host may mask: it accuses nobody."""
+    told, plan = record.run.guest.cpu_model, record.run.plan
+    wanted = (plan.cpu_model if plan else None) or ""
+    if all(word in told.casefold() for word in wanted.casefold().split()):
+        return Word.KEPT, f"The guest is told “{told}”."
+    return (
+        Word.INCONCLUSIVE,
+        f"The guest is told “{told}”; a host may show another name, so it accuses nobody.",
+    )

@@ -171,7 +171,7 @@ def _lead(judgement: Judgement) -> str:
 
 def _promise(verdict: PromiseVerdict) -> Promise:
     """What was found, its first sentence apart: the table shows that first."""
-    first, _, more = plain(verdict.because).partition(". ")
+    first, _, more = plain(f"{sentence(verdict.because)} {verdict.settle}".strip()).partition(". ")
     return Promise(plain(verdict.text), sentence(first), more, verdict.word)
 
 

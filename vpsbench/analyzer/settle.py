@@ -1,0 +1,77 @@
+"""What would settle a promise that stays open, and how far a kept one was tested: computed from the run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.analyzer import stats
+from vpsbench.analyzer.promises import Item
+from vpsbench.analyzer.words import span
+from vpsbench.model import Finding, Level, Record, Status, Word
+
+LONGER: Final = "`vpsbench run --profile standard`"
+FULL_LOAD: Final = 45 * 60.0  # s: most buckets that sellers document are empty by then
+# What `standard` gives of each probe at least, without a pause.
+STANDARD: Final = {"cpu": "75 min of full load", "memory": "8 min twice", "disk": "12 min twice"}
+OUTSIDE: Final = {
+    "disk": "`lsblk` in the guest shows how large the disk is.",
+    "disk_iops": "The report's figures for the disk stand beside it.",
+    "cpu_model": "Only the seller can say which processor it is.",
+}
+
+
+def settle(item: Item, word: Word, ground: list[Finding], record: Record) -> str:
+    """One sentence, empty where nothing is open.
+
+    Args:
+        item: the line.
+        word: the verdict on it.
+        ground: the findings that the verdict rests on.
+        record: the run.
+    """
+    if word is Word.KEPT:
+        return _bucket(ground)
+    if word is Word.SUSPECT:
+        return _repeat(item, ground, record)
+    if word is Word.BROKEN:
+        return ""
+    return _open(item, ground, record)
+
+
+def _bucket(ground: list[Finding]) -> str:
+    """Up to which bucket three quarters of an hour would look, at the rate that was measured."""
+    for found in ground:
+        seen = (found.until or 0.0) - (found.since or 0.0)
+        if found.sign in {"cpu_burst", "disk_burst"} and found.measured and 0 < seen < FULL_LOAD:
+            stuff = "s of full speed" if found.sign == "cpu_burst" else "reads"
+            return (
+                f"{span(seen)} were enough for buckets up to {_about(found.measured * seen)} {stuff}; "
+                f"{span(FULL_LOAD)} at full rate would be for {_about(found.measured * FULL_LOAD)}."
+            )
+    return ""
+
+
+def _about(amount: float) -> str:
+    """Two digits, as a bound needs no more."""
+    return f"{float(f'{amount:.2g}'):,.0f}"
+
+
+def _repeat(item: Item, ground: list[Finding], record: Record) -> str:
+    if any(f.level is Level.STRONG for f in ground):
+        return "" if record.run.plan else "A plan that says what was sold (`--plan`) would settle it."
+    if stats.most_sessions(record.run.profile.duration) > 1:
+        return "Measure again on another day: what is there to stay comes back in two sessions hours apart."
+    return f"{LONGER} looks in two sessions hours apart ({STANDARD.get(item.promise, 'four hours')})."
+
+
+def _open(item: Item, ground: list[Finding], record: Record) -> str:
+    if not ground:
+        return OUTSIDE.get(item.name, "")
+    if ground[0].level is Level.DOUBT:
+        return "Measure again, with nothing else at work in this guest."
+    turns = [t for t in record.turns if t.probe == item.promise]
+    if item.promise in STANDARD and not any(t.status is Status.OK for t in turns):
+        return f"A run in which the {item.promise} probe works: `vpsbench doctor` says what it needs."
+    if item.promise in STANDARD and record.run.profile.duration < 3600:
+        return f"{LONGER}: {STANDARD[item.promise]}."
+    return "Measure again, for longer."
