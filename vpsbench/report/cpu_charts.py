@@ -73,6 +73,7 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         return
     parts, statement = _known(record)
     worst = sorted(found, key=lambda v: -_loss(found[v], parts))
+    telling = f"vCPU {plain(worst[0], 20)}"  # the picture for findings; it is explained, as is the first one
     shown = {}
     if len(found) > SHOWN:
         shown[f"All {len(found)} vCPUs together"] = ledger.bins(record)
@@ -80,9 +81,11 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         statement += f" Of {len(found)} vCPUs the {len(worst)} are shown that lost most."
     shown |= {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
     for k, (name, table) in enumerate(shown.items()):
-        note = _in_all(table, parts, explained=k == 0) + (statement if k == 0 else "")
+        explained = k == 0 or name == telling
+        note = _in_all(table, parts, explained=explained) + (statement if explained else "")
         spec = _loop_stack(table, clock, parts)
-        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, spec, shows=() if k else _SHOWS)
+        shows = _SHOWS if name == telling else ()
+        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, spec, shows=shows)
 
 
 def measured(record: Record) -> list[str]:
