@@ -64,12 +64,12 @@ JOBS: Final[dict[JobName, Job]] = {
     "randwrite-qd32": Job("randwrite", _4K, 32, 1.0),
     "seqwrite": Job("write", _1M, 8, 1.0),
 }
-# What follows a burst that ran dry. A cap on operations lets larger reads through at the same rate a second, a
-# cap on bandwidth at the same B/s.
-AFTER_BURST: Final[dict[str, Job]] = {
-    DRAINED: Job("randread", _64K, 32),
-    **dict.fromkeys(REFILLS, JOBS["burst"]),
+# What follows a burst that ran dry. A cap on operations lets larger reads through at the same rate a second,
+# a cap on bandwidth at the same B/s.
+AFTER_BURST: Final[dict[str, Job]] = {name: JOBS["burst"] for name in REFILLS} | {
+    DRAINED: Job("randread", _64K, 32)
 }
+EVERY: Final[dict[str, Job]] = {name: job for jobs in (JOBS, AFTER_BURST) for name, job in jobs.items()}
 
 
 def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, wanted: float, burst: float) -> int:
@@ -97,7 +97,7 @@ def budget_for(name: JobName, left: Sequence[JobName], budget: int) -> int:
 
 def arguments(name: str, target: Target, engine: str, seconds: int, budget: int) -> list[str]:
     """The command line of a job; ``budget`` is what may be written, in B."""
-    job = {**JOBS, **AFTER_BURST}[name]
+    job = EVERY[name]
     line = [
         f"--name={name}",
         *base(target, engine),
