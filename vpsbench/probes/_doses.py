@@ -12,9 +12,7 @@ from statistics import median
 from typing import Final
 
 RESTS: Final = (1, 2, 4)
-RELOAD: Final = (
-    1.5  # of the rest: enough to use up what came back where the bucket fills at 60 % of full speed
-)
+RELOAD: Final = 1.5  # of the rest: enough to use up what came back, if a bucket fills at 60 % of full speed
 _FALL: Final = 0.8  # what is left, of what there was at first, below which a bucket is suspected
 _FIRST: Final = 3  # readings that count as the first ones, besides a tenth of all: buckets are small or large
 _ROOM: Final = 0.8  # of the bucket, that the longest rest may fill

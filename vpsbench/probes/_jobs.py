@@ -66,7 +66,7 @@ JOBS: Final[dict[JobName, Job]] = {
 }
 # What follows a burst that ran dry. A cap on operations lets larger reads through at the same rate a second,
 # a cap on bandwidth at the same B/s.
-AFTER_BURST: Final[dict[str, Job]] = {name: JOBS["burst"] for name in REFILLS} | {
+AFTER_BURST: Final[dict[str, Job]] = dict.fromkeys(REFILLS, JOBS["burst"]) | {
     DRAINED: Job("randread", _64K, 32)
 }
 EVERY: Final[dict[str, Job]] = {name: job for jobs in (JOBS, AFTER_BURST) for name, job in jobs.items()}
