@@ -29,11 +29,12 @@ from vpsbench.model import (
     TurnSpec,
 )
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.probes import Probe
 from vpsbench.runner.child import remove_leftovers, worker
 from vpsbench.runner.clock import RealClock
+from vpsbench.runner.keeper import Keeper
 from vpsbench.runner.runner import METRICS, Runner
 from vpsbench.runner.ticker import Ticker
+from vpsbench.runner.watch import Watch
 
 VALUE = Metric("fake.value", "1", Kind.GAUGE, "neither", "for the test")
 GUEST = Guest(
@@ -80,6 +81,9 @@ class Silent:
     def seen(self, samples: list[Sample]) -> None:
         assert all(isinstance(s, Sample) for s in samples)
 
+    def told(self, text: str) -> None:
+        assert text
+
     def tick(self, elapsed: float) -> None:
         assert elapsed >= 0
         self.on_tick()
@@ -122,7 +126,6 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
     )
     boot = time.clock_gettime(time.CLOCK_BOOTTIME)
     clock, progress = Hasty(boot) if hasty else RealClock(), Silent()
-    probes = {name: Probe(name, (VALUE,), dict, lambda _: None, lambda *_: None) for name in scripts}
     with Collector(folder / "run.db") as collector:
         number = collector.begin(
             profile=profile,
@@ -135,16 +138,16 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
         )
         runner = Runner(
             profile=profile,
-            probes=probes,
+            metrics=dict.fromkeys(scripts, frozenset({VALUE.name})),
             missing=missing or {},
             ticker=Ticker(monitors, Files(folder)),
-            collector=collector,
+            watch=Watch(clock, lambda: GUEST.limits),
+            keeper=Keeper(collector, clock, boot),
             clock=clock,
             progress=progress,
             folder=str(folder),
             vcpus=(0,),
             seed=1,
-            boot=boot,
             command=lambda name: [sys.executable, "-c", SAY + scripts[name]],
         )
         if stop_at_tick:

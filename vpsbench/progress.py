@@ -108,6 +108,10 @@ class TerminalProgress:
         """See ``Progress``."""
         self._elapsed = elapsed
 
+    def told(self, text: str) -> None:
+        """See ``Progress``."""
+        self._say(text)
+
     def _say(self, text: str) -> None:
         self._console.print(Text(f"{clock_text(self._elapsed):>8}  {text}"), soft_wrap=True)
 

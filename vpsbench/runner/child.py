@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -21,6 +22,7 @@ from vpsbench.model import Event, Sample, Status
 from vpsbench.probes import Request
 
 _PREFIX: Final = "vpsbench-turn-"  # of a turn's folder; the runner's process id follows
+_REAP_SECONDS: Final = 3.0  # from a process's last word, or its killing, to its end
 
 
 @dataclass(slots=True)
@@ -131,19 +133,40 @@ class Child:
                     os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """After its output ended: waits for its end, and leaves no process and no file behind."""
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
+        """After its output ended, or it was killed: leaves no process and no file behind.
+
+        A process that hangs in the kernel (state D: a disk that does not answer) ends by no signal. It is
+        left there, with its folder, which the next run removes: touching that disk could hang us too.
+        """
+        reaped = self._reap()
         self.kill()
+        reaped = reaped or self._reap()
         assert self._process.stdout is not None  # noqa: S101  asked for above
         self._process.stdout.close()
-        self.cost = usage.ru_utime + usage.ru_stime
+        if not reaped:
+            self._process.returncode = -signal.SIGKILL
+            self._errors.close()
+            self.detail = f"{self.detail}; not even SIGKILL ended it: it hangs in the kernel".lstrip("; ")
+            self.status = self.status or Status.TIMED_OUT
+            return
         self._errors.seek(0)
         if text := self._errors.read().decode(errors="replace").strip():
             self.raw["stderr"] = text
         if self.status is None:
             self.status, self.detail = Status.FAILED, _ending(self._process.returncode, text)
         self._clean()
+
+    def _reap(self) -> bool:
+        """Waits for its end; False: it did not come."""
+        until = time.monotonic() + _REAP_SECONDS
+        while time.monotonic() < until:
+            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+            if pid:
+                self._process.returncode = os.waitstatus_to_exitcode(status)
+                self.cost = usage.ru_utime + usage.ru_stime
+                return True
+            time.sleep(0.005)
+        return False
 
     def _clean(self) -> None:
         self._errors.close()

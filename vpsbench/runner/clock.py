@@ -16,6 +16,9 @@ class Clock(Protocol):
     def wall(self) -> float:
         """Unix time, s."""
 
+    def asleep(self) -> float:
+        """For how long the guest was suspended since it booted, s."""
+
     def cpu(self) -> float:
         """CPU time that this process used so far, s."""
 
@@ -33,6 +36,10 @@ class RealClock:
     def wall(self) -> float:
         """See ``Clock``."""
         return time.time()
+
+    def asleep(self) -> float:
+        """See ``Clock``: meanwhile CLOCK_MONOTONIC stands still, and CLOCK_BOOTTIME does not."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def cpu(self) -> float:
         """See ``Clock``."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from vpsbench.collector import Collector
 from vpsbench.model import Kind, Metric, Profile, RunState, Sample, Status, Turn, TurnSpec
-from vpsbench.probes import Probe, Request
+from vpsbench.probes import Request
 from vpsbench.runner.child import Child, worker
 from vpsbench.runner.clock import Clock
+from vpsbench.runner.keeper import Keeper
+from vpsbench.runner.notebook import Began, Early
 from vpsbench.runner.schedule import Schedule
 from vpsbench.runner.ticker import Ticker
+from vpsbench.runner.watch import Watch
 
 METRICS: Final = (
     Metric("clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME"),
@@ -25,7 +28,10 @@ _GRACE_SECONDS: Final = 30.0  # on top, before a probe that does not end is aske
 _CLEAN_UP_SECONDS: Final = 10.0  # from the asking to the killing
 _SIGNAL_SECONDS: Final = 1.0  # how long ``stop`` may go unnoticed
 _STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
-_CLOCK_STEP_SECONDS: Final = 0.1  # of the wall clock against CLOCK_BOOTTIME between two ticks
+_EARLY: Final = TurnSpec(probe="early verdict", duration=120.0)  # no probe: it judges what there is so far
+_EARLY_SECONDS: Final = 20 * 60.0  # into the run, the first; refund windows are short
+_EARLY_GROWTH: Final = 1.5  # the next, when the run is so many times as long, but
+_EARLY_LATEST: Final = 6 * 3600.0  # s later at the latest
 
 
 class Progress(Protocol):
@@ -46,6 +52,9 @@ class Progress(Protocol):
     def tick(self, elapsed: float) -> None:
         """Time goes on."""
 
+    def told(self, text: str) -> None:
+        """Something that a person should know at once."""
+
 
 @dataclass(slots=True)
 class _Current:
@@ -56,52 +65,91 @@ class _Current:
     seconds: float
     started: float  # CLOCK_BOOTTIME, s
     deadline: float  # likewise
+    killed: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Runner:
-    """Walks one profile. ``missing`` gives, by probe, why this guest cannot be measured with it."""
+    """Walks one profile.
+
+    Args:
+        profile: what to walk.
+        metrics: by probe, the names of all that it may emit.
+        missing: by probe, why this guest cannot be measured with it.
+        ticker: reads the monitors.
+        watch: sees what happens to the guest.
+        keeper: takes all that is measured.
+        clock: the time.
+        progress: is told what happens.
+        folder: where probes may write.
+        vcpus: the vCPUs that they may use.
+        usable: those of them that are there now.
+        seed: of all randomness.
+        command: starts the process of a probe.
+        judge: starts one that judges the run so far; its request's options are ``judge_options``.
+        remember: told which turns run, and the latest verdict, each time that changes.
+        done: the turns of this run that began in an earlier process.
+        written: B that they wrote to disk.
+        early: the verdict that was reached then.
+    """
 
     profile: Profile
-    probes: Mapping[str, Probe]
+    metrics: Mapping[str, frozenset[str]]
     missing: Mapping[str, str]
     ticker: Ticker
-    collector: Collector
+    watch: Watch
+    keeper: Keeper
     clock: Clock
     progress: Progress
     folder: str
     vcpus: tuple[int, ...]
+    usable: Callable[[], set[int]] = lambda: os.sched_getaffinity(0)
     seed: int
-    boot: float  # CLOCK_BOOTTIME when the run began, s
-    command: Callable[[str], list[str]] = worker  # starts the process of a probe
+    command: Callable[[str], list[str]] = worker
+    judge: list[str] | None = None
+    judge_options: dict[str, Any] = field(default_factory=dict)
+    remember: Callable[[tuple[Began, ...], Early | None], None] = lambda *_: None
+    done: tuple[Turn, ...] = ()
+    written: float = 0.0
+    early: Early | None = None
     stop: str = ""  # set by a signal handler: why the run is to end now
     _current: _Current | None = None
     _beside: list[_Current] = field(default_factory=list)  # the background turns that run now
     _schedule: Schedule = field(init=False)
     _background: Schedule = field(init=False)
-    _written: float = 0.0
-    _wall_offset: float | None = None
+    _next_early: float = _EARLY_SECONDS
 
     def run(self) -> RunState:
         """Measures until the profile's time is up or ``stop`` is set."""
         self._schedule, self._background = Schedule(self.profile), Schedule(self.profile, background=True)
         for reason in self.ticker.unavailable:
             self._event("monitor_unavailable", reason)
+        if self.done:
+            self._go_on()
         try:
             self._loop()
         finally:
-            for one in self._running():  # an error of our own, or of the disk: leave no process behind
+            for one in self._running():  # an error of our own: leave no process behind
                 one.child.kill()
                 one.child.close()
         for spec in (*self._schedule.never_began(), *self._background.never_began()):
-            reason = self.stop or "no time was left for it in this run"
-            self._record(Turn(spec.probe, self._now(), 0.0, Status.SKIPPED, reason, spec.options, {}))
+            self._skip(spec, self._now(), self.stop or "no time was left for it in this run")
         if self.stop:
             self._event("interrupted", self.stop)
         return RunState.INTERRUPTED if self.stop else RunState.FINISHED
 
+    def _go_on(self) -> None:
+        """Takes up the schedule where an earlier process left it."""
+        self._next_early = _next_early(self.early.at) if self.early else _EARLY_SECONDS
+        for schedule in (self._schedule, self._background):
+            for spec, due in schedule.go_on(self.done, self._now()):
+                self._skip(spec, due, "nobody measured then: the run had been cut off")
+
+    def _skip(self, spec: TurnSpec, at: float, reason: str) -> None:
+        self._record(Turn(spec.probe, at, 0.0, Status.SKIPPED, reason, spec.options, {}))
+
     def _now(self) -> float:
-        return self.clock.boot() - self.boot
+        return self.keeper.now()
 
     def _loop(self) -> None:
         next_tick = self.clock.boot()
@@ -126,7 +174,7 @@ class Runner:
         current = self._current
         until = min(next_tick, current.deadline) if current else next_tick
         if current is None and (due := self._schedule.next_due(self._now())) is not None:
-            until = min(until, self.boot + due)
+            until = min(until, self.keeper.boot + due)
         seconds = min(until - self.clock.boot(), _SIGNAL_SECONDS)
         # What background turns say is heard with the next tick or signal.
         self.clock.wait(current.child.output if current else None, seconds)
@@ -134,14 +182,27 @@ class Runner:
     # --- turns ---
 
     def _begin(self) -> None:
-        self._current = self._next(self._schedule)
+        if self.judge and self._now() >= self._next_early:
+            self._next_early = _next_early(self._now())
+            self._current = self._start(_EARLY, _EARLY.duration, self.judge, 0, self.judge_options)
+        else:
+            self._current = self._next(self._schedule)
         if self._current:
             self.progress.turn(self._current.spec.probe, self._current.seconds)
+            self._remember()
+
+    def _remember(self) -> None:
+        began = (
+            Began(one.spec.probe, one.started - self.keeper.boot, one.seconds, one.spec.options)
+            for one in self._running()
+        )
+        self.remember(tuple(began), self.early)
 
     def _mind_background(self) -> None:
         """Begins what is due beside the other turns, and ends it with the last of them."""
         if not self._over() and (begun := self._next(self._background)):
             self._beside.append(begun)
+            self._remember()
         for one in list(self._beside):
             if self._over() and self._current is None and one.child.status is None:
                 self._end(one, Status.OK, "")
@@ -157,20 +218,25 @@ class Runner:
             self._record(Turn(spec.probe, self._now(), 0.0, Status.UNAVAILABLE, reason, spec.options, {}))
             return None
         coming = 1 + schedule.coming(spec.probe, self._now())
-        budget = max(0, int((self.profile.write_budget - self._written) / coming))
+        budget = max(0, int((self.profile.write_budget - self.written) / coming))
+        return self._start(spec, seconds, self.command(spec.probe), budget, spec.options)
+
+    def _start(
+        self, spec: TurnSpec, seconds: float, command: list[str], budget: int, options: dict[str, Any]
+    ) -> _Current:
+        usable = self.usable()
         request = Request(
             seconds=seconds,
-            options=spec.options,
+            options=options,
             write_budget=budget,
             folder=self.folder,
-            vcpus=self.vcpus,
+            vcpus=tuple(vcpu for vcpu in self.vcpus if vcpu in usable) or self.vcpus,
             seed=self.seed,
             duty=self.profile.duty,
         )
         now = self.clock.boot()
         deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
-        child = Child(spec.probe, self.command(spec.probe), request)
-        return _Current(child, spec, seconds, now, deadline)
+        return _Current(Child(spec.probe, command, request), spec, seconds, now, deadline)
 
     def _mind(self, current: _Current) -> None:
         """Listens to the probe, and ends it when it must."""
@@ -178,9 +244,12 @@ class Runner:
         if self.stop and current.child.status is None:
             self._end(current, Status.INTERRUPTED, self.stop)
         elif now >= current.deadline:
+            if current.killed:  # and yet its output goes on: something of it hangs in the kernel
+                self._finish(current)
+                return
             if current.child.status is not None:  # it was asked to end, or has said that it is done
                 current.child.kill()
-                current.deadline = now + _CLEAN_UP_SECONDS
+                current.deadline, current.killed = now + _CLEAN_UP_SECONDS, True
             else:
                 self._end(current, Status.TIMED_OUT, "it did not end in time")
         if self.clock.wait(current.child.output, 0.0):
@@ -195,13 +264,12 @@ class Runner:
         if heard is None:
             self._finish(current)
             return
-        known = [
-            s for s in heard.samples if s.metric in {m.name for m in self.probes[current.spec.probe].metrics}
-        ]
+        declared = self.metrics.get(current.spec.probe, frozenset())
+        known = [sample for sample in heard.samples if sample.metric in declared]
         if len(known) < len(heard.samples):
             self._event("probe_garbage", f"{current.spec.probe} emitted a metric that it does not declare")
-        self.collector.add(known, self.clock.boot())
-        self._written += sum(s.value for s in known if s.metric == "disk.fio.written")
+        self.keeper.collector.add(known, self.clock.boot())
+        self.written += sum(s.value for s in known if s.metric == "disk.fio.written")
         for event in heard.events:
             self._event(event.kind, event.detail)
         if current is self._current:
@@ -218,30 +286,33 @@ class Runner:
             self._beside.remove(current)
         if child.cost is not None:
             cost = Sample("instrument.turn_cost", child.cost, (("probe", child.probe),))
-            self.collector.add([cost], now)
+            self.keeper.collector.add([cost], now)
         status = child.status or Status.FAILED
+        if current.spec is _EARLY:
+            self._judged(status, child.detail)
+            return
         if status in (Status.FAILED, Status.TIMED_OUT):
             self._event("probe_failed", f"{child.probe}: {child.detail}")
-        started = current.started - self.boot
-        self._record(
-            Turn(
-                child.probe,
-                started,
-                now - current.started,
-                status,
-                child.detail,
-                current.spec.options,
-                child.raw,
-            )
-        )
+        started, elapsed = current.started - self.keeper.boot, now - current.started
+        options = current.spec.options
+        self._record(Turn(child.probe, started, elapsed, status, child.detail, options, child.raw))
+
+    def _judged(self, status: Status, text: str) -> None:
+        """An early verdict is shown and never recorded: the report judges anew, from all that there is."""
+        if status is Status.OK:
+            self.early = Early(self._now(), text)
+        elif status is not Status.INTERRUPTED:
+            self._event("not_judged", f"no early verdict: {text}")
+        self.progress.told(f"so far: {text}")
+        self._remember()
 
     def _record(self, turn: Turn) -> None:
-        self.collector.turn(turn)
-        self.collector.commit(self._now())
+        self.keeper.turn(turn)
+        self._remember()
         self.progress.ended(turn)
 
     def _event(self, kind: str, detail: str) -> None:
-        self.collector.event(kind, detail, self.clock.boot())
+        self.keeper.event(kind, detail)
 
     # --- ticks ---
 
@@ -255,11 +326,19 @@ class Runner:
         for problem in tick.problems:
             self._event("gap", problem)
         for metric, labels in tick.gaps:
-            self.collector.gap(metric, labels, began)
+            self.keeper.collector.gap(metric, labels, began)
+        for kind, detail in self.watch.look():
+            self._event(kind, detail)
+            self.progress.told(detail)
+        for one in self._running():
+            one.deadline += self.watch.slept
         samples = [*tick.samples, *self._own()]
         samples.append(Sample("instrument.tick_cost", self.clock.cpu() - cost))
-        self.collector.add(samples, began)
-        self.collector.commit(self._now())
+        self.keeper.collector.add(samples, began)
+        stored = not self.keeper.trouble
+        self.keeper.commit()
+        if self.keeper.trouble and stored:
+            self.progress.told(self.keeper.trouble)
         self.progress.seen(samples)
         self.progress.tick(self._now())
         planned = due + self.profile.tick
@@ -267,14 +346,14 @@ class Runner:
 
     def _own(self) -> list[Sample]:
         """What the runner itself knows: the wall clock, and the load that it applies."""
-        before, wall, after = self.clock.boot(), self.clock.wall(), self.clock.boot()
-        offset = wall - (before + after) / 2  # read together: what happened in between is no drift
-        if self._wall_offset is not None and abs(offset - self._wall_offset) > _CLOCK_STEP_SECONDS:
-            self._event("clock_step", f"the wall clock stepped by {offset - self._wall_offset:+.3f} s")
-        self._wall_offset = offset
         running = self._current.spec.probe if self._current else None
         loads = [
             Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
             for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
         ]
-        return [Sample("clock.wall_offset", offset), *loads]
+        offset = self.watch.offset
+        return loads if offset is None else [Sample("clock.wall_offset", offset), *loads]
+
+
+def _next_early(last: float) -> float:
+    return min(last * _EARLY_GROWTH, last + _EARLY_LATEST)

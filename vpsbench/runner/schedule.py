@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from vpsbench.model import Profile, TurnSpec
+from vpsbench.model import Profile, Status, Turn, TurnSpec
 
 # A turn that would get less than this share of its time shows too little to be worth the load.
 _WORTHWHILE = 0.5
@@ -23,6 +23,15 @@ def planned(profile: Profile) -> float:
 class _Line:
     spec: TurnSpec
     due: float | None
+
+    def take(self, now: float) -> None:
+        """Turns that were missed while others ran are not made up for: they would crowd the rest."""
+        self.due = None if self.spec.every is None else max(self.due or 0.0, now) + self.spec.every
+
+    def began(self, turn: Turn) -> bool:
+        """Whether it may have been one of this line's."""
+        same = (turn.probe, turn.options) == (self.spec.probe, self.spec.options)
+        return same and turn.status is not Status.SKIPPED
 
 
 class Schedule:
@@ -46,9 +55,29 @@ class Schedule:
         left = self._duration - now
         if left < line.spec.duration * _WORTHWHILE:
             return None
-        # Turns that were missed while others ran are not made up for: they would crowd the rest.
-        line.due = None if line.spec.every is None else max(line.due or 0.0, now) + line.spec.every
+        line.take(now)
         return line.spec, min(line.spec.duration, left)
+
+    def go_on(self, turns: Iterable[Turn], now: float) -> Iterator[tuple[TurnSpec, float]]:
+        """Takes the turns of a run that was cut off as taken, passes over what should have begun meanwhile.
+
+        A line that comes again and again is late once, not once for each turn that it missed.
+
+        Args:
+            turns: all that began, in that order.
+            now: when the run goes on.
+
+        Yields:
+            Each turn that is passed over, and when it was due.
+        """
+        for turn in turns:
+            fitting = [line for line in self._lines if line.due is not None and line.began(turn)]
+            if fitting:
+                min(fitting, key=lambda one: one.due or 0.0).take(turn.started)
+        for line in self._lines:
+            while line.due is not None and line.spec.every is not None and line.due + line.spec.every <= now:
+                yield line.spec, line.due
+                line.due += line.spec.every
 
     def next_due(self, now: float) -> float | None:
         """When something can start next; None: nothing more fits into this run."""

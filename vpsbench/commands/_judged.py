@@ -1,0 +1,49 @@
+"""What follows a run: its judgement, shown and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpsbench.commands._measure import Order
+    from vpsbench.model import Judgement
+
+
+def conclude(order: Order, number: int, json_file: str | None, fail_on: str | None = None) -> int:
+    """Judges a run that has ended, and shows it; returns the exit status."""
+    from vpsbench.analyzer.judge import judge
+    from vpsbench.records import read
+
+    judgement = judge(read(order.db, number))
+    _show(judgement, order.html, json_file)
+    return _status(judgement, fail_on)
+
+
+def _show(judgement: Judgement, html: Path | None, json_file: str | None) -> None:
+    """The verdict in the terminal (or the JSON in its place), and the report."""
+    from rich.console import Console
+
+    from vpsbench.commands._measure import say
+    from vpsbench.report import files, json, text
+
+    if html:
+        from vpsbench.report import html as page
+
+        page.write(judgement, html)
+    if json_file == "-":
+        print(json.render(judgement), end="")
+    else:
+        text.show(judgement, Console())
+    if json_file and json_file != "-":
+        with files.replacing(Path(json_file)) as file:
+            file.write(json.render(judgement))
+    if html:
+        say(f"the report: {html}")
+
+
+def _status(judgement: Judgement, fail_on: str | None) -> int:
+    from vpsbench.model import Level
+
+    failing = {"notice": {Level.NOTICE, Level.STRONG}, "strong": {Level.STRONG}}.get(fail_on or "", set())
+    return int(any(finding.level in failing for finding in judgement.findings))

@@ -1,0 +1,83 @@
+"""A run goes on in a new process: what is taken over, and where its time axis lies on this boot's clock.
+
+Pure: no clock, no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from vpsbench.model import Status, Turn
+from vpsbench.runner.notebook import Early, Note
+from vpsbench.runner.watch import Happened
+
+_STEP_SECONDS: Final = 0.1  # of the wall clock, that is an event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What earlier processes of a run did."""
+
+    elapsed: float  # when it was last heard of, s since it began
+    started: float  # Unix time at which it began, s
+    drift: float  # of the wall clock against CLOCK_BOOTTIME from the beginning to then, s
+    turns: tuple[Turn, ...]  # without their raw output
+    written: float  # B, by probes
+    note: Note | None  # None: it was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The run's time axis on this boot's clock."""
+
+    boot: float  # CLOCK_BOOTTIME at which it began, or would have, s
+    offset: float | None  # wall clock minus CLOCK_BOOTTIME at the last tick; None: of another boot
+    events: tuple[Happened, ...]
+
+
+def axis(past: Past, boot_id: str, boot: float, wall: float) -> Axis:
+    """Lays the axis on.
+
+    On the same boot the clock that was used tells. After a reboot only the wall clock does; where that went
+    backwards, the machine's uptime is the least that has passed.
+
+    Args:
+        past: what there was.
+        boot_id: of this boot.
+        boot: CLOCK_BOOTTIME now, s.
+        wall: Unix time now, s.
+    """
+    note = past.note
+    if note and note.boot_id == boot_id:
+        gap = boot - note.boot - past.elapsed
+        offset = past.started - note.boot + past.drift
+        return Axis(note.boot, offset, (_resumed(gap, past),))
+    told = wall - (past.started + past.elapsed + past.drift)  # by the wall clock
+    gap = max(told, boot)
+    events = [_resumed(gap, past)]
+    was = f"boot {note.boot_id}" if note else "an unknown boot"
+    events.append(("reboot", f"{was} became boot {boot_id}, {boot:.0f} s before the run went on"))
+    if told < boot - _STEP_SECONDS:
+        back = f"the wall clock went back by at least {boot - told:.0f} s over the reboot"
+        events.append(("clock_step", f"{back}: how long the gap was is not known, only that it was longer"))
+    return Axis(boot - past.elapsed - gap, None, tuple(events))
+
+
+def _resumed(gap: float, past: Past) -> Happened:
+    return "resumed", f"nothing was measured for {gap:.1f} s, from {past.elapsed:.1f} s on"
+
+
+def cut_short(past: Past, why: str) -> Iterator[Turn]:
+    """The turns that ran when the run was cut off, as far as they came."""
+    known = {(turn.probe, turn.started) for turn in past.turns}
+    for began in past.note.turns if past.note else ():
+        if (began.probe, began.started) not in known:
+            elapsed = max(0.0, past.elapsed - began.started)
+            yield Turn(began.probe, began.started, elapsed, Status.INTERRUPTED, why, began.options, {})
+
+
+def early(past: Past) -> Early | None:
+    """The verdict that was reached before."""
+    return past.note.early if past.note else None
