@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "private": set(),
     "keys": BASE,
     "sealing": BASE | {"chain", "private"},
+    "evidence": BASE | {"__init__", "database", "records", "chain", "private", "keys", "analyzer", "report"},
     "collector": BASE | {"database", "sealing"},
     "records": BASE | {"database"},
     "runner": BASE | {"guest", "monitors", "probes", "collector"},

@@ -14,13 +14,12 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
 from vpsbench import database, sealing
-from vpsbench.errors import VpsbenchError
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
 from vpsbench.sealing import Chain, Seal, Sealer
 
@@ -234,9 +233,9 @@ class Collector:
         self.commit(elapsed)
         told = {"state": state, "elapsed": float(elapsed)}
         seal = self._seal("end", told, self._boot + elapsed)
-        if self._pending.events:  # that there is no time stamp: it stands before the end
+        if self._pending.events:  # what the seal lacks: that stands before the end
             self.commit(elapsed)
-            seal = self._sealer.seal("end", self._chain, told)
+            seal, _ = replace(self._sealer, stamp=None).seal("end", self._chain, told)
         with self._transaction():
             sealing.store_seal(self._db, self._run, self._chain, seal)
             self._db.execute(
@@ -313,13 +312,10 @@ class Collector:
         self._db.executemany(sql, ((self._run, *row) for row in rows))
 
     def _seal(self, kind: str, told: Mapping[str, Any], at: float) -> Seal:
-        """A seal, with a time stamp where one is wanted; that there is none then is an event."""
-        seal = self._sealer.seal(kind, self._chain, told)
-        try:
-            return self._sealer.stamped(seal)
-        except VpsbenchError as error:
-            self.event("no_timestamp", f"{kind}: {error.message}", at)
-            return seal
+        seal, lacks = self._sealer.seal(kind, self._chain, told)
+        if lacks:
+            self.event("unsealed", f"{kind}: {lacks}", at)
+        return seal
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

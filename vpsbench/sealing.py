@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from vpsbench import chain
 from vpsbench.chain import Veil
+from vpsbench.errors import VpsbenchError
 from vpsbench.private import Cleaner
 
 _VEIL: Final = "INSERT INTO private (run, place, salt, original, cleaned) VALUES (?, ?, ?, ?, ?)"
@@ -61,27 +62,30 @@ class Sealer:
     key: Signer | None = None
     stamp: Callable[[bytes], bytes] | None = None
 
-    def seal(self, kind: str, grown: Chain, told: Mapping[str, Any]) -> Seal:
-        """The next link of a chain, which tells ``told``."""
-        text = chain.canonical(
-            {
-                "format": chain.FORMAT,
-                "kind": kind,
-                "previous": grown.link.hex() or None,
-                "ticks": grown.ticks,
-                "key": self.key.public.hex() if self.key else None,
-                **told,
-            }
-        )
-        return Seal(kind, text, self.key.sign(text.encode()) if self.key else None)
+    def seal(self, kind: str, grown: Chain, told: Mapping[str, Any]) -> tuple[Seal, str]:
+        """The next link of a chain, which tells ``told``; and what it lacks (empty: nothing)."""
+        try:
+            seal = _sealed(self.key, kind, grown, told)
+        except VpsbenchError as error:
+            return _sealed(None, kind, grown, told), f"no signature: {error.message}"
+        try:
+            return replace(seal, token=self.stamp(seal.text.encode()) if self.stamp else None), ""
+        except VpsbenchError as error:
+            return seal, f"no time stamp: {error.message}"
 
-    def stamped(self, seal: Seal) -> Seal:
-        """The seal with a time stamp, where one is wanted.
 
-        Raises:
-            VpsbenchError: none could be had.
-        """
-        return replace(seal, token=self.stamp(seal.text.encode())) if self.stamp else seal
+def _sealed(key: Signer | None, kind: str, grown: Chain, told: Mapping[str, Any]) -> Seal:
+    text = chain.canonical(
+        {
+            "format": chain.FORMAT,
+            "kind": kind,
+            "previous": grown.link.hex() or None,
+            "ticks": grown.ticks,
+            "key": key.public.hex() if key else None,
+            **told,
+        }
+    )
+    return Seal(kind, text, key.sign(text.encode()) if key else None)
 
 
 class Chain:
