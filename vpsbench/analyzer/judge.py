@@ -20,6 +20,7 @@ PROBES: Final = {
     "memory.first_touch": "memory",
     "memory.verify.": "memory",
     "merge.": "merge",
+    "bandwidth.": "bandwidth",
     "disk.fio.": "disk",
 }
 MONITORS: Final = {

@@ -9,6 +9,7 @@ from vpsbench.guest.billing import burstable, instance_type
 from vpsbench.guest.containers import leftovers
 from vpsbench.guest.cpuid import KVM_REALTIME, Cpuid
 from vpsbench.guest.files import Files
+from vpsbench.guest.memory_map import given
 
 _CLOCK: Final = "/sys/devices/system/clocksource/clocksource0"
 _SINGLE: Final = {  # fact -> the file that holds just it
@@ -49,6 +50,7 @@ def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
     found["threads"] = _threads(files)
     found["kvm.realtime"] = _realtime(cpuid)
     found["container.leftovers"] = "; ".join(leftovers(files))
+    found |= given(files)
     found |= _instance(found["dmi.vendor"], found["dmi.product"])
     return {name: text.strip() for name, text in found.items() if text and text.strip()}
 

@@ -19,7 +19,19 @@ CRASH_KERNEL: Final = (
     (2048 * MIB, 320 * MIB),
     (0, 192 * MIB),
 )
+# What firmware keeps of a machine's memory: 64 KiB to 16 MiB on BIOS, tens of MiB with UEFI and video memory.
+FIRMWARE: Final = 64 * MIB
+FIRMWARE_SHARE: Final = 0.02
+MAPS: Final = ("memory.map", "memory.firmware", "memory.boot_log")  # facts: memory before the kernel's part
 PROVIDERS: Final = {"openvz", "lxc"}  # containers that are sold; others are mostly made by their owner
+
+
+def least(sold: int) -> int:
+    """The least that a seller may have meant, B: a plan of 1 GiB was perhaps sold as "1 GB"."""
+    for binary, decimal in ((1024**3, 1000**3), (1024**2, 1000**2)):
+        if sold % binary == 0:
+            return sold // binary * decimal
+    return sold
 
 
 def reserve(sold: float) -> float:
@@ -30,6 +42,27 @@ def reserve(sold: float) -> float:
 def crash_kernel(sold: float) -> float:
     """The largest reserve for a crash kernel that a distribution makes by default, B."""
     return next(size for least, size in CRASH_KERNEL if sold >= least)
+
+
+def firmware(sold: float) -> float:
+    """What firmware may keep of a machine's memory before any kernel sees it, B."""
+    return max(FIRMWARE, FIRMWARE_SHARE * sold)
+
+
+def fact(record: Record, name: str) -> float | None:
+    """A fact in kB, in B; None where it was not read."""
+    text = record.run.guest.facts.get(name)
+    return float(text.split()[0]) * 1024 if text else None
+
+
+def mapped(record: Record) -> float | None:
+    """The most that the machine's own maps show, B; None where none could be read, or none is about us.
+
+    A container sees its host's. On Xen the map is as large as the guest may become, not as it is.
+    """
+    if in_sold_container(record) or any(layer.kind.startswith("xen") for layer in record.run.guest.layers):
+        return None
+    return max((size for name in MAPS if (size := fact(record, name))), default=None)
 
 
 def in_sold_container(record: Record) -> bool:

@@ -1,76 +1,128 @@
-"""Less memory than was sold: MemTotal, and a container's memory limit, against the plan."""
+"""Less memory than was sold: what the machine was given, and a container's memory limit, against the plan.
+
+MemTotal is less than what was given: the kernel keeps a part for itself. Where the machine's own map shows
+all (``guest.memory_map``), and the kernel's part is as large as it may be, the map counts.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from vpsbench.analyzer.signs import Sign, _memory, one_if
 from vpsbench.analyzer.words import percent, size
 from vpsbench.model import Alternative, Finding, Level, Record
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much memory there is, B."""
+
+    seen: float  # that the kernel manages, Xen gave, or a container may use
+    mapped: float | None  # that the machine's own map shows
+    crash: float | None  # that is kept for a crash kernel; None: not known
+
+    @property
+    def kept(self) -> float:
+        """What the kernel keeps, as far as it is seen."""
+        return max((self.mapped or 0.0) - self.seen, 0.0)
+
+    @property
+    def explained(self) -> bool:
+        """Whether there is a map, and the kernel may keep what lies between it and what is seen."""
+        mapped = self.mapped
+        return mapped is not None and self.kept <= _memory.reserve(mapped) + (self.crash or 0.0)
+
+    @property
+    def given(self) -> float:
+        """What the machine was given, as far as that can be told."""
+        return max(self.seen, self.mapped or 0.0) if self.explained else self.seen
+
+
 def look(record: Record) -> list[Finding]:
     """Compares the most memory that the guest ever had in this run."""
-    plan = record.run.plan
+    plan, here = record.run.plan, _size(record)
     if plan is None or plan.memory is None:
         return [
             Finding(
                 sign=SIGN.name,
                 level=Level.NOT_MEASURABLE,
-                claim=f"No memory is promised in a plan; the guest sees {size(_seen(record))}.",
-                measured=_seen(record),
+                claim=f"No memory is promised in a plan; the guest sees {size(here.seen)}.",
+                measured=here.seen,
                 unit="B",
                 series=("memory.total",),
             )
         ]
-    return [_against(record, plan.memory)]
+    return [_against(record, plan.memory, here)]
 
 
-def _against(record: Record, sold: int) -> Finding:
-    seen = _seen(record)
-    lacking = sold - seen
-    limit_hint = _own_limit(record, sold)
-    level = _level(lacking, sold)
+def _against(record: Record, sold: int, here: Size) -> Finding:
+    level = _level(record, sold, here)
+    hint = _map_hint(here) + _own_limit(record, sold)
     if level is not Level.CLEAN and (option := _mem_option(record)):
         level = Level.NOT_MEASURABLE
-        limit_hint += (
-            f" The guest's own kernel option {option} explains it, so nothing can be said about the host."
-        )
-    if level is Level.CLEAN:
-        claim = f"The guest has {size(seen)} of the {size(sold)} sold; a kernel keeps that much for itself."
-        if lacking <= 0:
-            claim = f"The guest has {size(seen)}, all of the {size(sold)} sold."
-    else:
-        claim = (
-            f"The guest has only {size(seen)} of the {size(sold)} sold: {size(lacking)} "
-            f"({percent(lacking / sold)}) is missing."
-        )
+        hint += f" The guest's own kernel option {option} explains it, so nothing can be said about the host."
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=claim + limit_hint,
+        claim=_claim(level, sold, here) + hint,
         promised=f"{size(sold)} of memory",
-        measured=seen,
+        measured=here.given,
         unit="B",
         series=("memory.total", "xen.memory.current", "cgroup.memory.limit"),
-        alternatives=() if level in {Level.CLEAN, Level.NOT_MEASURABLE} else _alternatives(sold, lacking),
+        alternatives=() if level in {Level.CLEAN, Level.NOT_MEASURABLE} else _alternatives(sold, here),
     )
 
 
-def _seen(record: Record) -> float:
-    """The most that MemTotal said, or that Xen gave, or a sold container's limit where that is less, B."""
+def _claim(level: Level, sold: int, here: Size) -> str:
+    lacking = sold - here.given
+    if level is not Level.CLEAN:
+        return (
+            f"The guest has only {size(here.given)} of the {size(sold)} sold: {size(lacking)} "
+            f"({percent(lacking / sold)}) is missing."
+        )
+    if sold <= here.seen:
+        return f"The guest has {size(here.seen)}, all of the {size(sold)} sold."
+    return f"The guest has {size(here.seen)} of the {size(sold)} sold; a kernel keeps that much for itself."
+
+
+def _map_hint(here: Size) -> str:
+    if here.mapped is None:
+        return ""
+    kept = (
+        f"its kernel keeps {size(here.kept)}" if here.explained else "more of it is gone than a kernel keeps"
+    )
+    return f" The machine's own map shows {size(here.mapped)}; {kept}."
+
+
+def _size(record: Record) -> Size:
+    """The most that MemTotal said, or that Xen gave, or a sold container's limit where that is less."""
     limits = record.run.guest.limits
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
     seen = max([float(limits.memory_total), *totals, *_memory.xen_given(record)])
     if limits.cgroup_memory is not None and _memory.in_sold_container(record):
-        return min(seen, float(limits.cgroup_memory))
-    return seen
+        seen = min(seen, float(limits.cgroup_memory))
+    return Size(seen, _memory.mapped(record), _memory.fact(record, "memory.crash_kernel"))
 
 
-def _level(lacking: float, sold: float) -> Level:
-    """A static fact needs no statistics; what a crash kernel might explain is a notice."""
+def _level(record: Record, sold: int, here: Size) -> Level:
+    """A static fact needs no statistics; what a crash kernel or the guest might explain is a notice."""
+    lacking = _memory.least(sold) - here.given
+    if here.explained:
+        if lacking <= _memory.firmware(sold):
+            return Level.CLEAN
+        named = _memory.fact(record, "memory.dmi") or 0.0
+        return Level.NOTICE if named >= _memory.least(sold) else Level.STRONG
     if lacking <= _memory.reserve(sold):
         return Level.CLEAN
-    beyond = lacking > _memory.reserve(sold) + _memory.crash_kernel(sold)
+    if here.mapped is not None and here.mapped >= _memory.least(sold) - _memory.firmware(sold):
+        return Level.NOTICE
+    beyond = lacking > _memory.reserve(sold) + _crash(sold, here)
     return Level.STRONG if beyond else Level.NOTICE
+
+
+def _crash(sold: int, here: Size) -> float:
+    """What is kept for a crash kernel; where that is not known, the most that is usual."""
+    return _memory.crash_kernel(sold) if here.crash is None else here.crash
 
 
 def _own_limit(record: Record, sold: int) -> str:
@@ -86,17 +138,31 @@ def _mem_option(record: Record) -> str:
     return " ".join(option for option in options if option.startswith("mem="))
 
 
-def _alternatives(sold: int, lacking: float) -> tuple[Alternative, ...]:
+def _alternatives(sold: int, here: Size) -> tuple[Alternative, ...]:
     """What could explain missing memory."""
-    reserve, crash = _memory.reserve(sold), _memory.crash_kernel(sold)
+    lacking, crash = _memory.least(sold) - here.given, _crash(sold, here)
+    allowed = f"up to {size(_memory.reserve(sold))} is allowed for"
     return (
         Alternative(
-            "the kernel's own reserve", ruled_out=True, because=f"up to {size(reserve)} is allowed for"
+            "the kernel's own reserve",
+            ruled_out=True,
+            because=f"the machine's own map shows no more than {size(here.given)}"
+            if here.explained
+            else allowed,
         ),
         Alternative(
             "memory reserved for a crash kernel",
-            ruled_out=True if lacking > reserve + crash else None,
-            because=f"distributions reserve up to {size(crash)} at this size by default",
+            ruled_out=True if here.explained or lacking > _memory.reserve(sold) + crash else None,
+            because=f"distributions reserve up to {size(crash)} at this size by default"
+            if here.crash is None
+            else f"the kernel says that it keeps {size(crash)} for one",
+        ),
+        Alternative(
+            "memory that the firmware, or a driver in the guest, keeps to itself",
+            ruled_out=True if here.explained and lacking > 2 * _memory.firmware(sold) else None,
+            because=f"up to {size(_memory.firmware(sold))} is usual"
+            if here.explained
+            else "no map of the machine's memory tells where it went",
         ),
         Alternative("the kernel option mem=", ruled_out=True, because="it is not set"),
     )
