@@ -94,12 +94,12 @@ def test_a_folder_that_was_never_made_is_no_error(tmp_path: Path) -> None:
     one = Journal(tmp_path)
     one.note("folder", path=str(tmp_path / "never"))
     one.note("cgroup", path=str(tmp_path / "never"))
-    for kind in ("swap", "loop", "mount"):
+    for kind in ("swap", "loop"):
         one.note(kind, path=str(tmp_path / "never"))
     one.note("zram", number=2**20)
-    assert len(one.undo_all()) == 6
+    assert len(one.undo_all()) == 5
     one.close()
 
 
 def test_every_kind_of_change_can_be_undone() -> None:
-    assert set(journal.UNDO) == {"process", "cgroup", "swap", "zram", "loop", "mount", "setting", "folder"}
+    assert set(journal.UNDO) == {"process", "cgroup", "swap", "zram", "loop", "setting", "folder"}

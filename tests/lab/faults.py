@@ -114,13 +114,13 @@ class HostSwap(Fault):
     limit: Bytes
     swap: Bytes = 2 * 1024**3
     device: Device = "file"
-    latency: Annotated[Seconds, Field(gt=0)] = 0.005  # of each read of a slow device
+    reads: Annotated[int, Field(ge=10)] = 200  # a second at most, from a slow device
 
     def prepare(self, host: Host) -> None:
         host.limits("memory")
         # Not in the scenario's folder: that may go while swap is still being emptied.
         path = host.folder.with_suffix(".swap")
-        switch_on(host, self.device, path, self.swap, self.latency)
+        switch_on(host, self.device, path, self.swap, self.reads)
 
     def begin(self, host: Host) -> None:
         host.limits("memory").limit_memory(self.limit)

@@ -141,13 +141,6 @@ def _remove_loop(entry: Entry) -> None:
         subprocess.run(["losetup", "--detach", entry["path"]], check=True)
 
 
-def _remove_mount(entry: Entry) -> None:
-    """Unmounts a file, and removes what it was mounted on."""
-    if any(line.split()[1] == entry["path"] for line in Path("/proc/self/mounts").read_text().splitlines()):
-        subprocess.run(["umount", entry["path"]], check=True)
-    Path(entry["path"]).unlink(missing_ok=True)
-
-
 def _restore_setting(entry: Entry) -> None:
     Path(entry["path"]).write_text(entry["value"])
 
@@ -170,7 +163,6 @@ UNDO: Final[dict[str, Callable[[Entry], None]]] = {
     "swap": _remove_swap,
     "zram": _remove_zram,
     "loop": _remove_loop,
-    "mount": _remove_mount,
     "setting": _restore_setting,
     "folder": _remove_folder,
 }
