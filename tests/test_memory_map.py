@@ -54,7 +54,7 @@ def test_the_map_of_who_may_see_it(tmp_path: Path, text: str, found: dict[str, s
 
 NEWER = """\
 [    0.000000] Linux version 6.1.0-27-amd64
-[    0.019] Memory: 967532K/1048044K available (14342K kernel code, 2332K rwdata, 9060K rodata, 80252K reserved)
+[    0.019] Memory: 967532K/1048044K available (14342K kernel code, 2332K rwdata, 80252K reserved)
 [    0.020] SLUB: HWalign=64
 """
 HOLES = """\
