@@ -70,6 +70,7 @@ def test_help_loads_no_heavy_library() -> None:
 
 @pytest.mark.parametrize("name", collect(commands, "COMMAND", Command))
 def test_every_command_has_examples_and_stands_in_the_readme(name: str) -> None:
+    name = name.replace("_", "-")
     shown = vpsbench(name, "--help").stdout
     assert "examples:" in shown
     assert f"vpsbench {name}" in shown.split("examples:")[1]

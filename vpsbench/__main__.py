@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     found = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in collect(commands, "COMMAND", Command).values():
         one = found.add_parser(
-            command.name,
+            command.name.replace("_", "-"),
             help=command.help,
             description=command.help,
             epilog="examples:\n" + "\n".join(f"  {line}" for line in command.examples.splitlines()),

@@ -45,6 +45,8 @@ _RUNS: Final = """
 _TURNS: Final = """
     SELECT probe, started, elapsed, status, detail, options, raw
     FROM turns WHERE run = ? ORDER BY started, id"""
+_TURNS_ALONE: Final = """
+    SELECT probe, started, elapsed, status, detail, options, NULL FROM turns WHERE run = ? ORDER BY id"""
 _SERIES: Final = "SELECT metric, unit, kind, better, help, labels FROM series WHERE run = ? ORDER BY id"
 _EVENTS: Final = "SELECT t, kind, detail FROM events WHERE run = ? ORDER BY id"
 
@@ -59,6 +61,20 @@ def runs(path: Path) -> list[Run]:
         return [_run(row) for row in db.execute(_RUNS, {"run": None})]
 
 
+def head(path: Path, run: int | None = None) -> Record:
+    """A run without its series and its probes' raw output, however long it is: quickly read.
+
+    Its turns and events stand in the order in which they were stored.
+
+    Raises:
+        VpsbenchError: as ``read`` does.
+    """
+    with _reading(path) as db:
+        found = _found(db, path, run)
+        turns = (_turn(row) for row in db.execute(_TURNS_ALONE, (found.id,)))
+        return Record(found, (), tuple(turns), tuple(_events(db, found.id)))
+
+
 def read(path: Path, run: int | None = None) -> Record:
     """One whole run; by default the latest.
 
@@ -69,10 +85,7 @@ def read(path: Path, run: int | None = None) -> Record:
         VpsbenchError: no such run, or the file is missing, foreign, newer or damaged.
     """
     with _reading(path) as db:
-        rows = db.execute(_RUNS, {"run": run}).fetchall()
-        if not rows:
-            raise _no_such_run(db, path, run)
-        found = _run(rows[-1])
+        found = _found(db, path, run)
         series = _all_series(db, found)
         events = [*_events(db, found.id), *(e for s in series for e in _backwards(s))]
         return Record(found, series, _turns(db, found.id), tuple(sorted(events, key=lambda e: e.t)))
@@ -85,6 +98,13 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             yield db
         except (ValueError, LookupError, zlib.error) as error:  # pydantic's and json's errors are ValueErrors
             raise database.damaged(path, f"what it holds makes no sense ({error})") from error
+
+
+def _found(db: sqlite3.Connection, path: Path, run: int | None) -> Run:
+    rows = db.execute(_RUNS, {"run": run}).fetchall()
+    if not rows:
+        raise _no_such_run(db, path, run)
+    return _run(rows[-1])
 
 
 def _no_such_run(db: sqlite3.Connection, path: Path, run: int | None) -> VpsbenchError:
@@ -114,18 +134,13 @@ def _run(row: tuple[Any, ...]) -> Run:
 
 
 def _turns(db: sqlite3.Connection, run: int) -> tuple[Turn, ...]:
-    return tuple(
-        Turn(
-            probe,
-            started,
-            elapsed,
-            Status(status),
-            detail,
-            json.loads(options),
-            json.loads(zlib.decompress(raw)),
-        )
-        for probe, started, elapsed, status, detail, options, raw in db.execute(_TURNS, (run,))
-    )
+    return tuple(_turn(row) for row in db.execute(_TURNS, (run,)))
+
+
+def _turn(row: tuple[Any, ...]) -> Turn:
+    probe, started, elapsed, status, detail, options, raw = row
+    output = json.loads(zlib.decompress(raw)) if raw else {}
+    return Turn(probe, started, elapsed, Status(status), detail, json.loads(options), output)
 
 
 def _events(db: sqlite3.Connection, run: int) -> list[Event]:

@@ -12,7 +12,7 @@ class Command:
     """One command; each module defines ``COMMAND``.
 
     Args:
-        name: the module's name, and the word that the user types.
+        name: the module's name, and, with a hyphen for an underscore, the word that the user types.
         help: one line.
         examples: whole command lines, one a line, shown at the end of its ``--help``.
         configure: adds its arguments.

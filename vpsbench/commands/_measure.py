@@ -45,7 +45,7 @@ class Order:
     emits: dict[str, frozenset[str]]  # by probe, the names of its metrics
     missing: dict[str, str]  # by probe, why this guest cannot be measured with it
     declared: tuple[str, str]  # an event: the claims that are to be tested
-    seals: _sealing.Seals = _sealing.Seals()
+    seals: _sealing.Seals
     number: int = 0  # of a run that goes on
     past: Past | None = None  # likewise
 
@@ -208,7 +208,7 @@ def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here 
         metrics=order.emits,
         missing=order.missing,
         ticker=Ticker(collect(monitors, "MONITOR", Monitor).values(), files),
-        watch=Watch(clock, lambda: limits(files, os.sched_getaffinity(0), 0)),
+        watch=Watch(clock, lambda: limits(files, os.sched_getaffinity(0), 0), known=order.guest.limits),
         keeper=Keeper(collector, clock, boot),
         clock=clock,
         progress=progress,

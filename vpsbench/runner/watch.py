@@ -37,7 +37,7 @@ class Watch:
     offset: float | None = None
     slept: float = 0.0  # s, in the latest look
     _asleep: float | None = None
-    _limits: Limits | None = None
+    known: Limits | None = None  # as they were
     _next_limits: float = 0.0
 
     def look(self) -> Iterator[Happened]:
@@ -63,7 +63,7 @@ class Watch:
         self.offset = offset
 
     def _changed(self, now: Limits) -> Iterator[Happened]:
-        was, self._limits = self._limits, now
+        was, self.known = self.known, now
         for name, words in _LIMITS.items():
             old, new = getattr(was or now, name), getattr(now, name)
             if old != new:

@@ -1,0 +1,121 @@
+"""``vpsbench resume``: goes on with a run that a kill, a reboot or a power cut has cut off."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpsbench.commands import Command, _judged, _measure, _sealing, _standing
+from vpsbench.errors import VpsbenchError
+from vpsbench.runner.notebook import Notebook
+
+if TYPE_CHECKING:
+    from vpsbench.commands._measure import Order
+    from vpsbench.model import Record
+    from vpsbench.runner.notebook import Note
+    from vpsbench.runner.resumption import Past
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the one cut off)"
+    )
+    _standing.add_db(parser)
+    parser.add_argument("--background", action="store_true", help="go on when the terminal is closed")
+    parser.add_argument("--if-any", action="store_true", help="do nothing where no run was cut off")
+    _sealing.configure(parser)
+
+
+def _run(arguments: Namespace) -> int:
+    from vpsbench.commands._apart import apart
+    from vpsbench.runner.lock import Lock
+
+    db = _standing.where(arguments.db)
+    if arguments.if_any and Notebook(db).read() is None:
+        return 0
+    with Lock() as lock:
+        order = apart(lambda: _order(db, arguments))
+        if not arguments.background or _measure.DETACHED in os.environ:
+            _measure.measure(order, lock)
+            return _judged.conclude(order, order.number, order.json)
+    from vpsbench.commands import _background
+
+    return _background.start(db)
+
+
+def _order(db: Path, arguments: Namespace) -> Order:
+    """What the run was begun with, on this machine as it is now."""
+    from vpsbench import probes
+    from vpsbench.analyzer import family
+    from vpsbench.commands._measure import Order
+    from vpsbench.guest.inspect import inspect
+    from vpsbench.packages import collect
+    from vpsbench.probes import Probe
+    from vpsbench.records import read
+
+    note = Notebook(db).read()
+    record = read(db, note.run if note and arguments.run_id is None else arguments.run_id)
+    note = note if note and note.run == record.run.id else None
+    guest, run = inspect(), record.run
+    _require_same(record, guest.hostname, note)
+    return Order(
+        profile=run.profile,
+        plan=run.plan,
+        guest=run.guest,
+        db=db,
+        html=_html(note, db, run.id),
+        json=note.json if note else None,
+        folder=Path(note.folder) if note else db.parent.absolute(),
+        seed=run.seed,
+        declared=(family.DECLARED, ""),
+        seals=_sealing.seals(arguments),
+        number=run.id,
+        past=_past(record, note),
+        **_measure.about(collect(probes, "PROBE", Probe), guest),
+    )
+
+
+def _html(note: Note | None, db: Path, run: int) -> Path | None:
+    if note:
+        return Path(note.html) if note.html else None
+    return db.parent.absolute() / f"vpsbench-run-{run}.html"
+
+
+def _require_same(record: Record, hostname: str, note: Note | None) -> None:
+    from vpsbench.model import RunState
+
+    run = record.run
+    if run.state is RunState.FINISHED or (run.state is RunState.FAILED and not note):
+        raise VpsbenchError(f"Run {run.id} has ended: {run.state}.", "vpsbench run begins a new one.")
+    if run.guest.hostname != hostname:
+        raise VpsbenchError(
+            f"Run {run.id} was begun on {run.guest.hostname}, and this is {hostname}.",
+            "A run goes on only on the machine that it measures; vpsbench run begins a new one.",
+        )
+
+
+def _past(record: Record, note: Note | None) -> Past:
+    from vpsbench.runner.resumption import Past
+
+    offsets = [value for series in record.named("clock.wall_offset") for value in series.values]
+    written = sum(float(series.values.sum()) for series in record.named("disk.fio.written"))
+    return Past(
+        elapsed=record.run.elapsed,
+        started=record.run.started,
+        drift=float(offsets[-1] - offsets[0]) if offsets else 0.0,
+        turns=tuple(replace(turn, raw={}) for turn in record.turns),
+        written=written,
+        note=note,
+    )
+
+
+COMMAND = Command(
+    name="resume",
+    help="go on with a run that a kill, a reboot or a power cut has cut off",
+    examples="vpsbench resume\nvpsbench resume 3 --background\nvpsbench resume --if-any --db old.db",
+    configure=_configure,
+    run=_run,
+)
