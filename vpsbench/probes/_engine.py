@@ -59,7 +59,7 @@ def _try(name: str, target: Target) -> str | None:
 
 def _why_refused(left: Left) -> str | None:
     try:
-        found = totals(left.out)
+        found = totals(left.report)
     except ValueError as error:
         return f"{error} {left.complaints.strip()[:200]}".strip()
     return os.strerror(found.error) if found.error else None if found.ios else "nothing was read"

@@ -13,19 +13,21 @@ JobName = Literal[
     "burst",
     "randread-qd1",
     "randread-qd32",
+    "seqread-qd1",
     "seqread",
     "randwrite-qd1",
     "fdatasync",
+    "flush",
     "mix",
     "randwrite-qd32",
     "seqwrite",
 ]
 BURST: Final = "burst"
+FLUSH: Final = "flush"
 REFILLS: Final = tuple(f"refill-{times}" for times in RESTS)
 DRAINED: Final = "drained"
-OVERHEAD: Final = 1.0  # s that a job takes beyond its own seconds: fio's start, its end, and _TAIL
+OVERHEAD: Final = 1.0  # s that a job takes beyond its own seconds: fio's start and its end
 LEAST_WRITTEN: Final = 16 * 1024**2  # B; a job that may write less would show little
-_TAIL: Final = 0.3  # s after the last whole second, as fio does not log a second that ends with the job
 _4K: Final = 4096
 _64K: Final = 65536
 _1M: Final = 1024**2
@@ -57,9 +59,11 @@ JOBS: Final[dict[JobName, Job]] = {
     "burst": Job("randread", _4K, 32),
     "randread-qd1": Job("randread", _4K, 1),
     "randread-qd32": Job("randread", _4K, 32),
+    "seqread-qd1": Job("read", _1M, 1),
     "seqread": Job("read", _1M, 8),
     "randwrite-qd1": Job("randwrite", _4K, 1, 1.0),
     "fdatasync": Job("write", _4K, 1, 1.0, flush=True),
+    FLUSH: Job("write", _4K, 1, 1.0, flush=True),  # not by fio: see _flush.py
     "mix": Job("randrw", _4K, 32, 0.3),
     "randwrite-qd32": Job("randwrite", _4K, 32, 1.0),
     "seqwrite": Job("write", _1M, 8, 1.0),
@@ -104,7 +108,8 @@ def arguments(name: str, target: Target, engine: str, seconds: int, budget: int)
         f"--rw={job.rw}",
         f"--bs={job.block}",
         f"--iodepth={job.depth}",
-        f"--runtime={round((seconds + _TAIL) * 1000)}ms",
+        f"--runtime={seconds}",
+        "--status-interval=1",  # the per-second logs are written at the end only
         *(f"--write_{kind}_log={name}" for kind in ("iops", "bw", "lat")),
         "--log_avg_msec=1000",
         "--log_unix_epoch=1",

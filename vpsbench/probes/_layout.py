@@ -7,6 +7,7 @@ import mmap
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,55 +72,68 @@ def room_for(folder: Path, wanted: int, budget: int) -> int:
     return size
 
 
-def lay_out(path: Path, size: int, until: float, rng: np.random.Generator, pace: Pace) -> Target:
+def lay_out(  # noqa: PLR0913, PLR0917  what is written where, how long and how fast, and who is told
+    path: Path,
+    size: int,
+    until: float,
+    rng: np.random.Generator,
+    pace: Pace,
+    wrote: Callable[[int], None] = lambda _: None,
+) -> Target:
     """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
 
-    At least one block is written, however slow the disk. Where the file system takes no direct I/O, the data
-    go through the guest's cache, and so will all that is done with the file.
+    At least one block is written, however slow the disk; none that would take what is to stay free, should
+    others write meanwhile. ``wrote`` is told the B of each. Where the file system takes no direct I/O, the
+    data go through the guest's cache, and so will all that is done with the file.
 
     Raises:
         OSError: the disk is full, broken or read-only.
     """
+    fill = _Fill(size, until, rng, pace, wrote)
     try:
-        return Target(path, _write(path, os.O_DIRECT, size, until, rng, pace), direct=True)
+        return Target(path, fill.write(path, os.O_DIRECT), direct=True)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
     path.unlink(missing_ok=True)
-    return Target(path, _write(path, 0, size, until, rng, pace), direct=False)
+    return Target(path, fill.write(path, 0), direct=False)
 
 
-def _write(  # noqa: PLR0913, PLR0917  what is written where, and how long and how fast
-    path: Path, flags: int, size: int, until: float, rng: np.random.Generator, pace: Pace
-) -> int:
-    written = 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600)
-    try:
-        with mmap.mmap(-1, BLOCK) as buffer:  # direct I/O wants memory that begins at a page
-            while written < size and (not written or time.clock_gettime(time.CLOCK_BOOTTIME) < until):
-                buffer[:] = rng.bytes(BLOCK)
-                written += os.write(descriptor, buffer)
-                pace.rest()
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return written
+@dataclass(frozen=True, slots=True)
+class _Fill:
+    """How a file is filled; see ``lay_out``."""
+
+    size: int
+    until: float
+    rng: np.random.Generator
+    pace: Pace
+    wrote: Callable[[int], None]
+
+    def write(self, path: Path, flags: int) -> int:
+        """The B written to a new file."""
+        written = 0
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600)
+        try:
+            with mmap.mmap(-1, BLOCK) as buffer:  # direct I/O wants memory that begins at a page
+                while not written or self._goes_on(descriptor, written):
+                    buffer[:] = self.rng.bytes(BLOCK)
+                    done = os.write(descriptor, buffer)
+                    self.wrote(done)
+                    written += done
+                    self.pace.rest()
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return written
+
+    def _goes_on(self, descriptor: int, written: int) -> bool:
+        disk = os.fstatvfs(descriptor)
+        spare = disk.f_bavail * disk.f_frsize - FREE_SHARE * disk.f_blocks * disk.f_frsize
+        in_time = time.clock_gettime(time.CLOCK_BOOTTIME) < self.until
+        return written < self.size and in_time and spare >= BLOCK
 
 
 def clear(folder: Path) -> None:
     """Removes all files in a turn's folder."""
     for path in folder.iterdir():
         path.unlink()
-
-
-def file_system(mounts: str, device: int) -> str:
-    """The type of the file system with this device number, by /proc/self/mountinfo; "unknown" if none.
-
-    Some (btrfs, overlay) give files a device number of their own, which no mount has.
-    """
-    number = f"{os.major(device)}:{os.minor(device)}"
-    for line in mounts.splitlines():
-        front, _, back = line.partition(" - ")
-        if front.split()[2] == number:
-            return back.split()[0]
-    return "unknown"

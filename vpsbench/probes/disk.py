@@ -10,28 +10,35 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
 
 from vpsbench.guest.files import Files
+from vpsbench.guest.storage import here
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
-from vpsbench.probes import Emit, Probe, Request, Unavailable
+from vpsbench.probes import Emit, Probe, Request, Unavailable, _doses
 from vpsbench.probes._engine import QUEUELESS, FioError, find
 from vpsbench.probes._fio import Process
 from vpsbench.probes._fio_output import Totals
-from vpsbench.probes._fio_report import Ended, report
+from vpsbench.probes._fio_report import CACHED, DIRECT, Report
+from vpsbench.probes._flush import Series
 from vpsbench.probes._jobs import (
     BURST,
+    DRAINED,
+    FLUSH,
     JOBS,
     LEAST_WRITTEN,
+    OVERHEAD,
+    REFILLS,
     JobName,
     arguments,
     budget_for,
     seconds_for,
 )
-from vpsbench.probes._layout import Target, clear, file_system, lay_out, room_for
+from vpsbench.probes._layout import Target, clear, lay_out, room_for
 from vpsbench.probes._pace import Pace
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
@@ -48,6 +55,9 @@ class Options:
     seconds: Duration = 0.0  # a job; 0: the turn's time is shared out
     burst: Duration = 0.0  # of the burst job; 0: likewise
     file_size: Bytes = 0  # 0: twice the memory, as far as space, time and the write budget allow
+    # Where the burst job is given less and less: rests of 1, 2 and 4 times as long, each with another load.
+    # They take the time of other jobs, or of the burst job's own. 0: never.
+    rest: Duration = 0.0
 
     def __post_init__(self) -> None:
         if unknown := set(self.jobs) - JOBS.keys():
@@ -56,6 +66,8 @@ class Options:
             raise ValueError("jobs must name at least one job, and none twice")
         if min(self.seconds, self.burst, self.file_size) < 0:
             raise ValueError("seconds, burst and file_size must not be negative")
+        if not (self.rest == 0 or 1 <= self.rest <= 3600):
+            raise ValueError("rest: expected 0, or 1 to 3600 s")
 
 
 def _now() -> float:
@@ -89,31 +101,35 @@ class _Turn:
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
         self._budget = request.write_budget
+        self._family = DIRECT
+        self._rates: dict[str, list[float]] = {}  # delivered second by second, by job
 
     def lay_out(self) -> Target:
         """Write the file that the jobs work on."""
-        self._look_at_file_system()
+        self._look_at_place()
         writers = any(JOBS[name].writes for name in self._options.jobs)
         size = room_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
         until = _now() + LAYOUT_SHARE * self._request.seconds
         rng = np.random.default_rng(self._request.seed)
-        target = lay_out(self._folder / FILE, size, until, rng, self._pace)
-        self._spend("layout", target.size)
+        wrote = partial(self._spend, "layout")
+        target = lay_out(self._folder / FILE, size, until, rng, self._pace, wrote)
         if not target.direct:
-            raise Unavailable(
-                f"the file system of {self._folder} takes no direct I/O: "
-                "only the guest's memory could be measured"
-            )
+            self._cached("its file system takes no direct I/O, so all goes through the guest's own memory")
         return target
 
-    def _look_at_file_system(self) -> None:
-        mounts = Files().text("/proc/self/mountinfo") or ""
-        kind = file_system(mounts, self._folder.stat().st_dev)
-        if kind in {"tmpfs", "ramfs"}:
-            raise Unavailable(f"{self._folder} is a {kind}: memory, not a disk")
-        if kind == "zfs":
-            self._emit.event("disk.cached", "zfs may serve direct reads from the guest's own memory")
+    def _look_at_place(self) -> None:
+        found = here(Files(), self._folder)
+        if found.memory:
+            raise Unavailable(f"{self._folder} is a {found.file_system}: memory, not a disk")
+        if found.caching:
+            self._cached(f"{found.file_system} may serve direct reads from the guest's own memory")
+
+    def _cached(self, why: str) -> None:
+        """Nothing that follows is the disk's alone: it goes by another name, which no sign looks at."""
+        if self._family != CACHED:
+            self._emit.event("disk.cached", f"{why}; what is measured is marked as cached (disk.cached.*)")
+        self._family = CACHED
 
     def _spend(self, job: str, written: int) -> None:
         self._budget -= written
@@ -137,46 +153,95 @@ class _Turn:
     def _paced(self, name: JobName, left: list[JobName], target: Target, engine: str) -> bool | None:
         """A job at full rate, so that rates compare with those of other runs; the rest comes after it."""
         outcome = self._job(name, left, target, engine)
+        if name == BURST and outcome and self._options.rest:
+            self._refill(target, engine)
         self._pace.rest()
         return outcome
 
     def _job(self, name: JobName, left: list[JobName], target: Target, engine: str) -> bool | None:
         """Whether the job succeeded; None: it was not tried."""
-        busy = (self._pace.until - _now()) * self._request.duty  # s that are left for work
+        busy = self._left()
         length = seconds_for(name, left, busy, self._options.seconds, self._options.burst)
+        if name == BURST and self._options.rest:
+            length = _doses.shortened(length, busy, self._options.rest, OVERHEAD)
         budget = budget_for(name, left, self._budget)
-        if reason := _why_not(name, engine, length, budget):
+        if reason := _why_not(name, target, engine, length, budget):
             self._emit.event("disk.skipped", f"{name}: {reason}")
             return None
+        if name == FLUSH:
+            return self._flushes(target, length, budget)
+        return _succeeded(name, self._fio(name, target, engine, length, budget))
+
+    def _left(self) -> float:
+        """The s that are left of the turn for work."""
+        return (self._pace.until - _now()) * self._request.duty
+
+    def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
+        """Runs a job and reports it."""
         self._emit.note(f"disk: {name} for {length} s")
-        started, wall_offset = _now(), time.time() - _now()
-        process = Process(arguments(name, target, engine, length, budget), self._folder)
+        report = Report(name, flush=name in JOBS and JOBS[name].flush, family=self._family, emit=self._emit)
+        process = Process(arguments(name, target, engine, length, budget), self._folder, report.hear)
         try:
             with process:
                 if not process.wait(length + GRACE):
                     self._emit.event("disk.hung", f"{name}: fio did not end by itself and was stopped")
         finally:  # what fio wrote is worth keeping, above all when the turn is being ended
-            ended = Ended(name, JOBS[name].flush, self._folder, process.left(), started, wall_offset)
-            found = report(ended, self._emit)
-        return self._settle(name, found, budget)
+            found = report.end(process.left(), self._folder)
+        self._rates[name] = report.rates
+        self._budget -= report.written
+        if budget > report.written and not report.whole:  # it may have written all that it was allowed to
+            self._spend(name, budget - report.written)
+        return found
 
-    def _settle(self, name: JobName, found: Totals | None, budget: int) -> bool:
-        """Charge what a job wrote, at worst all that it was allowed to; whether it succeeded."""
-        if found is None or found.written is None:
-            self._budget -= budget
-        elif JOBS[name].writes:
-            self._spend(name, found.written)
-        if found is not None and found.error in FULL:
-            raise OSError(found.error, f"{name}: {os.strerror(found.error)}")
-        return found is not None and found.error == 0 and found.ios > 0
+    def _refill(self, target: Target, engine: str) -> None:
+        """Where the burst fell: larger reads while it is drained, then rests, ever longer, and loads."""
+        delivered = self._rates[BURST]
+        if not _doses.fell(delivered):
+            return
+        plan = _doses.plan(delivered, self._options.rest, self._left(), OVERHEAD)
+        if plan is None:
+            self._emit.event("disk.skipped", "refill: too little of the turn's time is left for rests")
+            return
+        self._fio(DRAINED, target, engine, plan.drained)
+        for name, (rest, length) in zip(REFILLS, plan.doses, strict=True):
+            self._emit.note(f"resting the disk for {rest:.0f} s, to see what a burst bucket takes back")
+            time.sleep(rest)
+            self._fio(name, target, engine, length)
+
+    def _flushes(self, target: Target, length: int, budget: int) -> bool:
+        """The series of flushes, which is not fio's; whether there was one."""
+        self._emit.note(f"disk: {FLUSH} for {length} s")
+        count = 0
+
+        def flushed(dirty: int, seconds: float) -> None:
+            nonlocal count
+            count += 1
+            self._emit.sample("disk.flush.latency", seconds, dirty=str(dirty))
+
+        rng = np.random.default_rng([self._request.seed, 1])
+        Series(target, rng, partial(self._spend, FLUSH), flushed).run(_now() + length, budget)
+        return count > 0
 
 
-def _why_not(name: JobName, engine: str, length: int, budget: int) -> str | None:
+def _succeeded(name: str, found: Totals | None) -> bool:
+    """Whether a job measured anything.
+
+    Raises:
+        OSError: it found the disk full.
+    """
+    if found is not None and found.error in FULL:
+        raise OSError(found.error, f"{name}: {os.strerror(found.error)}")
+    return found is not None and found.error == 0 and found.ios > 0
+
+
+def _why_not(name: JobName, target: Target, engine: str, length: int, budget: int) -> str | None:
     """Why a job is passed over; None: it is not."""
     if length < 1:
         return "too little of the turn's time is left"
     if JOBS[name].writes and budget < LEAST_WRITTEN:
         return f"only {budget >> 20} MiB of the write budget are left for it"
+    if name == FLUSH and not target.direct:
+        return "without direct I/O a flush writes what the guest's own memory holds"
     if engine == QUEUELESS and JOBS[name].depth > 1 and name != BURST:
         return f"{engine} keeps one I/O under way at a time, this job is about {JOBS[name].depth}"
     return None
@@ -190,19 +255,31 @@ def missing(guest: Guest) -> str | None:  # noqa: ARG001  the same on every gues
 
 
 def _gauge(name: str, unit: str, better: Literal["higher", "lower", "neither"], text: str) -> Metric:
-    return Metric(f"disk.fio.{name}", unit, Kind.GAUGE, better, text)
+    return Metric(f"disk.{name}", unit, Kind.GAUGE, better, text)
+
+
+def _rates(family: str, how: str) -> tuple[Metric, ...]:
+    """The metrics of fio's jobs, through the guest's cache or past it."""
+    return (
+        _gauge(f"{family}.iops", "1/s", "higher", f"I/Os completed in one second of a job{how}"),
+        _gauge(f"{family}.bandwidth", "B/s", "higher", f"bytes moved in one second of a job{how}"),
+        _gauge(f"{family}.latency", "s", "lower", f"mean completion latency in one second of a job{how}"),
+        _gauge(
+            f"{family}.latency_quantile",
+            "s",
+            "lower",
+            f"completion latency over a job{how}; fdatasync: of the flush alone",
+        ),
+    )
 
 
 PROBE: Final = Probe(
     name="disk",
     metrics=(
-        _gauge("iops", "1/s", "higher", "I/Os completed in one second of a job"),
-        _gauge("bandwidth", "B/s", "higher", "bytes moved in one second of a job"),
-        _gauge("latency", "s", "lower", "mean completion latency in one second of a job"),
-        _gauge(
-            "latency_quantile", "s", "lower", "completion latency over a job; fdatasync: of the flush alone"
-        ),
-        _gauge("written", "B", "neither", "written by a job, and (job layout) before the first one"),
+        *_rates("fio", ""),
+        *_rates("cached", ", maybe from the guest's own memory"),
+        _gauge("fio.written", "B", "neither", "written by a job, as it goes; job layout is before the first"),
+        _gauge("flush.latency", "s", "lower", "one fdatasync after so many B (dirty) past the guest's cache"),
     ),
     options=Options,
     missing=missing,
