@@ -11,7 +11,7 @@ import numpy as np
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
 from vpsbench.analyzer import ledger
-from vpsbench.analyzer.signs import cpu_quota
+from vpsbench.analyzer.signs import cpu_quota, disk_burst
 from vpsbench.model import Finding, Record
 
 Answer = Callable[[Scenario, Truth, Record, Finding], float | None]
@@ -149,7 +149,10 @@ def _disk_rate(scenario: Scenario, truth: Truth, record: Record, finding: Findin
     del truth, record, finding
     if any(one.kind == "neighbour" for one in scenario.fault):
         return None  # what is left by a neighbour is not configured
-    return next((float(one.iops) for one in scenario.fault if one.kind == "disk_throttle"), None)
+    throttle = next((one for one in scenario.fault if one.kind == "disk_throttle"), None)
+    if throttle is None:
+        return None
+    return float(throttle.iops) if throttle.iops else (throttle.bps or 0) / disk_burst.BLOCK
 
 
 def _memory(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:

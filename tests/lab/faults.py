@@ -178,19 +178,36 @@ class Merge(Fault):
 
 
 class DiskThrottle(Fault):
-    """The disk under test gives ``iops`` a second; before that ``burst_iops`` for ``burst_length``."""
+    """The disk under test gives ``iops`` or ``bps`` a second; before that a burst for ``burst_length``."""
 
     kind: Literal["disk_throttle"]
-    iops: Annotated[int, Field(gt=0)]
+    iops: Annotated[int, Field(gt=0)] | None = None
     burst_iops: Annotated[int, Field(ge=0)] = 0
+    bps: Annotated[Bytes, Field(gt=0)] | None = None
+    burst_bps: Annotated[Bytes, Field(ge=0)] = 0
     burst_length: Annotated[Seconds, Field(ge=1)] = 1.0
 
+    @model_validator(mode="after")
+    def _agree(self) -> DiskThrottle:
+        if (
+            not (self.iops or self.bps)
+            or (self.burst_iops and not self.iops)
+            or (self.burst_bps and not self.bps)
+        ):
+            raise ValueError("iops, bps: at least one, and a burst only of what is limited")
+        return self
+
     def begin(self, host: Host) -> None:
-        burst = {"iops-total-max": self.burst_iops, "iops-total-max-length": round(self.burst_length)}
-        _throttle(host, {"iops-total": self.iops, **(burst if self.burst_iops else {})})
+        limits = {}
+        for name, low, high in (("iops", self.iops, self.burst_iops), ("bps", self.bps, self.burst_bps)):
+            if low:
+                limits[f"{name}-total"] = low
+            if high:
+                limits |= {f"{name}-total-max": high, f"{name}-total-max-length": round(self.burst_length)}
+        _throttle(host, limits)
 
     def finish(self, host: Host) -> None:
-        _throttle(host, {"iops-total": 0})
+        _throttle(host, {f"{name}-total": 0 for name in ("iops", "bps")})
 
 
 def _throttle(host: Host, limits: dict[str, int]) -> None:

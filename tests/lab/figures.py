@@ -1,6 +1,7 @@
-"""The CPU signs' single figures beside the truth: a quota's period and fraction, a bucket and its low rate.
+"""The signs' single figures beside the truth: a quota's period and fraction, a bucket, its low rate and kind.
 
-Pure. Buckets are in vCPU-seconds of all vCPUs together, rates and fractions in shares of each vCPU.
+Pure. A CPU's buckets are in vCPU-seconds of all vCPUs together, rates and fractions in shares of each vCPU; a
+disk's in reads of 4 KiB.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tests.lab.answers import Stretch
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
 from vpsbench.analyzer import comb, knee, ledger
-from vpsbench.analyzer.signs import cpu_burst, cpu_quota
+from vpsbench.analyzer.signs import cpu_burst, cpu_quota, disk_burst
 from vpsbench.model import Judgement, Record
 
 
@@ -47,9 +48,30 @@ class Figure:
 
 def figures(scenario: Scenario, truth: Truth, judgement: Judgement) -> list[Figure]:
     """All that a scenario has a true value for."""
+    found = [*_disk(scenario, judgement.record)]
     if scenario.guest.platform != "kvm" or not judgement.record.named("cpu.loop.wall"):
-        return []
-    return [*_quota(scenario, truth, judgement), *_burst(truth, judgement.record)]
+        return found
+    return [*found, *_quota(scenario, truth, judgement), *_burst(truth, judgement.record)]
+
+
+def _disk(scenario: Scenario, record: Record) -> Iterator[Figure]:
+    """Of one throttle that was there all along: QEMU's bucket holds the burst's rate times its length."""
+    throttles = [one for one in scenario.fault if one.kind == "disk_throttle" and one.start == 0]
+    parts = disk_burst.stretches(record, "burst")
+    if len(throttles) != 1 or not parts:
+        return
+    one, longest = throttles[0], max(parts, key=lambda part: part.rates.size)
+    low, high = (one.iops, one.burst_iops) if one.iops else (one.bps or 0, one.burst_bps)
+    if not high or (one.iops and one.bps):
+        return
+    block = 1 if one.iops else disk_burst.BLOCK
+    found = knee.throttled(longest.rates, longest.width) if longest.rates.size >= knee.LEAST_BINS else None
+    told = disk_burst.kind(record, longest, found) if found else "unknown"
+    size = found.bucket + disk_burst.laid_out(record, longest, found) if found else None
+    yield Figure("low rate", "reads/s", found.low if found else None, low / block, relative=True)
+    yield Figure("bucket", "reads", size, high * one.burst_length / block, relative=True)
+    known = {"operations": 1.0, "bandwidth": 0.0}.get(told)
+    yield Figure("operations are capped", "1", known, float(bool(one.iops)), relative=False)
 
 
 def _quota(scenario: Scenario, truth: Truth, judgement: Judgement) -> Iterator[Figure]:

@@ -169,7 +169,7 @@ def cpu_errors(results: list[RunResult]) -> list[tuple[str, cpu_tables.Cells, li
     figures = cpu_tables.figures((label(one), figure) for one in results for figure in one.figures)
     return [
         ("CPU errors, by windows", cpu_tables.WINDOWS, windows),
-        ("CPU errors, by figures", cpu_tables.FIGURES, figures),
+        ("Errors, by figures", cpu_tables.FIGURES, figures),
     ]
 
 

@@ -16,10 +16,13 @@ import numpy as np
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
-FEWEST: Final = 5  # bins on each side of a knee
+FEWEST: Final = 3  # bins on each side of a knee
 LEAST_BINS: Final = 15  # below that nothing is said
 # Series are averaged into this many bins at most: fine ones place a knee, coarse ones see through noise.
 MOST_BINS: Final = (120, 30)
+# A small bucket is used up in the first moments of a long load: its knee is looked for in these parts, too.
+PARTS: Final = (1, 4, 16)
+ASTRAY: Final = 0.1  # of what follows such a part may differ from the low rate
 LEAST_DROP: Final = 0.2
 LEAST_TAIL: Final = 0.2  # of the time, for which the low rate must last to the end: a dip is no throttle
 # The share of variance that the best step explains in a random walk whose blips were taken out, at about
@@ -53,19 +56,37 @@ def throttled(rates: Floats, width: float) -> Knee | None:
         rates: one value a bin, at least ``LEAST_BINS`` of them.
         width: length of a bin, s.
     """
-    found = (_knee(*_averaged(rates, width, most)) for most in MOST_BINS)
+    parts = (rates[: -(-rates.size // part)] for part in PARTS)
+    found = (
+        _knee(*_averaged(part, width, most), rates[part.size :])
+        for part in parts
+        for most in MOST_BINS
+        if part.size >= LEAST_BINS
+    )
     return next((knee for knee in found if knee), None)
 
 
-def _knee(values: Floats, width: float) -> Knee | None:
+def _knee(values: Floats, width: float, rest: Floats) -> Knee | None:
+    """The knee of a part of the load; in the ``rest``, which follows it, the rate must stay as low."""
     place, explained = _step(_calmed(values))
     high, low = _levels(values, place)
     tail = (values.size - place) / values.size
     if explained < EXPLAINED or tail < LEAST_TAIL or high <= 0 or 1 - low / high < LEAST_DROP:
         return None
+    if not _stays(rest, high, low):
+        return None
     size = bucket(values, place, width)
     least, most = _interval(values, place, width)
     return Knee(place * width, high, low, size, (min(least, size), max(most, size)), explained)
+
+
+def _stays(rest: Floats, high: float, low: float) -> bool:
+    """Whether what follows is the low level, nearly always and in the end: within a quarter of the step."""
+    if not rest.size:
+        return True
+    off = np.abs(rest - low) > (high - low) / 4
+    last = np.median(rest[-max(1, rest.size // 5) :])
+    return bool(off.mean() <= ASTRAY and abs(last - low) <= (high - low) / 4)
 
 
 def _averaged(rates: Floats, width: float, most: int) -> tuple[Floats, float]:
@@ -78,7 +99,7 @@ def _averaged(rates: Floats, width: float, most: int) -> tuple[Floats, float]:
 def _calmed(values: Floats) -> Floats:
     """The running median over a tenth of the values: a neighbour's short visit is no part of a step."""
     half = values.size // BLIP // 2
-    padded = np.pad(values, half, mode="edge")
+    padded = np.pad(values, half, mode="reflect")  # the edge itself may be an outlier
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
 
 
@@ -98,9 +119,12 @@ def _levels(values: Floats, place: int) -> tuple[float, float]:
 
 
 def bucket(values: Floats, place: int, seconds: float) -> float:
-    """What the first stretch delivered above the second one's rate, with the bin in which it ended."""
+    """What the first stretch delivered above the second one's rate, with the bin in which it ended.
+
+    And with one more, as the calmed values may place the end a bin too early.
+    """
     low = float(np.median(values[place:]))
-    return float((values[: place + 1] - low).sum()) * seconds
+    return float((values[: place + 2] - low).sum()) * seconds
 
 
 def _interval(values: Floats, place: int, seconds: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpsbench.analyzer import knee, refill
-from vpsbench.analyzer.refill import Answer
+from vpsbench.analyzer.refill import Answer, Reload
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Level
 
@@ -37,6 +37,9 @@ class Course:
         reloads: given a low rate, what came back after rests.
         load: how it was loaded, in words.
         floor: what noise alone makes of an amount of a bucket.
+        before: given the knee, how much of its bucket had been used before the load began.
+        cap: given the knee, what kind of limit it is, in words that follow the claim.
+        strict: rests that were tried and did not show a bucket accuse nobody.
     """
 
     sign: str
@@ -51,9 +54,12 @@ class Course:
     series: tuple[str, ...]
     disclosed: bool
     enough: float | None = None
-    reloads: Callable[[knee.Knee], Sequence[refill.Reload]] = lambda _: ()
+    reloads: Callable[[knee.Knee], Sequence[Reload]] = lambda _: ()
     load: str = "full load"
     floor: float = 0.0
+    before: Callable[[knee.Knee], float] = lambda _: 0.0
+    cap: Callable[[knee.Knee], str] = lambda _: ""
+    strict: bool = False
 
     @property
     def until(self) -> float:
@@ -97,35 +103,60 @@ def _steady(course: Course) -> Finding:
 
 
 def _throttled(course: Course, found: knee.Knee) -> Finding:
-    low, high = found.interval
+    before = course.before(found)
+    low, size, high = (before + one for one in (found.interval[0], found.bucket, found.interval[1]))
     fall = (
         f"{course.what} delivered {course.say(found.high)} for {span(found.at)}, then "
         f"{course.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a bucket of "
-        f"{course.amount(found.bucket)} {course.stuff} ({course.amount(low)} to {course.amount(high)}) "
+        f"{course.amount(size)} {course.stuff} ({course.amount(low)} to {course.amount(high)}) "
         "had run dry"
     )
     reloads = course.reloads(found)
     told = refill.answer(reloads, course.floor)
-    if told is Answer.TOO_MUCH_BACK:
+    if told is Answer.TOO_MUCH_BACK or (course.strict and told in {Answer.NOTHING_BACK, Answer.UNCLEAR}):
         return _finding(
             course,
             Level.NOT_MEASURABLE,
-            f"{fall}; but after rests of {refill.rests(reloads)} more came back than a bucket takes, so a "
-            "neighbour may have come and gone.",
+            f"{fall}; but rests did not confirm it: {_but(course, reloads, told)}.",
             found.low,
             _rate_interval(course, found),
         )
     fine = course.disclosed or (course.enough is not None and found.low >= course.enough)
     why = "the plan discloses such a burst" if course.disclosed else "what is left still meets the plan"
-    confirmed = ", and rests fill it again as they fill a bucket" if told is Answer.FILLS else ""
+    confirmed = {
+        Answer.FILLS: ", and rests fill it again as they fill a bucket",
+        Answer.NOT_TRIED: ", which no rest has confirmed",
+    }.get(told, ", which the rests did not confirm")
+    fall = f"{fall}{confirmed}{course.cap(found)}"
     return _finding(
         course,
         Level.CLEAN if fine else Level.NOTICE,
-        f"{fall}{confirmed}; {why}." if fine else f"{fall}{confirmed}.",
+        f"{fall}; {why}." if fine else f"{fall}.",
         found.low,
         _rate_interval(course, found),
         (_noise(found), _neighbour(course, reloads, told)),
     )
+
+
+def _but(course: Course, reloads: Sequence[Reload], told: Answer) -> str:
+    """What came back instead of what a bucket takes."""
+    after = f"after {refill.rests(reloads)}"
+    return {
+        Answer.TOO_MUCH_BACK: f"{after} more came back than by a bucket: a neighbour may have come and gone",
+        Answer.NOTHING_BACK: f"{after} nothing came back, so it is a limit that stays, or a neighbour",
+    }.get(told, f"{after} came back {_returned(course, reloads)}, which is not what a bucket takes back")
+
+
+def _returned(course: Course, reloads: Sequence[Reload]) -> str:
+    back = refill.listed([course.amount(max(0.0, one.returned)) for one in reloads])
+    wanted = refill.listed([course.amount(one.expected) for one in reloads])
+    return f"{back} {course.stuff} (a bucket: {wanted})"
+
+
+def confirmed(course: Course) -> bool:
+    """Whether it fell, and rests brought back what a bucket takes."""
+    found = knee.throttled(course.rates, course.width) if course.rates.size >= knee.LEAST_BINS else None
+    return found is not None and refill.answer(course.reloads(found), course.floor) is Answer.FILLS
 
 
 def _rate_interval(course: Course, found: knee.Knee) -> tuple[float, float]:
@@ -143,10 +174,9 @@ def _noise(found: knee.Knee) -> Alternative:
     )
 
 
-def _neighbour(course: Course, reloads: Sequence[refill.Reload], told: Answer) -> Alternative:
+def _neighbour(course: Course, reloads: Sequence[Reload], told: Answer) -> Alternative:
     """The alternative that only dose and response can exclude."""
-    back = refill.listed([course.amount(max(0.0, one.returned)) for one in reloads])
-    doses = f"after rests of {refill.rests(reloads)} came back {back} {course.stuff}"
+    doses = f"after rests of {refill.rests(reloads)} came back {_returned(course, reloads)}"
     because = {
         Answer.NOT_TRIED: "only rests and a second burst would tell, as a bucket refills; not measured",
         Answer.UNCLEAR: f"{doses}, which is neither what a bucket takes back nor nothing",

@@ -1,13 +1,20 @@
-"""A disk that is fast until its credit is used up: one lasting fall in a long job at full rate."""
+"""A disk that is fast until its credit is used up: one lasting fall in a long job at full rate.
+
+Where the probe saw it fall, larger reads followed, which tell a cap on operations from one on bandwidth,
+and then rests of 1, 2 and 4 times a step with loads after them, which tell a bucket from a neighbour.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.signs import Sign, _burst
+from vpsbench.analyzer import knee, stats
+from vpsbench.analyzer.refill import Reload
+from vpsbench.analyzer.signs import Sign, _burst, one_each_look
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record, Series
 
@@ -16,10 +23,33 @@ if TYPE_CHECKING:
 
 METRIC: Final = "disk.fio.iops"
 PAUSE: Final = 10.0  # s without a reading: another turn
+BLOCK: Final = 4096  # B, of the burst job's reads
+IN_FLIGHT: Final = 64.0  # reads: two queues full, which a job's start and end may add or lose
+ALIKE: Final = 0.25  # by which two rates may differ and still be one limit's
+SOONER: Final = 600.0  # s after a burst until which doses belong to it
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One job without a break: rates, each over the time since the reading before."""
+
+    start: float
+    times: Floats
+    rates: Floats
+
+    @property
+    def end(self) -> float:
+        """When its last reading ended, s."""
+        return float(self.times[-1])
+
+    @property
+    def width(self) -> float:
+        """The mean length of a reading, s."""
+        return (self.end - self.start) / self.times.size
 
 
 def look(record: Record) -> list[Finding]:
-    """Looks for a knee in the longest stretch of the burst job."""
+    """Looks for a knee in each stretch of the burst job; speaks of the longest."""
     found, duty = _look(record), record.run.profile.duty
     if duty < 1 and found.level in {Level.CLEAN, Level.NOT_MEASURABLE}:
         limited = f"The duty of {percent(duty)} shortens jobs, and a bucket refills in the rests"
@@ -28,46 +58,159 @@ def look(record: Record) -> list[Finding]:
 
 
 def _look(record: Record) -> Finding:
-    stretches = [part for series in record.named(METRIC, job="burst") for part in _stretches(series)]
-    if not stretches:
+    parts = stretches(record, "burst")
+    if not parts:
         return Finding(
             sign=SIGN.name,
             level=Level.NOT_MEASURABLE,
             claim="No long job at full rate ran on the disk, so no throttle can be seen.",
             series=(METRIC,),
         )
-    times, rates = max(stretches, key=lambda part: part[0][-1] - part[0][0])
-    width = float(np.median(np.diff(times))) if times.size > 1 else 1.0
+    courses = [_course(record, part) for part in parts]
+    found = _burst.judge(max(courses, key=lambda one: one.rates.size * one.width))
+    if found.level is not Level.NOTICE:
+        return found
+    times = [one.start for one in courses if _burst.confirmed(one)]
+    if (sessions := len(stats.sessions(times))) < 2:
+        return found
+    again = f"{found.claim} It was so in {sessions} sessions hours apart."
+    return replace(found, level=Level.STRONG, claim=again)
+
+
+def _course(record: Record, part: Stretch) -> _burst.Course:
     plan = record.run.plan
-    return _burst.judge(
-        _burst.Course(
-            sign=SIGN.name,
-            what="The disk",
-            say=lambda rate: f"{rate:,.0f} reads/s",
-            amount=lambda bucket: f"{bucket:,.0f}",
-            stuff="reads",
-            unit="1/s",
-            start=float(times[0]) - width,
-            width=width,
-            rates=rates,
-            series=(f"{METRIC}{{job=burst}}",),
-            disclosed=bool(plan and plan.disk_burst),
-            enough=plan.disk_iops if plan else None,
-        )
+    return _burst.Course(
+        sign=SIGN.name,
+        what="The disk",
+        say=lambda rate: f"{rate:,.0f} reads/s",
+        amount=lambda bucket: f"{bucket:,.0f}",
+        stuff="reads",
+        unit="1/s",
+        start=part.start,
+        width=part.width,
+        rates=part.rates,
+        series=(f"{METRIC}{{job=burst}}",),
+        disclosed=bool(plan and plan.disk_burst),
+        enough=plan.disk_iops if plan else None,
+        reloads=lambda fall: list(reloads(record, part, fall)),
+        floor=IN_FLIGHT,
+        before=lambda fall: laid_out(record, part, fall),
+        cap=lambda fall: _SAID[kind(record, part, fall)],
+        strict=True,
     )
 
 
-def _stretches(series: Series) -> list[tuple[Floats, Floats]]:
-    """The series without its pauses, as (times, values)."""
+def stretches(record: Record, job: str) -> list[Stretch]:
+    """The stretches of a job, one a turn."""
+    return [part for series in record.named(METRIC, job=job) for part in _split(series)]
+
+
+def _split(series: Series) -> Iterator[Stretch]:
+    """The series without its pauses."""
     cuts = np.flatnonzero(np.diff(series.times) > PAUSE) + 1
-    parts = zip(np.split(series.times, cuts), np.split(series.values, cuts), strict=True)
-    return [part for part in parts if part[0].size]
+    for times, rates in zip(np.split(series.times, cuts), np.split(series.values, cuts), strict=True):
+        if times.size:
+            first = float(np.median(np.diff(times))) if times.size > 1 else 1.0
+            yield Stretch(float(times[0]) - first, times, rates)
 
 
+def _after(record: Record, job: str, end: float) -> Stretch | None:
+    """The first stretch of a job that soon followed."""
+    found = [one for one in stretches(record, job) if end <= one.end and one.start < end + SOONER]
+    return min(found, key=lambda one: one.start, default=None)
+
+
+def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]:
+    """The rests that followed a burst, and what each load after them got."""
+    names = {s.labels["job"] for s in record.named(METRIC) if s.labels["job"].startswith("refill")}
+    found = [one for name in names if (one := _after(record, name, burst.end))]
+    drained = _after(record, "drained", burst.end)
+    ended = drained.end if drained else burst.end
+    bandwidth = kind(record, burst, fall) == "bandwidth"
+    for load in sorted(found, key=lambda one: one.start):
+        rest = load.start - ended
+        tail = float(np.median(load.rates[-max(2, load.rates.size // 4) :]))
+        yield Reload(
+            rest=rest,
+            returned=float((load.rates - fall.low).sum()) * load.width,
+            expected=max(
+                0.0, rest * fall.low - _used(record, burst, (ended, load.start), bandwidth=bandwidth)
+            ),
+            drained=tail < (fall.low + fall.high) / 2,
+        )
+        ended = load.end
+
+
+def _used(record: Record, burst: Stretch, rest: tuple[float, float], *, bandwidth: bool) -> float:
+    """What this guest itself took of the disk in a rest, which fills no bucket, in reads of the burst job's.
+
+    The disk is the one that was read most in the burst. Where none is counted, as in containers, nothing is
+    known, and a bucket seems to take back less.
+    """
+    reads, writes = ("disk.read_bytes", "disk.write_bytes") if bandwidth else ("disk.reads", "disk.writes")
+    busiest = max(
+        record.named(reads), key=lambda one: _growth(one, burst.start, burst.end) or 0.0, default=None
+    )
+    both = [busiest, *record.named(writes, **busiest.labels)] if busiest else []
+    return sum(_growth(one, *rest) or 0.0 for one in both) / (BLOCK if bandwidth else 1)
+
+
+def laid_out(record: Record, burst: Stretch, fall: knee.Knee) -> float:
+    """What writing the file had taken of a bucket of B when the burst began, in its reads.
+
+    Of a bucket of operations it takes next to nothing, as its writes are large.
+    """
+    if kind(record, burst, fall) != "bandwidth":
+        return 0.0
+    began = max(
+        (t.started for t in record.turns if t.probe == "disk" and t.started <= burst.start), default=None
+    )
+    if began is None:
+        return 0.0
+    written = sum(
+        float(one.values[(one.times >= began) & (one.times <= burst.end)].sum())
+        for one in record.named("disk.fio.written", job="layout")
+    )
+    return max(0.0, written / BLOCK - fall.low * (burst.start - began))
+
+
+def _growth(series: Series, since: float, until: float) -> float | None:
+    """How much a counter grew by its readings within; None where there are fewer than two."""
+    inside = np.flatnonzero((series.times >= since) & (series.times <= until))
+    return float(series.values[inside[-1]] - series.values[inside[0]]) if inside.size > 1 else None
+
+
+def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
+    """What is capped: "operations", "bandwidth", "neither" by itself, or "unknown" where it was not tried."""
+    large = _after(record, "drained", burst.end)
+    if large is None or large.rates.size < knee.FEWEST:
+        return "unknown"
+    widths = [one for series in record.named("disk.fio.bandwidth", job="drained") for one in _split(series)]
+    same = [one for one in widths if one.times.size == large.times.size and abs(one.end - large.end) < 1]
+    if not same:
+        return "unknown"
+    block = float(same[0].rates.sum() / large.rates.sum()) if large.rates.sum() else 0.0
+    # The pause between two jobs has filled the bucket a little: its first readings are not the low rate.
+    ratio = float(np.median(large.rates[1:])) / fall.low
+    if abs(ratio - 1) <= ALIKE:
+        return "operations"
+    if block > BLOCK and abs(ratio * block / BLOCK - 1) <= ALIKE:
+        return "bandwidth"
+    return "neither"
+
+
+_SAID: Final = {
+    "operations": "; larger reads then came at the same rate: operations are capped, not bandwidth",
+    "bandwidth": "; larger reads then came at the same B/s: bandwidth is capped, not operations",
+    "neither": "; larger reads then came neither at the same rate nor at the same B/s: what is capped is "
+    "undecided",
+    "unknown": "",
+}
 SIGN = Sign(
     name="disk_burst",
     question="Is the disk fast only for a while?",
     promise="disk",
     needs=(METRIC,),
     look=look,
+    claims=one_each_look,
 )
