@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vpsbench.commands import Command
@@ -126,7 +127,7 @@ def _configure(parser: ArgumentParser) -> None:
 def _run(arguments: Namespace) -> int:
     from vpsbench.guest.inspect import inspect
 
-    guest = inspect()
+    guest = inspect(folder=Path())
     if arguments.json:
         print(as_json(guest))
         return 0

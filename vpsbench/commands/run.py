@@ -110,7 +110,8 @@ def _order(arguments: Namespace) -> Order:
     known = collect(probes, "PROBE", Probe)
     profile = load_profile(arguments.profile, {name: p.options for name, p in known.items()}, arguments.set)
     profile = profile if arguments.duty is None else replace(profile, duty=arguments.duty / 100)
-    plan, guest = load_plan(arguments.plan) if arguments.plan else None, inspect()
+    folder: Path = (arguments.dir or db.parent).absolute()
+    plan, guest = load_plan(arguments.plan) if arguments.plan else None, inspect(folder=folder)
     order = Order(
         profile=profile,
         plan=plan,
@@ -118,7 +119,7 @@ def _order(arguments: Namespace) -> Order:
         db=db,
         html=_html_path(arguments, db),
         json=arguments.json,
-        folder=(arguments.dir or db.parent).absolute(),
+        folder=folder,
         seed=secrets.randbits(32) if arguments.seed is None else arguments.seed,
         seals=_sealing.seals(arguments),
         declared=(family.DECLARED, family.stored(family.declare(profile, guest, plan))),

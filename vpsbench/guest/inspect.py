@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from vpsbench import __version__
 from vpsbench.guest import cpuid as cpuid_file
@@ -13,17 +14,19 @@ from vpsbench.guest.limits import limits
 from vpsbench.guest.platform import layers
 from vpsbench.guest.process import Process, this_process
 from vpsbench.guest.steal import steal_clock
+from vpsbench.guest.storage import facts_of
 from vpsbench.model import Guest
 
 _UNKNOWN = "unknown"
 
 
-def inspect(files: Files | None = None, process: Process | None = None) -> Guest:
+def inspect(files: Files | None = None, process: Process | None = None, folder: Path | None = None) -> Guest:
     """Looks at everything once; a missing file is never an error.
 
     Args:
         files: by default this machine's.
         process: our own rights and tools, by default as they are; tests hand them in.
+        folder: on the disk to be measured; None: none is.
     """
     files = files or Files()
     process = process or this_process()
@@ -43,7 +46,7 @@ def inspect(files: Files | None = None, process: Process | None = None) -> Guest
         steal_clock=steal,
         limits=limits(files, process.usable, process.physical),
         capabilities=capabilities(Surroundings(files, process, cpuid, found, steal)),
-        facts=facts(files, cpuid),
+        facts=facts(files, cpuid) | (facts_of(files, folder) if folder else {}),
     )
 
 

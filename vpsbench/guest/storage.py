@@ -178,10 +178,21 @@ def _by_mapping(files: Files, name: str) -> Iterator[str]:
 
 
 def here(files: Files, folder: Path) -> Place:
-    """Where a folder of this machine lies."""
-    found = folder.resolve()
+    """Where a folder of this machine lies, or will when it is made."""
+    found = _existing(folder)
     device = found.stat().st_dev
     return place(files, str(found), f"{os.major(device)}:{os.minor(device)}")
+
+
+def facts_of(files: Files, folder: Path) -> dict[str, str]:
+    """``facts`` of where a folder of this machine lies."""
+    disk = os.statvfs(_existing(folder))
+    return facts(files, here(files, folder), disk.f_blocks * disk.f_frsize, disk.f_bfree * disk.f_frsize)
+
+
+def _existing(folder: Path) -> Path:
+    found = folder.resolve()
+    return next(path for path in (found, *found.parents) if path.exists())
 
 
 def disks(files: Files) -> dict[str, int]:
