@@ -189,7 +189,10 @@ def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 def rounds(record: Record) -> list[float]:
     """When each round of touching began: its end, less all the touches' own time; s since the run began."""
     spent: dict[float, float] = {}
-    for series in record.named("memory.touch.count"):
+    for series in (
+        *record.named("memory.touch.count", arm="held"),
+        *record.named("memory.touch.count", arm="hot"),
+    ):
         bound = float(series.labels["le"])
         for time, count in zip(series.times.tolist(), series.values.tolist(), strict=True):
             spent[time] = spent.get(time, 0.0) + (count * bound * 1e-9 if np.isfinite(bound) else 0.0)

@@ -47,3 +47,15 @@ class Pace:
         if seconds > 0:
             self._sleep(seconds)
         self._since = self._clock()
+
+
+def moments(rounds: int, span: float, rest: float = 0.0) -> list[float]:
+    """When rounds begin, s after the pages were written, within ``span`` s.
+
+    Without a ``rest`` of its own between rounds, half of the time passes before the first one: some hosts
+    take pages only after they lay idle for a minute or more (seen on a real one), and most rounds
+    should come after that.
+    """
+    if rest:
+        return [rest * number for number in range(1, rounds + 1)]
+    return [span * (1 + number / max(rounds - 1, 1)) / 2 for number in range(rounds)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from vpsbench.guest.files import Files
+from vpsbench.guest.limits import cgroup_folders
 from vpsbench.probes import Unavailable
 
 
@@ -42,19 +42,11 @@ def _meminfo(text: str) -> dict[str, int]:
 
 
 def _cgroups(files: Files) -> Iterator[tuple[int, int]]:
-    """Limit and use, in B, of each memory cgroup that we are in, and of its parents.
-
-    Inside a container the path may be the host's, while the folder shows only our own part of the
-    tree; so what does not exist is passed over, and the root is always looked at.
-    """
-    for line in (files.text("/proc/self/cgroup") or "").splitlines():
-        number, controllers, path = line.split(":", 2)
-        here = PurePosixPath(path)
-        for folder in (here, *here.parents):
-            if "memory" in controllers.split(","):
-                yield from _version1(files, f"/sys/fs/cgroup/memory{folder}".rstrip("/"))
-            elif number == "0":
-                yield from _version2(files, f"/sys/fs/cgroup{folder}".rstrip("/"))
+    """Limit and use, in B, of each memory cgroup that we are in, and of its parents."""
+    for folder in cgroup_folders(files, "memory"):
+        yield from _version1(files, folder)
+    for folder in cgroup_folders(files):
+        yield from _version2(files, folder)
 
 
 def _version1(files: Files, folder: str) -> Iterator[tuple[int, int]]:

@@ -3,12 +3,11 @@
 Fills part of the available memory with unique pages, leaves them alone, and touches a random sample
 of them again, interleaved with pages that were never left alone (the control arm). A page that the
 host has swapped out is slow to come back, and no counter of the guest shows it; its time does.
+Each page that is touched is verified, and in the end as many of all of them as there is time for.
 """
 
 from __future__ import annotations
 
-import os
-import resource
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,20 +18,33 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
-from vpsbench.probes._held import BLOCK, PAGE, Held
-from vpsbench.probes._pace import Pace
+from vpsbench.probes._guard import Guard, NeededElsewhere
+from vpsbench.probes._held import BATCH, BLOCK, PAGE, Held
+from vpsbench.probes._own import counters, growth
+from vpsbench.probes._pace import Pace, moments
 from vpsbench.probes._room import Room, room
-from vpsbench.probes._touch import Pass, histogram
+from vpsbench.probes._touch import by_bound, counted
+from vpsbench.probes._verify import Verifier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Pages = NDArray[np.int64]
+    Latencies = NDArray[np.int64]  # ns
 
 MIB: Final = 1024**2
 SMALLEST: Final = 16 * MIB  # less would say nothing about a machine's memory
 FILL_SHARE: Final = 1 / 3  # of the turn, at most
 LEAST_STRIDE: Final = 8  # at most every eighth page is hot
 CHUNKS: Final = 200  # first touches are reported in about so many pieces
-BATCH: Final = 500  # touches between two rests: under a millisecond, and tens of them where the host swaps
+PART: Final = (
+    1 / 16
+)  # of the held pages, touched in a round at most: a host brings a page's neighbours back with it
+FEWEST: Final = 2000  # touches that a round may make all the same
+QUICK: Final = (
+    0.05  # s; a batch of touches that takes longer is halved, so that no time limit is far exceeded
+)
+WATCH: Final = 0.25  # s between two looks at the guest's needs while pages are touched
 RESERVE: Final = 1.5  # times the floor is left when filling, so that not every ripple ends the turn
 
 
@@ -43,7 +55,7 @@ class Options:
     share: float = 0.4  # of the available memory
     floor: Bytes = 64 * MIB  # always left available; at least a tenth of all memory is
     rounds: int = 4  # of touching again; three are needed for a finding
-    touches: int = 20_000  # of held pages, a round
+    touches: int = 20_000  # of held pages, a round at most
     hot: int = 4_000  # pages of the control arm, each touched once a round
     rest: Duration = 0.0  # between rounds; 0: half of the time first, then spread over the other half
 
@@ -54,10 +66,6 @@ class Options:
             raise ValueError("rounds, touches and hot must be at least 1")
         if min(self.floor, self.rest) < 0:
             raise ValueError("floor and rest must not be negative")
-
-
-class _NeededElsewhere(Exception):  # noqa: N818  the guest needs its memory: an end, not a fault
-    """Available memory fell below the floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +102,29 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     bounds = limits(room(files), request.options)
     if bounds.size < SMALLEST:
         raise Unavailable(f"too little memory is available: {bounds.size // MIB} MiB could be held")
+    guard = Guard(files, bounds.floor)
+    _calm(guard)
     rng = np.random.default_rng(request.seed)
     pace = Pace(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         held = Held(bounds.size, bounds.stride, rng)
-        turn = _Turn(request, emit, files, bounds, held, rng, pace)
+        turn = _Turn(request, emit, files, bounds, held, rng, pace, guard)
         try:
             turn.fill()
             turn.hold()
-        except _NeededElsewhere as reason:
-            emit.event("memory.given_back", str(reason))
+            turn.verify_all()
+        except NeededElsewhere as reason:
+            emit.event("memory.given_back", f"{reason}: all was given back")
         finally:
             held.give_back()
             emit.sample("memory.held", 0)
 
 
-def moments(rounds: int, span: float, rest: float = 0.0) -> list[float]:
-    """When rounds begin, s after the pages were written, within ``span`` s.
-
-    Without a ``rest`` of its own between rounds, half of the time passes before the first one: some hosts
-    take pages only after they lay idle for a minute or more (seen on a real one), and most rounds
-    should come after that.
-    """
-    if rest:
-        return [rest * number for number in range(1, rounds + 1)]
-    return [span * (1 + number / max(rounds - 1, 1)) / 2 for number in range(rounds)]
+def _calm(guard: Guard) -> None:
+    try:
+        guard.available()
+    except NeededElsewhere as reason:
+        raise Unavailable(f"the guest needs its memory itself: {reason}") from reason
 
 
 class _Turn:
@@ -133,22 +139,27 @@ class _Turn:
         held: Held,
         rng: np.random.Generator,
         pace: Pace,
+        guard: Guard,
     ) -> None:
         self._deadline = pace.until
         self._began = self._deadline - request.seconds
         self._options: Options = request.options
         self._vcpu = request.vcpus[-1]
         self._emit, self._files, self._bounds, self._held, self._rng = emit, files, bounds, held, rng
-        self._pace = pace
+        self._pace, self._guard = pace, guard
+        self._warm = counted(np.zeros(0, dtype=np.int64))  # reads of hot pages since the last round
+        self._verifier = Verifier(held, emit)
+        self._written = 0.0  # when the last page was
+        self._watched = 0.0
 
     def fill(self) -> None:
-        """Fill until the size, a third of the turn, or the reserve is reached."""
+        """Fill until the size, a third of the turn, or the reserve is reached, or the guest strains."""
         self._emit.note(f"filling {self._bounds.size // MIB} MiB of memory")
         until = self._began + FILL_SHARE * (self._deadline - self._began)
         chunk = max(self._bounds.size // CHUNKS // BLOCK, 1) * BLOCK
         while self._held.filled < self._bounds.size and _now() < until:
             size = min(chunk, self._bounds.size - self._held.filled)
-            if self._available() - size < self._bounds.reserve:
+            if not self._may_grow(size):
                 break
             self._emit.sample("memory.first_touch", self._held.grow(size))
             self._emit.sample("memory.held", self._held.filled)
@@ -157,19 +168,20 @@ class _Turn:
             raise Unavailable(f"only {self._held.filled // MIB} MiB of memory could be filled in time")
         if not self._held.locked:
             self._emit.event("memory.not_locked", "mlock was refused; the guest itself may swap held pages")
+        self._written = _now()
 
-    def _available(self) -> int:
-        available = room(self._files).available
-        if available < self._bounds.floor:
-            raise _NeededElsewhere(
-                f"only {available // MIB} MiB were left available, under the floor of "
-                f"{self._bounds.floor // MIB} MiB: all was given back"
-            )
-        return available
+    def _may_grow(self, size: int) -> bool:
+        """Whether there is room; a guest that strains gets no less by what is held already."""
+        try:
+            return self._guard.available() - size >= self._bounds.reserve
+        except NeededElsewhere as reason:
+            self._emit.event("memory.not_filled", f"no more than {self._held.filled // MIB} MiB: {reason}")
+            self._guard.calm_down()
+            return False
 
     def hold(self) -> None:
         """Leave the pages alone and touch them again, round after round."""
-        self._touch(self._held.prepare(self._held.arms.hot()), 1)  # warms the code up; not counted
+        self._touch(self._held.arms.hot(), 1)  # warms the code up; not counted
         start = _now()
         # The last round begins a little before the end, so that it fits in.
         times = moments(self._options.rounds, 0.95 * (self._deadline - start), self._options.rest)
@@ -185,59 +197,66 @@ class _Turn:
     def _rest(self, until: float) -> None:
         while (left := until - _now()) > 0:
             self._pace.rest(planned=min(left, 1.0))
-            self._held.keep_warm()
-            self._available()
+            self._warm += counted(self._held.keep_warm())
+            self._guard.available()
 
-    def _touch(self, prepared: Pass, seconds: float) -> None:
-        """Touches batch by batch; the rests lie between touches, so that none is timed with one."""
-        until = time.perf_counter_ns() + int(seconds * 1e9)
-        while self._held.touch(prepared, until, BATCH):
-            self._pace.rest()
+    def _touch(self, order: Pages, seconds: float) -> Latencies:
+        """Touches batch by batch, in that time; rests and verifying lie in between, and are not timed."""
+        until = _now() + seconds
+        latencies, done, size = [np.zeros(0, dtype=np.int64)], 0, 1
+        while done < len(order) and (began := _now()) < until:
+            batch = order[done : done + size]
+            latencies.append(self._held.touch(batch))
+            done += len(batch)
+            size = min(2 * size, BATCH) if _now() - began < QUICK else max(size // 2, 1)
+            self._verify(batch)
+        return np.concatenate(latencies)
+
+    def _verify(self, batch: Pages) -> None:
+        self._verifier.look(batch)
+        self._pace.rest()
+        if (now := _now()) > self._watched + WATCH:
+            self._watched = now
+            self._guard.available()
 
     def _round(self, seconds: float) -> None:
-        order = self._held.arms.order(self._options.touches, self._rng)
-        prepared = self._held.prepare(order)
-        before, faults = _counters(self._files, self._vcpu), _faults()
-        self._touch(prepared, seconds)
-        new_faults, after = _faults(), _counters(self._files, self._vcpu)
+        arms = self._held.arms
+        order = arms.order(min(self._options.touches, max(int(PART * arms.held()), FEWEST)), self._rng)
+        age = _now() - self._written
+        before = counters(self._files, self._vcpu)
+        latencies = self._touch(order, seconds)
+        meanwhile = growth(before, counters(self._files, self._vcpu))
         at = _now()
-        self._report(order[: prepared.done], prepared, at)
-        for name, value in sorted((_growth(before, after) | _growth(faults, new_faults)).items()):
+        self._report(order[: len(latencies)], latencies, at)
+        for name, value in ({"age": age} | meanwhile).items():
             self._emit.sample(f"memory.touch.{name}", value, at)
+        self._verifier.report(at)
         self._emit.sample("memory.held", self._held.filled, at)
 
-    def _report(self, pages: NDArray[np.int64], touched: Pass, at: float) -> None:
-        hot = self._held.arms.is_hot(pages)
+    def _report(self, pages: Pages, latencies: Latencies, at: float) -> None:
+        arms = self._held.arms
+        hot = arms.is_hot(pages)
+        sizes = {"hot": len(arms.hot()), "held": arms.held()}
         for arm, members in (("hot", hot), ("held", ~hot)):
-            self._emit.sample("memory.touch.total", int(members.sum()), at, arm=arm)
-            for bound, count in histogram(touched.latencies[members]).items():
-                self._emit.sample("memory.touch.count", count, at, arm=arm, le=bound)
-        self._emit.sample("memory.verify.errors", self._held.damaged(pages, touched.seen), at)
+            self._emit.sample("memory.touch.pages", sizes[arm], at, arm=arm)
+            self._histogram(arm, counted(latencies[members]), at)
+        self._histogram("warm", self._warm, at)
+        self._warm[:] = 0
 
+    def _histogram(self, arm: str, counts: NDArray[np.int64], at: float) -> None:
+        self._emit.sample("memory.touch.total", int(counts.sum()), at, arm=arm)
+        for bound, count in by_bound(counts).items():
+            self._emit.sample("memory.touch.count", count, at, arm=arm, le=bound)
 
-def _faults() -> dict[str, float]:
-    use = resource.getrusage(resource.RUSAGE_SELF)
-    return {"majflt": use.ru_majflt, "minflt": use.ru_minflt}
-
-
-def _counters(files: Files, vcpu: int) -> dict[str, float]:
-    """Counters that explain a slow touch from within; what this kernel does not count is absent."""
-    found: dict[str, float] = {}
-    events = dict(line.split() for line in (files.text("/proc/vmstat") or "").splitlines())
-    if {"pswpin", "pswpout"} <= events.keys():
-        found["swap"] = int(events["pswpin"]) + int(events["pswpout"])
-    for line in (files.text("/proc/stat") or "").splitlines():
-        words = line.split()
-        if words[0] == f"cpu{vcpu}" and len(words) > 8:
-            found["steal"] = int(words[8]) / os.sysconf("SC_CLK_TCK")
-    schedule = (files.text("/proc/thread-self/schedstat") or "").split()
-    if len(schedule) > 1:
-        found["own_wait"] = int(schedule[1]) / 1e9
-    return found
-
-
-def _growth(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    return {name: after[name] - before[name] for name in before.keys() & after.keys()}
+    def verify_all(self) -> None:
+        """Verifies page after page until the end of the turn; nothing is timed."""
+        self._emit.note(f"verifying {self._held.filled // MIB} MiB")
+        pages = np.arange(self._held.filled // PAGE)
+        for start in range(0, len(pages), BATCH):
+            if _now() >= self._deadline:
+                break
+            self._verify(pages[start : start + BATCH])
+        self._verifier.report(_now())
 
 
 def missing(guest: Guest) -> str | None:
@@ -259,12 +278,16 @@ PROBE: Final = Probe(
         _gauge("first_touch", "s", "mean time to write a page for the first time"),
         _gauge("touch.count", "1", "touches in a round that took at most le ns and more than the bin below"),
         _gauge("touch.total", "1", "touches in a round"),
+        _gauge("touch.pages", "1", "pages of the arm, of which a round touches some"),
+        _gauge("touch.age", "s", "how long ago the pages had been written when a round began"),
         _gauge("touch.majflt", "1", "major page faults in the guest during a round"),
         _gauge("touch.minflt", "1", "minor page faults in the guest during a round"),
         _gauge("touch.swap", "1", "pages that the guest itself swapped in or out during a round"),
         _gauge("touch.steal", "s", "reported steal of the vCPU during a round"),
         _gauge("touch.own_wait", "s", "time that the probe waited for its vCPU in the guest during a round"),
-        _gauge("verify.errors", "1", "touched pages whose content had changed"),
+        _gauge("verify.pages", "1", "pages that were verified since the last reading"),
+        _gauge("verify.errors", "1", "pages among those whose content had changed"),
+        _gauge("verify.bits", "1", "bits that differed in those when they were looked at again"),
     ),
     options=Options,
     missing=missing,
