@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "runner": BASE | {"guest", "monitors", "probes", "collector"},
     "progress": BASE,
     "analyzer": BASE | {"packages"},
-    "report": BASE | {"__init__", "analyzer"},
+    "compare": BASE | {"analyzer"},
+    "report": BASE | {"__init__", "analyzer", "compare"},
 }
 WIRING = {"commands", "__main__"}
 

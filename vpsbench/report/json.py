@@ -15,7 +15,7 @@ SCHEMA: Final = 1
 def document(judgement: Judgement) -> dict[str, Any]:
     """The contract as plain values, in the order in which it is written down."""
     record, verdict = judgement.record, judgement.verdict
-    found: dict[str, Any] = _finite({
+    found: dict[str, Any] = finite({
         "schema": SCHEMA,
         "run": _run(record.run) | {
             "turns": [_turn(t) for t in record.turns],
@@ -65,12 +65,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  any JSON value
+def finite(value: Any) -> Any:  # noqa: ANN401  any JSON value
     """A copy in which what JSON cannot say (an unbounded or undefined number) is null."""
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

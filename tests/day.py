@@ -1,0 +1,137 @@
+"""Makes a database as a day of measuring leaves it, for trials of speed: ``python -m tests.day FILE [SEED]``.
+
+The figures are drawn and not measured; everything goes through the real collector, a tick a second, with the
+series of a guest of two vCPUs and an hourly round of the probes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tests.example_run import BOOT, GUEST, PLAN, PROFILE, WALL
+from vpsbench import monitors, packages, probes
+from vpsbench.collector import Collector
+from vpsbench.model import Labels, Metric, RunState, Sample, Status, Turn
+from vpsbench.monitors import Monitor
+from vpsbench.probes import Probe
+from vpsbench.runner.runner import METRICS
+
+DAY, HOUR = 86_400, 3600
+VCPUS = ("0", "1")
+CPU_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
+JOBS = ("burst", "randread-qd1", "randread-qd32", "seqread", "randwrite-qd1", "fdatasync", "mix", "seqwrite")
+BINS = 4  # a second, of the CPU loops
+ROUND = (("cpu", 0, 600), ("disk", 700, 300), ("score", 1100, 60))  # probe, start in the hour, seconds
+BENCHMARKS = ("hashing", "compression", "json", "sqlite", "regex", "float", "bigint")
+_OF_DISKS = ("io_time", "read_bytes", "read_time", "reads", "write_bytes", "write_time", "writes")
+
+
+def write(path: Path, seed: int = 1, seconds: int = DAY) -> None:
+    """Write one finished run of so many seconds."""
+    rng = np.random.default_rng(seed)
+    probed = _probed(rng, seconds)
+    with Collector(path) as collector:
+        profile = replace(PROFILE, name="day", duration=float(seconds), tick=1.0)
+        collector.begin(
+            profile=profile, plan=replace(PLAN, name=f"VPS {seed}", price=f"{seed} EUR a month"),
+            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=_metrics(),
+            wall=WALL, boot=BOOT,
+        )  # fmt: skip
+        heads, rows = _watched(rng, seconds)
+        for second, row in enumerate(rows.tolist()):
+            read = (Sample(metric, value, labels) for (metric, labels), value in zip(heads, row, strict=True))
+            collector.add([*read, *probed.get(second, ())], at=BOOT + second)
+            collector.commit(second)
+        for turn in _turns(seconds):
+            collector.turn(turn)
+        collector.finish(RunState.FINISHED, float(seconds))
+
+
+def _metrics() -> list[Metric]:
+    watched = [m for one in packages.collect(monitors, "MONITOR", Monitor).values() for m in one.metrics]
+    active = [m for one in packages.collect(probes, "PROBE", Probe).values() for m in one.metrics]
+    return [*METRICS, *watched, *active]
+
+
+def _watched(rng: np.random.Generator, seconds: int) -> tuple[list[tuple[str, Labels]], np.ndarray]:
+    """What the monitors read: which series, and a row a second."""
+    counters: list[tuple[str, Labels]] = [
+        *(("cpu.time", (("state", s), ("vcpu", v))) for s in CPU_STATES for v in VCPUS),
+        *((f"disk.{kind}", (("device", d),)) for kind in _OF_DISKS for d in ("vda", "vdb")),
+        *((f"pressure.{k}", (("resource", r),)) for k in ("some", "full") for r in ("cpu", "io", "memory")),
+        *((f"vm.{kind}", ()) for kind in ("pgfault", "pgmajfault", "pswpin", "pswpout")),
+        ("system.context_switches", ()),
+    ]
+    gauges: list[tuple[str, Labels]] = [
+        *((f"memory.{kind}", ()) for kind in ("total", "free", "available", "cached")),
+        *(("system.running", ()), ("clock.wall_offset", ()), ("instrument.tick_cost", ())),
+    ]
+    steps = rng.exponential(0.05, (seconds, len(counters))).round(2).cumsum(axis=0)
+    levels = 1e9 + rng.normal(0, 1e5, (seconds, len(gauges))).cumsum(axis=0).round()
+    return [*counters, *gauges], np.hstack([steps, levels])
+
+
+def _turns(seconds: int) -> Iterator[Turn]:
+    for hour in range(0, seconds, HOUR):
+        for probe, start, length in ROUND:
+            yield Turn(probe, hour + start, length, Status.OK, "", {}, {})
+
+
+def _probed(rng: np.random.Generator, seconds: int) -> dict[int, list[Sample]]:
+    """What the probes emit, by the second in which it is stored; speeds that wander from hour to hour."""
+    found: dict[int, list[Sample]] = defaultdict(list)
+    fast = 1.0 + 0.05 * rng.normal()
+    for hour in range(0, seconds, HOUR):
+        level = fast * (1.0 + 0.05 * np.sin(hour / DAY * 2 * np.pi) + 0.01 * rng.normal())
+        for at, sample in (*_loops(rng, hour, level), *_jobs(rng, hour, level), *_scores(rng, hour, level)):
+            found[int(at)].append(replace(sample, at=BOOT + at))
+    return found
+
+
+def _loops(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[float, Sample]]:
+    _, start, length = ROUND[0]
+    for vcpu in VCPUS:
+        labels = (("arm", "all"), ("duty", "1"), ("vcpu", vcpu))
+        gaps = np.clip(rng.exponential(0.003, length * BINS), 0, 0.2)
+        turns = level * 120_000 * (1 + 0.02 * rng.normal(size=length * BINS))
+        for n, (gap, done) in enumerate(zip(gaps.tolist(), turns.tolist(), strict=True)):
+            at = hour + start + (n + 1) / BINS
+            values = {"wall": 1 / BINS, "gap": gap, "gap_max": gap / 2, "short_gap": 1e-4, "irq": 0.0,
+                      "iterations": round(done), "own_wait": 1e-4, "long_own_wait": 0.0,
+                      "own_wait_in_gaps": 0.0, "steal": round(gap, 2)}  # fmt: skip
+            yield from ((at, Sample(f"cpu.loop.{name}", v, labels)) for name, v in values.items())
+
+
+def _jobs(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[float, Sample]]:
+    _, start, length = ROUND[1]
+    each = length // len(JOBS)
+    for place, job in enumerate(JOBS):
+        labels = (("job", job),)
+        begin = hour + start + place * each
+        for second, rate in enumerate((level * 2e4 * (1 + 0.05 * rng.normal(size=each))).tolist(), 1):
+            yield begin + second, Sample("disk.fio.iops", rate, labels)
+            yield begin + second, Sample("disk.fio.bandwidth", rate * 4096, labels)
+            yield begin + second, Sample("disk.fio.latency", 1 / rate, labels)
+        for q in ("0.5", "0.9", "0.99", "0.999"):
+            slow = 5e-5 / level / (1.0001 - float(q)) ** 0.3
+            yield begin + each, Sample("disk.fio.latency_quantile", slow, (*labels, ("q", q)))
+
+
+def _scores(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[float, Sample]]:
+    _, start, length = ROUND[2]
+    for place, benchmark in enumerate(BENCHMARKS):
+        for arm, vcpus in (("single", VCPUS[:1]), ("all", VCPUS)):
+            for vcpu in vcpus:
+                labels = (("arm", arm), ("benchmark", benchmark), ("vcpu", vcpu))
+                took = 0.002 / level * (1 + 0.01 * float(rng.normal()))
+                yield hour + start + place * length / 7 + 1, Sample("score.time", took, labels)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), *(int(argument) for argument in sys.argv[2:]))

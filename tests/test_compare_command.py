@@ -1,0 +1,268 @@
+"""``vpsbench compare``: which runs are meant, what is remembered, and what the pages hold."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+from argparse import ArgumentParser
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests import day, example_run
+from tests.test_report_page import keys
+from vpsbench.collector import Collector
+from vpsbench.commands import _summaries
+from vpsbench.commands._which_runs import Wanted, which
+from vpsbench.commands.compare import COMMAND
+from vpsbench.compare.contest import Comparison, contest
+from vpsbench.compare.summary import Summary
+from vpsbench.errors import VpsbenchError
+from vpsbench.model import RunState
+from vpsbench.report import compare_html, compare_json, compare_text
+
+NASTY = '<script>alert("x")</script>[red]\x1b[31m\u202e'
+OLD = 1_000_000_000  # Unix time, s: a file that has long settled
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two databases, of twenty minutes each."""
+    folder = tmp_path_factory.mktemp("runs")
+    for seed in (1, 2):
+        day.write(folder / f"vps{seed}.db", seed, 1200)
+        os.utime(folder / f"vps{seed}.db", (OLD, OLD))
+    return folder
+
+
+def command(*arguments: str | Path) -> int:
+    parser = ArgumentParser()
+    COMMAND.configure(parser)
+    return COMMAND.run(parser.parse_args([str(a) for a in arguments]))
+
+
+def nothing_in(path: Path, runs: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Collector(path) as collector:
+        for _ in range(runs):
+            example_run.begin(collector)
+            collector.finish(RunState.FINISHED, 10.0)
+    return path
+
+
+# --- which runs ------------------------------------------------------------------------------------
+
+
+def labels(*words: str | Path) -> list[str]:
+    return [one.label for one in which(map(str, words))]
+
+
+def test_runs_are_named_by_what_tells_their_files_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / "a" / "run.db", tmp_path / "b" / "run.db", tmp_path / "other.db"]
+    assert labels(*paths) == ["a", "b", "other"]
+    assert labels(f"mine={paths[0]}", *paths[1:]) == ["mine", "run", "other"]
+
+
+@pytest.mark.parametrize("sign", ["#", ":"])
+def test_one_run_of_many_and_all_of_them(tmp_path: Path, sign: str) -> None:
+    path = nothing_in(tmp_path / "a.db", runs=3)
+    assert which([f"{path}{sign}2"]) == [Wanted("a#2", path, 2)]
+    assert labels(f"{path}{sign}all") == ["a#1", "a#2", "a#3"]
+    assert labels(f"vps={path}{sign}all", f"first={path}{sign}1") == [
+        "vps a#1",
+        "vps a#2",
+        "vps a#3",
+        "first",
+    ]
+
+
+def test_a_pattern_stands_for_its_files_and_an_odd_name_for_itself(tmp_path: Path) -> None:
+    for name in ("b.db", "a.db", "x=y#1.db"):
+        nothing_in(tmp_path / name)
+    assert labels(tmp_path / "[ab].db") == ["a", "b"]
+    assert which([str(tmp_path / "x=y#1.db")])[0].path == tmp_path / "x=y#1.db"
+    with pytest.raises(VpsbenchError, match="No file fits"):
+        labels(tmp_path / "c*.db")
+
+
+def test_a_name_for_two_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VpsbenchError, match="'x' stands for 2 runs"):
+        labels(f"x={tmp_path / 'a.db'}", tmp_path / "x.db")
+    assert labels(f"x={tmp_path / 'a.db'}", f"x={tmp_path / 'b.db'}") == ["x a", "x b"]
+
+
+def test_one_run_is_no_comparison_and_one_that_is_left_neither(tmp_path: Path) -> None:
+    good = nothing_in(tmp_path / "a.db")
+    for words in ([good], [good, tmp_path / "none.db"]):
+        with pytest.raises(VpsbenchError):
+            command(*words)
+
+
+# --- what is remembered ----------------------------------------------------------------------------
+
+
+def judged(path: Path) -> list[Wanted]:
+    """The runs that had to be judged, as they were not remembered."""
+    found = []
+
+    def note(one: Wanted) -> Any:  # noqa: ANN401  an Outcome
+        found.append(one)
+        return real(one)
+
+    real = _summaries.judged
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_summaries, "judged", note)
+        ((_, outcome),) = _summaries.summaries([Wanted("a", path, None)], remember=True)
+    assert isinstance(outcome, Summary)
+    return found
+
+
+def test_a_summary_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
+    path = nothing_in(tmp_path / "a.db")
+    os.utime(path, (OLD, OLD))
+    assert judged(path)
+    assert not judged(path)
+    nothing_in(path)
+    os.utime(path, (OLD, OLD))  # whoever sets the time back does not set back when that was done
+    assert judged(path)
+
+
+def test_a_file_of_this_moment_is_judged_each_time(tmp_path: Path) -> None:
+    path = nothing_in(tmp_path / "a.db")
+    assert judged(path)
+    assert judged(path)
+
+
+def test_a_run_that_goes_on_is_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with Collector(path) as collector:
+        example_run.begin(collector)
+    os.utime(path, (OLD, OLD))
+    assert judged(path)
+    assert judged(path)
+
+
+def test_what_is_cut_off_in_the_cache_is_judged_again(tmp_path: Path, cache: Path) -> None:
+    path = nothing_in(tmp_path / "a.db")
+    os.utime(path, (OLD, OLD))
+    judged(path)
+    (kept,) = cache.rglob("*.json")
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert judged(path)
+
+
+def test_another_program_judges_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = nothing_in(tmp_path / "a.db")
+    os.utime(path, (OLD, OLD))
+    judged(path)
+    monkeypatch.setattr(_summaries, "_program", lambda: "another")
+    assert judged(path)
+
+
+def test_nothing_is_left_beside_a_database(tmp_path: Path, measured: Path) -> None:
+    folder = Path(shutil.copytree(measured, tmp_path / "copy"))
+    command(*sorted(folder.glob("*.db")), "--quiet")
+    assert sorted(p.name for p in folder.iterdir()) == ["vps1.db", "vps2.db"]
+
+
+# --- what is said ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found(measured: Path) -> Comparison:
+    runs = [_summaries.judged(Wanted("", measured / f"vps{k}.db", None)) for k in (1, 2)]
+    good = [one for one in runs if isinstance(one, Summary)]
+    return contest([NASTY, "vps2"], good)
+
+
+def test_the_command_writes_what_it_was_asked_for(
+    tmp_path: Path, measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, data = tmp_path / "c.html", tmp_path / "c.json"
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"SQLite format 3\0" + bytes(100))
+    assert command(measured / "vps*.db", broken, "--html", page, "--json", data) == 0
+    assert "2 runs side by side" in capsys.readouterr().out
+    assert json.loads(data.read_text())["left_out"][0]["label"] == "broken"
+    assert "Left out: broken" in page.read_text()
+
+
+def test_figures_have_intervals_ratios_and_prices(found: Comparison) -> None:
+    (loss,) = [one for one in compare_json.document(found, {})["figures"] if one["name"] == "cpu.lost"]
+    assert all(one["interval"][0] < one["value"] < one["interval"][1] for one in loss["runs"])
+    (work,) = [one for one in compare_json.document(found, {})["figures"] if one["name"] == "cpu.work"]
+    assert {one["currency"] for one in work["runs"]} == {"EUR"}
+    assert max(one["ratio"] for one in work["runs"]) == 1.0
+
+
+def test_every_key_of_the_json_is_documented_and_there(found: Comparison) -> None:
+    one = compare_json.document(found, {"x": "damaged"})
+    one["figures"][0]["runs"][0]["worst_hour"] = {"from": 0.0, "value": 1.0}
+    one["differences"] = [{"what": "duty", "values": {}}]
+    text = (Path(__file__).parents[1] / "docs" / "compare.md").read_text(encoding="utf-8")
+    free = ("runs[].conditions.", "differences[].values.")
+    paths = {key for key in keys(one) if not key.startswith(free)}
+    assert paths == set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_shows_names_literally_and_keeps_to_its_width(
+    found: Comparison, width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare_text.show(found, {}, Console(width=width))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "[red]" in "".join(out.split())
+    assert max(map(len, out.splitlines())) <= width
+
+
+def test_many_runs_get_a_line_each(found: Comparison, capsys: pytest.CaptureFixture[str]) -> None:
+    many = contest([f"run {k}" for k in range(30)], list(found.runs) * 15)
+    compare_text.show(many, {}, Console(width=120))
+    assert len(capsys.readouterr().out.splitlines()) < 200
+
+
+class Elements(HTMLParser):
+    """Which elements a page is made of, and all addresses that it could load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [v or "" for k, v in attrs if k in {"src", "href", "xlink:href"}]
+
+
+def test_the_page_escapes_everything_and_loads_nothing(found: Comparison) -> None:
+    page = "".join(compare_html.render(found, {NASTY: NASTY}))
+    seen = Elements()
+    seen.feed(page)
+    assert seen.tags.count("script") == 1
+    assert seen.loads == []
+    assert "\u202e" not in page
+    assert "alert(&#34;x&#34;)" in page
+    assert seen.tags.count("svg") == sum(sum(map(bool, row.cells)) > 1 for row in found.rows)
+
+
+def test_the_policy_of_the_page_lets_its_own_script_run_and_no_other(found: Comparison) -> None:
+    page = "".join(compare_html.render(found, {}))
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    (allowed,) = re.findall(r"script-src '(sha256-[^']+)'\"", page)
+    assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() == allowed[len("sha256-") :]
+    assert "default-src 'none'" in page

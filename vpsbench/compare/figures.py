@@ -1,0 +1,154 @@
+"""Which figures a run is compared by, and how its readings become them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from vpsbench.analyzer import ledger
+from vpsbench.compare.estimate import Better, Estimate, Readings, estimate
+from vpsbench.model import Record, Series, Turn
+
+SLOT: Final = 1.0  # s of the CPU loops that make one reading: long beside a timer tick or a time slice
+_STEAL_SLOT: Final = 5.0  # s; steal comes in ticks of 10 ms
+_BLOCKS: Final = {"seqread", "seqwrite"}  # jobs of large blocks: bytes a second say more than I/Os
+_FLUSH: Final = "fdatasync"
+_TAIL: Final = "0.99"
+_GROUPS: Final = ("score", "cpu", "memory", "disk")  # the order in which figures are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing that runs are compared by.
+
+    Args:
+        name: such as ``disk.randread-qd1.iops``; its first part is the group.
+        title: in words.
+        unit: SI, as of a ``Metric``.
+        better: which way is better.
+        found: the estimate.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Better
+    found: Estimate
+
+    @property
+    def rate(self) -> bool:
+        """Whether it is an amount a second, which makes sense divided by a price."""
+        return self.unit.endswith("/s")
+
+
+def figures(record: Record) -> tuple[Figure, ...]:
+    """All figures of a run, in a fixed order; what was not measured is not there."""
+    found = [*_cpu(record), *_scores(record), *_memory(record), *_disk(record)]
+    return tuple(sorted(found, key=lambda figure: group(figure.name)))
+
+
+def group(name: str) -> int:
+    """The place of a figure's group among all of them."""
+    return _GROUPS.index(name.split(".", maxsplit=1)[0])
+
+
+def _figure(name: str, title: str, unit: str, better: Better, readings: Readings) -> Iterator[Figure]:
+    if readings.values.size:
+        yield Figure(name, title, unit, better, estimate(readings, better))
+
+
+# --- CPU -------------------------------------------------------------------------------------------
+
+
+def _cpu(record: Record) -> Iterator[Figure]:
+    table = ledger.loaded(record)
+    if not table.wall.size:
+        return
+    work = _work(table)
+    total = Readings(work.times, work.values * len(ledger.vcpus(record)))
+    yield from _figure("cpu.work", "work, all vCPUs", "1/s", "higher", total)
+    yield from _figure("cpu.work.vcpu", "work, each busy vCPU", "1/s", "higher", work)
+    lost = ledger.cut(table, SLOT)
+    yield from _figure(
+        "cpu.lost", "CPU time lost to the host", "1", "lower", Readings(lost.start, ledger.lost(lost))
+    )
+    if record.run.guest.steal_clock.value is not False:  # a counter that cannot count says nothing by its 0
+        stolen = ledger.cut(table, _STEAL_SLOT)
+        shares = Readings(stolen.start, ledger.reported(stolen))
+        yield from _figure("cpu.stolen", "CPU time stolen, as reported", "1", "lower", shares)
+
+
+def _work(table: ledger.Bins) -> Readings:
+    """Turns of the loop a second that its own guest left to it: what the host took is missing from it."""
+    counted = table.iterations > 0  # records before they were counted have none
+    slots, place = np.unique(table.middle[counted] // SLOT, return_inverse=True)
+    done, wanted, own = (
+        np.bincount(place, column[counted], slots.size)
+        for column in (table.iterations, table.wanted, table.own_wait)
+    )
+    usable = wanted - own
+    seen = usable > ledger.LEAST_USABLE * wanted
+    return Readings(slots[seen] * SLOT, done[seen] / usable[seen])
+
+
+# --- scores ----------------------------------------------------------------------------------------
+
+
+def _scores(record: Record) -> Iterator[Figure]:
+    """The suite as one speed an arm: the geometric mean over its benchmarks, one reading a turn."""
+    turns = [turn for turn in record.turns if turn.probe == "score"]
+    for arm, title in (("single", "score, one vCPU"), ("all", "score, all vCPUs at once")):
+        series = record.named("score.time", arm=arm)
+        suite = {s.labels["benchmark"] for s in series}
+        means = [(turn.started, _geometric(series, suite, turn)) for turn in turns]
+        rows = np.array([(at, speed) for at, speed in means if speed is not None]).reshape(-1, 2)
+        yield from _figure(f"score.{arm}", title, "1/s", "higher", Readings(rows[:, 0], rows[:, 1]))
+
+
+def _geometric(series: tuple[Series, ...], suite: set[str], turn: Turn) -> float | None:
+    """Works a second in one turn; None where it did not end the whole suite."""
+    logs: dict[str, list[float]] = defaultdict(list)
+    for one in series:
+        inside = (one.times >= turn.started) & (one.times <= turn.started + turn.elapsed + 1)
+        logs[one.labels["benchmark"]] += (-np.log(one.values[inside])).tolist()
+    whole = {name: np.mean(values) for name, values in logs.items() if values}
+    return float(np.exp(np.mean(list(whole.values())))) if suite and whole.keys() == suite else None
+
+
+# --- memory and disk -------------------------------------------------------------------------------
+
+
+def _memory(record: Record) -> Iterator[Figure]:
+    yield from _plain(record, "memory.first_touch", "memory.first_touch", "memory, first touch of a page")
+    for one in record.series:
+        if one.metric.name.startswith(("memory.bandwidth", "memory.latency")):
+            said = " ".join(one.labels.values())
+            name = ".".join([one.metric.name, *one.labels.values()])
+            kind = one.metric.name.removeprefix("memory.").replace(".", " ")
+            yield from _figure(
+                name, f"memory {kind} {said}".strip(), one.metric.unit, one.metric.better, _course(one)
+            )
+
+
+def _disk(record: Record) -> Iterator[Figure]:
+    jobs = [s.labels["job"] for s in record.named("disk.fio.iops")]
+    for job in jobs:
+        said = "write and fsync" if job == _FLUSH else job.replace("-qd", " QD")
+        kind = "bandwidth" if job in _BLOCKS else "iops"
+        yield from _plain(record, f"disk.{job}.{kind}", f"disk.fio.{kind}", f"disk {said}", job=job)
+        title = "fsync p99" if job == _FLUSH else f"disk {said} p99"
+        yield from _plain(record, f"disk.{job}.p99", "disk.fio.latency_quantile", title, job=job, q=_TAIL)
+
+
+def _plain(record: Record, name: str, metric: str, title: str, **labels: str) -> Iterator[Figure]:
+    """A figure that is one stored series as it is."""
+    for one in record.named(metric, **labels):
+        yield from _figure(name, title, one.metric.unit, one.metric.better, _course(one))
+
+
+def _course(series: Series) -> Readings:
+    return Readings(series.times, series.values)
