@@ -113,6 +113,7 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
     hasty: bool = False,
     duty: float = 1.0,
     background: str = "",
+    alone: str = "",
 ) -> tuple[Record, RunState]:
     profile = Profile(
         name="test",
@@ -140,6 +141,7 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
             profile=profile,
             metrics=dict.fromkeys(scripts, frozenset({VALUE.name})),
             missing=missing or {},
+            alone=frozenset({alone}),
             ticker=Ticker(monitors, Files(folder)),
             watch=Watch(clock, lambda: GUEST.limits),
             keeper=Keeper(collector, clock, boot),
@@ -193,6 +195,19 @@ def test_a_background_turn_runs_beside_the_others_and_ends_with_them(tmp_path: P
     assert (state, record.run.elapsed < 50) == (RunState.FINISHED, True)
     assert [s.values.size for s in record.named("fake.value")] == [1], "what it said at its end is kept"
     assert not record.named("load.applied", probe="sparse")
+
+
+def test_a_background_turn_stands_still_beside_what_must_be_alone(tmp_path: Path) -> None:
+    tick = "t = time.clock_gettime(7)\nwhile True:\n    " + SAMPLE + "    time.sleep(0.02)"
+    scripts = {"sparse": tick, "disk": "time.sleep(0.8);" + DONE, "other": "time.sleep(0.5);" + DONE}
+    record, _ = measure(tmp_path, scripts, seconds=100, background="sparse", alone="disk")
+    turns = {turn.probe: turn for turn in record.turns}
+    [times] = [s.times for s in record.named("fake.value")]
+    disk, other = turns["disk"], turns["other"]
+    during = (times > disk.started + 0.1) & (times < disk.started + disk.elapsed - 0.1)
+    assert not during.any()
+    assert ((times > other.started) & (times < other.started + other.elapsed)).any()
+    assert turns["sparse"].status is Status.OK
 
 
 def test_a_stop_ends_a_background_turn_too(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Order:
     metrics: tuple[Metric, ...]  # of all probes
     emits: dict[str, frozenset[str]]  # by probe, the names of its metrics
     missing: dict[str, str]  # by probe, why this guest cannot be measured with it
+    alone: frozenset[str]  # the probes during whose turns background ones stand still
     declared: tuple[str, str]  # an event: the claims that are to be tested
     seals: _sealing.Seals
     number: int = 0  # of a run that goes on
@@ -56,6 +57,7 @@ class About(TypedDict):
     metrics: tuple[Metric, ...]
     emits: dict[str, frozenset[str]]
     missing: dict[str, str]
+    alone: frozenset[str]
 
 
 def about(probes: Mapping[str, Probe], guest: Guest) -> About:
@@ -64,6 +66,7 @@ def about(probes: Mapping[str, Probe], guest: Guest) -> About:
         metrics=tuple(metric for probe in probes.values() for metric in probe.metrics),
         emits={name: frozenset(m.name for m in probe.metrics) for name, probe in probes.items()},
         missing={name: why for name, probe in probes.items() if (why := probe.missing(guest))},
+        alone=frozenset(name for name, probe in probes.items() if probe.alone),
     )
 
 
@@ -207,6 +210,7 @@ def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here 
         profile=order.profile,
         metrics=order.emits,
         missing=order.missing,
+        alone=order.alone,
         ticker=Ticker(collect(monitors, "MONITOR", Monitor).values(), files),
         watch=Watch(clock, lambda: limits(files, os.sched_getaffinity(0), 0), known=order.guest.limits),
         keeper=Keeper(collector, clock, boot),

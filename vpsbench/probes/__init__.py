@@ -70,6 +70,7 @@ class Probe:
         options: a frozen dataclass of settings, each with a default; a profile may override them.
         missing: why it cannot be measured on this guest, and what would mend it; None when it can.
         run: does it; returns when the time is up. Raises ``Unavailable`` where it finds it cannot.
+        alone: whether background turns stand still during its own, as they would take from what it measures.
     """
 
     name: str
@@ -77,3 +78,4 @@ class Probe:
     options: type[Any]
     missing: Callable[[Guest], str | None]
     run: Callable[[Request, Emit], None]
+    alone: bool = False

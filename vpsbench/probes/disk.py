@@ -284,4 +284,5 @@ PROBE: Final = Probe(
     options=Options,
     missing=missing,
     run=run,
+    alone=True,
 )

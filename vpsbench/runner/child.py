@@ -123,7 +123,16 @@ class Child:
     def terminate(self, status: Status, detail: str) -> None:
         """Asks it to end and to clean up; its turn has then this status."""
         self.status, self.detail = status, detail
-        self._process.terminate()
+        os.kill(self._process.pid, signal.SIGTERM)
+        self.go_on()  # one that stands still heeds no request
+
+    def halt(self) -> None:
+        """Makes its process stand still."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Lets it work again."""
+        os.kill(self._process.pid, signal.SIGCONT)  # it is ours until ``close`` reaps it
 
     def kill(self) -> None:
         """Ends it and all that it started at once: a session holds them, also when their parent is gone."""

@@ -76,6 +76,7 @@ class Runner:
         profile: what to walk.
         metrics: by probe, the names of all that it may emit.
         missing: by probe, why this guest cannot be measured with it.
+        alone: the probes during whose turns those in the background stand still.
         ticker: reads the monitors.
         watch: sees what happens to the guest.
         keeper: takes all that is measured.
@@ -96,6 +97,7 @@ class Runner:
     profile: Profile
     metrics: Mapping[str, frozenset[str]]
     missing: Mapping[str, str]
+    alone: frozenset[str] = frozenset()
     ticker: Ticker
     watch: Watch
     keeper: Keeper
@@ -188,6 +190,9 @@ class Runner:
         else:
             self._current = self._next(self._schedule)
         if self._current:
+            if self._current.spec.probe in self.alone:
+                for one in self._beside:
+                    one.child.halt()
             self.progress.turn(self._current.spec.probe, self._current.seconds)
             self._remember()
 
@@ -200,7 +205,8 @@ class Runner:
 
     def _mind_background(self) -> None:
         """Begins what is due beside the other turns, and ends it with the last of them."""
-        if not self._over() and (begun := self._next(self._background)):
+        alone = self._current is not None and self._current.spec.probe in self.alone
+        if not self._over() and not alone and (begun := self._next(self._background)):
             self._beside.append(begun)
             self._remember()
         for one in list(self._beside):
@@ -282,6 +288,8 @@ class Runner:
         child.close()
         if current is self._current:
             self._current = None
+            for one in self._beside:
+                one.child.go_on()
         else:
             self._beside.remove(current)
         if child.cost is not None:
