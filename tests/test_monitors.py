@@ -44,13 +44,13 @@ def rendered(tree: Path) -> str:
 
 def test_every_monitor_is_found() -> None:
     assert list(MONITORS) == [
-        "beancounters", "cgroup", "clocks", "cpu_times", "disks", "interrupts", "memory", "pressure",
-        "vmstat", "xen_memory",
+        "beancounters", "cgroup", "clocks", "cpu_times", "disks", "hv_balloon", "interrupts", "memory",
+        "pressure", "vmmemctl", "vmstat", "xen_memory",
     ]  # fmt: skip
 
 
 def test_every_tree_is_found() -> None:
-    assert [tree.name for tree in TREES] == ["kvm", "lxc", "openvz", "xen"]
+    assert [tree.name for tree in TREES] == ["hyper-v", "kvm", "lxc", "openvz", "vmware", "xen"]
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.name)

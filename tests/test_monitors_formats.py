@@ -13,9 +13,11 @@ from vpsbench.monitors import (
     clocks,
     cpu_times,
     disks,
+    hv_balloon,
     interrupts,
     memory,
     pressure,
+    vmmemctl,
     vmstat,
     xen_memory,
 )
@@ -68,6 +70,10 @@ CGROUP = "/sys/fs/cgroup"
             "Version: 2.5\n7: numproc 1 1 1 1 1\n8: numproc 1 1 1 1 1",
             "line 3: expected the resources of one container",
         ),
+        (hv_balloon, hv_balloon.FILE, "page_size : 4096", f"{hv_balloon.FILE}: no line pages_ballooned"),
+        (hv_balloon, hv_balloon.FILE, "page_size : 4096\npages_ballooned :", "line 2: expected at least"),
+        (vmmemctl, vmmemctl.FILE, "target : 5", f"{vmmemctl.FILE}: no line current"),
+        (vmmemctl, vmmemctl.FILE, "current : lots", "line 1: expected a number"),
         (xen_memory, TARGET, "0x400", f"{TARGET}, line 1: expected a number instead of '0x400'"),
         (cgroup, f"{CGROUP}/cpu.max", "100000", f"{CGROUP}/cpu.max, line 1: expected at least 2 words"),
         (cgroup, f"{CGROUP}/cpu.max", "100000 0", f"{CGROUP}/cpu.max, line 1: expected a period above 0"),
@@ -123,6 +129,13 @@ def test_memory_is_in_bytes_and_lines_without_a_unit_do_no_harm() -> None:
 
 def test_vmstat_without_a_balloon_has_no_balloon_series() -> None:
     assert vmstat.parse({"/proc/vmstat": "pswpin 4\nnr_new 1 2 3"}) == [Sample("vm.pswpin", 4)]
+
+
+def test_older_kernels_write_pages_behind_vmwares_figures() -> None:
+    old = "target:     131072 pages\ncurrent:    130816 pages\nrateSleepAlloc: 2048 pages/sec\n"
+    assert vmmemctl.parse({vmmemctl.FILE: old}) == [
+        Sample("vmware.balloon.taken", 130816 * 4096), Sample("vmware.balloon.target", 131072 * 4096)
+    ]  # fmt: skip
 
 
 # --- disks -----------------------------------------------------------------------------------------

@@ -163,13 +163,19 @@ def _memory(scenario: Scenario, truth: Truth, record: Record, finding: Finding) 
 def _ballooned(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     del record, finding
     guest = scenario.guest
-    if guest.platform == "openvz" and guest.guarantee:  # too little guaranteed, where nothing is taken
-        return float(guest.guarantee) if guest.guarantee < guest.memory else 0.0
     if guest.platform == "xen":  # QEMU knows only of Xen's own memory, not of its guest's
         targets = [one.target for one in scenario.fault if one.kind == "xen_balloon"]
         return float(max(guest.memory, guest.maximum or 0) - min([guest.memory, *targets]))
     _, actual = truth.course("balloon.actual")
     return float(scenario.guest.memory - actual.min()) if actual.size else None
+
+
+def _guaranteed(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    """What OpenVZ guarantees, or the container's own cgroup allows."""
+    del truth, record, finding
+    guest = scenario.guest
+    amounts = [amount for amount in (guest.guarantee, guest.memory_limit) if amount]
+    return float(min(amounts)) if amounts else None
 
 
 def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
@@ -214,6 +220,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "disk_burst": _disk_rate,
     "missing_memory": _memory,
     "ballooned_memory": _ballooned,
+    "memory_guarantee": _guaranteed,
     "vanishing_memory": _vanished,
     "clock": _stood_still,
 }

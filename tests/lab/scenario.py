@@ -18,6 +18,7 @@ BUILT: Final = (
     "missing_memory",
     "vanishing_memory",
     "ballooned_memory",
+    "memory_guarantee",
     "merged_memory",
     "reported_steal",
     "hidden_steal",

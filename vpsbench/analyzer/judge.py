@@ -20,6 +20,7 @@ PROBES: Final = {
     "memory.first_touch": "memory",
     "memory.verify.": "memory",
     "merge.": "merge",
+    "vmware.guest.": "vmware",
     "bandwidth.": "bandwidth",
     "disk.fio.": "disk",
 }
@@ -34,6 +35,8 @@ MONITORS: Final = {
     "clock.rtc": "clocks",
     "ubc.": "beancounters",
     "xen.": "xen_memory",
+    "hyperv.": "hv_balloon",
+    "vmware.balloon.": "vmmemctl",
 }
 NOTHING: Final = {Status.UNAVAILABLE, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED}
 

@@ -134,6 +134,10 @@ def _counters(here: Surroundings) -> Iterator[Capability]:
     yield _file("rtc", here.files, rtc)
     if here.machine.startswith("xen"):
         yield _file("xen_memory", here.files, "/sys/devices/system/xen_memory/xen_memory0/target_kb")
+    if here.machine == "hyper-v":
+        yield _debug(here, "hv_balloon", "/sys/kernel/debug/hv-balloon")
+    if here.machine == "vmware":
+        yield _debug(here, "vmmemctl", "/sys/kernel/debug/vmmemctl")
     if any(layer.kind == "openvz" for layer in here.layers):
         yield _file("beancounters", here.files, "/proc/user_beancounters", _AS_ROOT)
 
@@ -145,6 +149,13 @@ def _file(name: str, files: Files, path: str, remedy: str = "") -> Capability:
     if files.exists(path):
         return Capability(name, available=False, because=f"{path}: not readable for us", remedy=remedy)
     return Capability(name, available=False, because=f"{path}: not there")
+
+
+def _debug(here: Surroundings, name: str, path: str) -> Capability:
+    """A counter in debugfs, whose folder is closed to all but root."""
+    if here.process.root or here.files.exists(path):
+        return _file(name, here.files, path, _AS_ROOT)
+    return Capability(name, available=False, because=f"{path}: only root may look", remedy=_AS_ROOT)
 
 
 def _cpuid(here: Surroundings) -> Capability:

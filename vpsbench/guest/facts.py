@@ -46,6 +46,7 @@ def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
     found = {name: files.text(path) for name, path in _SINGLE.items()}
     found["balloon"] = _balloon(files)
     found["swap"] = _swap(files)
+    found["lxcfs"] = _rewritten(files)
     found["kernel.options"] = _options(files)
     found["threads"] = _threads(files)
     found["kvm.realtime"] = _realtime(cpuid)
@@ -63,6 +64,12 @@ def _balloon(files: Files) -> str | None:
             can = [f"bit {n}: {text}" for n, text in _BALLOON_BITS.items() if bits[n : n + 1] == "1"]
             return "virtio; " + ("; ".join(can) or "none of bits 2, 3, 5")
     return None
+
+
+def _rewritten(files: Files) -> str | None:
+    """/proc/meminfo, where lxcfs writes it anew for a container."""
+    mounted = re.search(r" (/proc/meminfo) .* - fuse\.lxcfs ", files.text("/proc/self/mountinfo") or "")
+    return mounted[1] if mounted else None
 
 
 def _swap(files: Files) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from vpsbench.analyzer.words import MIB
@@ -24,6 +25,9 @@ FIRMWARE: Final = 64 * MIB
 FIRMWARE_SHARE: Final = 0.02
 MAPS: Final = ("memory.map", "memory.firmware", "memory.boot_log")  # facts: memory before the kernel's part
 PROVIDERS: Final = {"openvz", "lxc"}  # containers that are sold; others are mostly made by their owner
+SOLD_AS: Final = {"openvz", "lxc", "container"}  # what a plan calls them
+# An LXC container's own cgroup, where the guest sees its host's tree; below it all is the guest's own.
+CONTAINER: Final = re.compile(r"/lxc(\.payload)?[./][^/]+(/ns)?$")
 
 
 def least(sold: int) -> int:
@@ -68,6 +72,33 @@ def mapped(record: Record) -> float | None:
 def in_sold_container(record: Record) -> bool:
     """Whether this guest is a container of a kind that is sold."""
     return any(layer.kind in PROVIDERS for layer in record.run.guest.layers)
+
+
+def owners_perhaps(record: Record) -> bool:
+    """Whether the container may be its owner's: LXC within a machine that shows itself, not sold as one.
+
+    OpenVZ needs a kernel that only a seller runs.
+    """
+    plan, kinds = record.run.plan, [layer.kind for layer in record.run.guest.layers]
+    within = bool(kinds) and kinds[0] not in {*PROVIDERS, "bare-metal", "unknown"}
+    return within and "openvz" not in kinds and not (plan and plan.virtualization in SOLD_AS)
+
+
+def provider_limits(record: Record) -> dict[str, float]:
+    """The least memory limits in this run, B, of cgroups that the container's host made; by their folders.
+
+    They are at the top of what a container sees, and at its own place where it sees its host's tree.
+    Below that are slices and services of its owner's, who may limit them as they like.
+    """
+    if not in_sold_container(record):
+        return {}
+    seen = {s.labels["path"] for name in ("current", "limit") for s in record.named(f"cgroup.memory.{name}")}
+    top = min(seen, key=len, default="")
+    return {
+        path: float(series.values.min())
+        for series in record.named("cgroup.memory.limit")
+        if series.values.size and ((path := series.labels["path"]) == top or CONTAINER.search(path))
+    }
 
 
 def xen_given(record: Record) -> list[float]:

@@ -1,4 +1,4 @@
-"""Memory that the host took back: by a balloon, by Xen's target, or by guarantees below what was sold.
+"""Memory that the host took back while the guest ran, or before: by a balloon, or by Xen's target.
 
 That a balloon driver is there is no offence, and neither is a Xen guest whose static maximum lies above
 what was sold: only memory that is gone counts.
@@ -6,7 +6,6 @@ what was sold: only memory that is gone counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from vpsbench.analyzer.signs import Sign, _memory
 from vpsbench.analyzer.weigh import strength_of
-from vpsbench.analyzer.words import MIB, percent, size
+from vpsbench.analyzer.words import MIB, percent, size, span
 from vpsbench.model import Alternative, Finding, Level, Record, Series
 
 if TYPE_CHECKING:
@@ -23,9 +22,16 @@ if TYPE_CHECKING:
 PAGE: Final = 4096  # B; a balloon's unit, whatever the guest's own page size
 LEAST: Final = 16 * MIB  # MemTotal moves by a little when drivers come and go
 LEAST_SHARE: Final = 0.01
-USED: Final = 0.95  # refused below that part of the limit: it was not the container that was greedy
-REFUSED: Final = ("privvmpages", "physpages", "vmguarpages", "oomguarpages", "kmemsize")
-Look = Callable[[Record], Finding | None]
+MOVED: Final = MIB  # a balloon that has begun to grow
+SHORT: Final = 0.1  # of the time in which tasks wait for memory: the guest itself was short of it
+AROUND: Final = 10.0  # s before and after the taking
+GAUGES: Final = {  # counters of what is in a balloon now -> who tells it
+    "memory.balloon": "the kernel",
+    "hyperv.balloon.taken": "Hyper-V's balloon",
+    "vmware.balloon.taken": "VMware's balloon",
+    "vmware.guest.ballooned": "VMware's host",
+    "vmware.guest.swapped": "VMware's host, of memory that it swapped out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +52,44 @@ class Taken:
         """The most that was gone."""
         return float(self.values.max())
 
+    @property
+    def grown(self) -> float:
+        """What went during the run."""
+        return self.most - self.before
+
+    def began(self, least: float) -> float:
+        """When the taking began: at the last reading before it, or when the run did."""
+        if self.grown <= least:
+            return float(self.times[0])
+        moved = self.values > self.before + MOVED
+        crossed = int(np.argmax(self.values > self.before + least))
+        still = np.flatnonzero(~moved[:crossed])
+        return float(self.times[still[-1] + 1 if still.size else 0])
+
+    def back(self, least: float) -> float | None:
+        """When all of what went during the run was there again; None: it was not."""
+        peak = int(self.values.argmax())
+        found = np.flatnonzero(self.values[peak:] <= self.before + min(least, MOVED))
+        return float(self.times[peak + found[0]]) if found.size and self.grown > least else None
+
 
 def look(record: Record) -> list[Finding]:
-    """One finding a witness that saw memory go, or a single one that says what was looked at."""
-    found = [_balloon(record), *_guarantees(record), *_refused(record)]
-    return [f for f in found if f] or [_nothing(record)]
+    """The witness that saw most memory go, or what was looked at in vain."""
+    least = max(LEAST, LEAST_SHARE * record.run.guest.limits.memory_total)
+    witnesses = [t for t in _course(record) if t.most > least]
+    return [_balloon(record, witnesses, least) if witnesses else _nothing(record)]
 
 
 def _course(record: Record) -> list[Taken]:
-    """All witnesses that have a series."""
-    found = [
-        Taken("memory.total", s.times, float(s.values[0]) - s.values) for s in _some(record, "memory.total")
-    ]
-    found += [Taken("memory.balloon", s.times, s.values) for s in _some(record, "memory.balloon")]
-    found += [_less(s, _some(record, "vm.balloon_deflate")) for s in _some(record, "vm.balloon_inflate")]
+    """All witnesses that have a series; a balloon's own counters before MemTotal, which other things move."""
+    found = [_less(s, _some(record, "vm.balloon_deflate")) for s in _some(record, "vm.balloon_inflate")]
+    found += [Taken(name, s.times, s.values) for name in GAUGES for s in _some(record, name)]
     if low := _some(record, "xen.memory.low"):
         high = _some(record, "xen.memory.high")
         values = low[0].values + (np.interp(low[0].times, high[0].times, high[0].values) if high else 0)
         found.append(Taken("xen.memory.low", low[0].times, values))
-    return found
+    totals = _some(record, "memory.total")
+    return found + [Taken("memory.total", s.times, float(s.values[0]) - s.values) for s in totals]
 
 
 def _some(record: Record, metric: str) -> list[Series]:
@@ -77,44 +102,43 @@ def _less(inflated: Series, deflated: list[Series]) -> Taken:
     return Taken("vm.balloon_inflate", inflated.times, PAGE * (inflated.values - back))
 
 
-def _balloon(record: Record) -> Finding | None:
+def _balloon(record: Record, witnesses: list[Taken], least: float) -> Finding:
     """Memory that went during the run, or had gone before where somebody must have wanted it back."""
-    total = float(record.run.guest.limits.memory_total)
-    least = max(LEAST, LEAST_SHARE * total)
-    witnesses = [t for t in _course(record) if t.most > least]
-    if not witnesses:
-        return None
-    worst = max(witnesses, key=lambda t: (t.most - t.before, t.most))
-    level = _level(record, worst, least)
-    plan = record.run.plan
+    most = max((t.grown, t.most) for t in witnesses)
+    # Of witnesses that saw about the same, the first: a balloon's own counter.
+    worst = next(t for t in witnesses if t.grown >= 0.9 * most[0] and (most[0] > least or t.most == most[1]))
+    level, plan, back = _level(record, worst, least), record.run.plan, worst.back(least)
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=_claim(record, worst, level),
+        claim=_claim(record, worst, level, least),
         promised=f"{size(plan.memory)} of memory"
         if plan and plan.memory
         else "the memory that the guest began with",
         measured=worst.most,
         unit="B",
-        since=float(worst.times[np.argmax(worst.values > least)]),
-        until=float(worst.times[-1]),
+        since=worst.began(least),
+        until=float(worst.times[-1]) if back is None else back,
         series=tuple(t.series for t in witnesses),
-        alternatives=_alternatives(record, worst),
+        alternatives=_alternatives(record, worst, least),
     )
 
 
 def _left(record: Record, taken: Taken) -> float:
     """The least memory that the guest had, B.
 
-    MemTotal leaves out what is in a balloon, unless the balloon deflates when memory runs out: then it
-    stays as it is, and what is in the balloon is gone all the same.
+    MemTotal leaves out what is in a balloon, but not in a virtio balloon that deflates when memory runs
+    out, and not with each version of other drivers. What is in there is gone all the same; so what MemTotal
+    does not lack already is taken off.
     """
     if given := _memory.xen_given(record):
         return min(given)
     totals = np.concatenate([s.values for s in _some(record, "memory.total")])
-    hides = "bit 2" in record.run.guest.facts.get("balloon", "")
-    gone = taken.most if hides and taken.series != "memory.total" else 0.0
-    return float(totals.max() - gone) if gone else float(totals.min())
+    virtio = record.run.guest.facts.get("balloon", "")
+    if "bit 2" not in virtio and (virtio or taken.series not in GAUGES):
+        return float(totals.min())
+    lacking = max(_memory.mapped(record) or 0.0, float(totals.max())) - float(totals.min())
+    return float(totals.min()) - max(taken.most - lacking, 0.0)
 
 
 def _level(record: Record, taken: Taken, least: float) -> Level:
@@ -122,119 +146,86 @@ def _level(record: Record, taken: Taken, least: float) -> Level:
     plan = record.run.plan
     sold = plan.memory if plan else None
     if sold is not None:
-        left = _left(record, taken)
-        if left >= sold - _memory.reserve(sold):
+        lacking = _memory.least(sold) - _left(record, taken)
+        if lacking <= _memory.reserve(sold):
             return Level.CLEAN
-        return (
-            Level.STRONG if left < sold - _memory.reserve(sold) - _memory.crash_kernel(sold) else Level.NOTICE
-        )
-    if taken.series == "xen.memory.low" and taken.most - taken.before <= least:
+        return Level.STRONG if lacking > _memory.reserve(sold) + _memory.crash_kernel(sold) else Level.NOTICE
+    if taken.series == "xen.memory.low" and taken.grown <= least:
         return Level.NOT_MEASURABLE
     return strength_of(taken.times.tolist(), (taken.values > least).tolist(), 2, 0.0)
 
 
-def _claim(record: Record, taken: Taken, level: Level) -> str:
-    grown = taken.most - taken.before
+def _claim(record: Record, taken: Taken, level: Level, least: float) -> str:
     gone = f"The host took back {size(taken.most)} of this guest's memory"
-    when = f", {size(grown)} of it during this run" if grown > LEAST else ", all of it before this run began"
-    if level is Level.CLEAN and record.run.plan:
-        return f"{gone}{when}; what is left still meets the plan, or it was given back soon."
-    if level is Level.CLEAN:
-        return f"{gone}{when}, and gave it back soon."
     if level is Level.NOT_MEASURABLE:
         return (
-            f"{size(taken.most)} lies in Xen's balloon since before this run; no plan says whether "
-            "that had been sold, "
-            "as a guest may be given a larger maximum than was sold."
+            f"{size(taken.most)} lies in Xen's balloon since before this run; no plan says whether that had "
+            "been sold, as a guest may be given a larger maximum than was sold."
         )
-    return f"{gone}{when}; {size(_left(record, taken))} is left."
+    when = _when(taken, least)
+    if level is Level.CLEAN:
+        kept = "; what was left still meets the plan" if record.run.plan and record.run.plan.memory else ""
+        return f"{gone}{when}{kept}."
+    return f"{gone}{when}{_need(record, taken, least)}; {size(_left(record, taken))} was left."
 
 
-def _alternatives(record: Record, taken: Taken) -> tuple[Alternative, ...]:
+def _when(taken: Taken, least: float) -> str:
+    """When it went, and whether it came back."""
+    if taken.grown <= least:
+        return ", all of it before this run began"
+    began, back = taken.began(least), taken.back(least)
+    part = f"{size(taken.grown)} of it " if taken.before > least else ""
+    since = f", {part}from {span(began)} into this run on"
+    if back is not None:
+        return f"{since}, and gave it back after {span(back - began)}"
+    returned = taken.most - float(taken.values[-1])
+    if returned > least:
+        return f"{since}, and gave {size(returned)} of it back"
+    return f"{since}, and gave none of it back"
+
+
+def _need(record: Record, taken: Taken, least: float) -> str:
+    """Whether the guest itself was short of memory then; empty where nothing tells."""
+    if taken.grown <= least:
+        return ""
+    began, most = taken.began(least), float(taken.times[taken.values.argmax()])
+    waited = _grown(record, "pressure.some", began - AROUND, most + AROUND, resource="memory")
+    swapped = _grown(record, "vm.pswpout", began - AROUND, most + AROUND) or 0.0
+    if waited is None and not swapped:
+        return ""
+    if swapped or (waited or 0.0) > SHORT * (most - began + 2 * AROUND):
+        return (
+            f", while the guest itself was short of memory (its tasks waited {waited or 0:.1f} s for it, and "
+            f"it swapped {size(PAGE * swapped)} out)"
+        )
+    return ", while the guest itself lacked none"
+
+
+def _grown(record: Record, metric: str, since: float, until: float, **labels: str) -> float | None:
+    """How much a counter grew between two times; None where it was not read then."""
+    for series in record.named(metric, **labels):
+        if series.times.size > 1:
+            first, last = np.interp((since, until), series.times, series.values)
+            return float(last - first)
+    return None
+
+
+def _alternatives(record: Record, taken: Taken, least: float) -> tuple[Alternative, ...]:
     plan = record.run.plan
+    planned = bool(plan and plan.memory)
+    own = taken.series == "memory.total"
     return (
         Alternative(
             "the seller gave the guest a larger maximum than was sold",
-            True if (plan and plan.memory) or taken.most - taken.before > LEAST else None,
-            "compared with the plan" if plan and plan.memory else "no plan says what was sold",
+            True if planned or taken.grown > least else None,
+            "compared with the plan" if planned else "no plan says what was sold",
         ),
         Alternative(
             "memory taken offline by the owner",
-            True if taken.series != "memory.total" else None,
-            f"{taken.series} shows it" if taken.series != "memory.total" else "no balloon counter moved",
+            None if own else True,
+            "no balloon counter moved" if own else f"{taken.series} shows it",
         ),
     )
-
-
-def _guarantees(record: Record) -> list[Finding]:
-    """OpenVZ: memory guaranteed for allocation, and against being killed, below the memory sold."""
-    plan = record.run.plan
-    if plan is None or plan.memory is None:
-        return []
-    found = []
-    for series in _some(record, "ubc.barrier"):
-        resource, guaranteed = series.labels.get("resource", ""), PAGE * float(series.values.min())
-        if resource in {"vmguarpages", "oomguarpages"} and guaranteed < plan.memory - _memory.reserve(
-            plan.memory
-        ):
-            found.append(
-                Finding(
-                    sign=SIGN.name,
-                    level=Level.STRONG,
-                    claim=(
-                        f"Only {size(guaranteed)} of the {size(plan.memory)} sold is guaranteed to "
-                        "this container "
-                        f"({resource}); the rest is there only while others leave it."
-                    ),
-                    promised=f"{size(plan.memory)} of memory",
-                    measured=guaranteed,
-                    unit="B",
-                    series=("ubc.barrier",),
-                )
-            )
-    return found
-
-
-def _refused(record: Record) -> list[Finding]:
-    """OpenVZ: memory refused though the container used less than it may."""
-    found = []
-    for series in _some(record, "ubc.failcnt"):
-        resource = series.labels.get("resource", "")
-        times = float(series.values[-1] - series.values[0])
-        if resource not in REFUSED or times <= 0 or not _below_limit(record, resource):
-            continue
-        found.append(
-            Finding(
-                sign=SIGN.name,
-                level=Level.NOTICE,
-                claim=f"The host refused {resource} {times:.0f} times though less than allowed was in use.",
-                measured=times,
-                unit="1",
-                since=float(series.times[0]),
-                until=float(series.times[-1]),
-                series=("ubc.failcnt", "ubc.held", "ubc.limit"),
-                alternatives=(
-                    Alternative(
-                        "one request larger than all that was left",
-                        ruled_out=None,
-                        because="its size is not known",
-                    ),
-                ),
-            )
-        )
-    return found
-
-
-def _below_limit(record: Record, resource: str) -> bool:
-    """Whether use never came near the barrier or limit; unlimited resources have neither."""
-    held = [s.values.max() for s in record.named("ubc.maxheld", resource=resource) if s.values.size]
-    bounds = [
-        s.values.min()
-        for name in ("ubc.barrier", "ubc.limit")
-        for s in record.named(name, resource=resource)
-        if s.values.size
-    ]
-    return bool(held) and max(held) < USED * min(bounds, default=float("inf"))
 
 
 def _nothing(record: Record) -> Finding:

@@ -99,8 +99,7 @@ def _size(record: Record) -> Size:
     limits = record.run.guest.limits
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
     seen = max([float(limits.memory_total), *totals, *_memory.xen_given(record)])
-    if limits.cgroup_memory is not None and _memory.in_sold_container(record):
-        seen = min(seen, float(limits.cgroup_memory))
+    seen = min([seen, *_memory.provider_limits(record).values()])
     return Size(seen, _memory.mapped(record), _memory.fact(record, "memory.crash_kernel"))
 
 
@@ -114,7 +113,9 @@ def _level(record: Record, sold: int, here: Size) -> Level:
         return Level.NOTICE if named >= _memory.least(sold) else Level.STRONG
     if lacking <= _memory.reserve(sold):
         return Level.CLEAN
-    if here.mapped is not None and here.mapped >= _memory.least(sold) - _memory.firmware(sold):
+    shown = here.mapped is not None and here.mapped >= _memory.least(sold) - _memory.firmware(sold)
+    limit = here.seen in _memory.provider_limits(record).values()
+    if shown or (limit and _memory.owners_perhaps(record)):
         return Level.NOTICE
     beyond = lacking > _memory.reserve(sold) + _crash(sold, here)
     return Level.STRONG if beyond else Level.NOTICE
@@ -126,8 +127,8 @@ def _crash(sold: int, here: Size) -> float:
 
 
 def _own_limit(record: Record, sold: int) -> str:
-    limit = record.run.guest.limits.cgroup_memory
-    if limit is None or limit >= sold - _memory.reserve(sold) or _memory.in_sold_container(record):
+    limit, theirs = record.run.guest.limits.cgroup_memory, _memory.provider_limits(record).values()
+    if limit is None or limit >= sold - _memory.reserve(sold) or limit in theirs:
         return ""
     return f" A cgroup that is visible from in here limits us to {size(limit)}: mostly the owner's own doing."
 

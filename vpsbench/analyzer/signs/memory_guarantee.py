@@ -1,0 +1,256 @@
+"""What a container is guaranteed, and allowed, of the memory that was sold.
+
+A container's host writes both down where the container can read it: OpenVZ in its beancounters, others as
+limits of cgroups. Limits that the owner set further down (systemd's slices, Docker, Podman) are told, and
+nobody is accused of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from vpsbench.analyzer.signs import Sign, _memory, one_claim
+from vpsbench.analyzer.words import size
+from vpsbench.model import Alternative, Finding, Level, Record
+
+PAGE: Final = 4096  # B; what OpenVZ counts in
+USED: Final = 0.95  # refused below that part of the limit: it was not the container that was greedy
+REFUSED: Final = ("privvmpages", "physpages", "vmguarpages", "oomguarpages", "kmemsize")
+GUARANTEES: Final = {  # OpenVZ's manual, "UBC primary parameters"
+    "vmguarpages": "guaranteed for allocation",
+    "oomguarpages": "guaranteed against being killed",
+}
+BOUNDS: Final = {  # resource -> columns, of which the lower one counts
+    "privvmpages": ("ubc.barrier", "ubc.limit"),
+    "physpages": ("ubc.limit",),  # its barrier means nothing
+}
+EXACT: Final = 0.02  # a limit is a number that somebody wrote: more than that below what was sold is less
+TOLD: Final = 0.05  # lxcfs tells of more than that beyond the limit
+MET: Final = ("max", "high", "oom", "oom_kill")  # memory.events: a limit was met; version 1's failcnt is max
+
+
+def look(record: Record) -> list[Finding]:
+    """A finding for each promise that the container's own papers break, or one that says what they say."""
+    found = [*_guarantees(record), *_bounds(record), *_limits(record), *_told(record), *_refused(record)]
+    return found or [_nothing(record)]
+
+
+def _sold(record: Record) -> int | None:
+    return record.run.plan.memory if record.run.plan else None
+
+
+def _below(record: Record, amount: float) -> bool:
+    """Whether an exact amount is less than what the plan promises, however it counts GB."""
+    sold = _sold(record)
+    return sold is not None and amount < (1 - EXACT) * _memory.least(sold)
+
+
+def _pages(record: Record, metric: str, resource: str) -> float | None:
+    """The least of a resource's column in this run, B; None where it is not there, or unlimited."""
+    values = [s.values.min() for s in record.named(metric, resource=resource) if s.values.size]
+    return PAGE * float(min(values)) if values else None
+
+
+def _guarantees(record: Record) -> Iterator[Finding]:
+    """OpenVZ: memory guaranteed below the memory sold."""
+    for resource, meaning in GUARANTEES.items():
+        amount = _pages(record, "ubc.barrier", resource)
+        # Kernels with vSwap limit physpages instead, and leave these at 0: that says nothing.
+        unused = amount == 0 and _pages(record, "ubc.limit", "physpages") is not None
+        if amount is None or unused or not _below(record, amount):
+            continue
+        claim = (
+            f"Only {size(amount)} of the {size(_sold(record) or 0)} sold is {meaning} ({resource}); the rest "
+            "is there only while others leave it."
+        )
+        yield _finding(record, Level.STRONG, claim, amount, ("ubc.barrier",))
+
+
+def _bounds(record: Record) -> Iterator[Finding]:
+    """OpenVZ: allocations refused beyond less than what was sold."""
+    for resource, columns in BOUNDS.items():
+        amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
+        if amounts and _below(record, min(amounts)):
+            claim = (
+                f"This container may use {size(min(amounts))} of the {size(_sold(record) or 0)} sold "
+                f"({resource}); more is refused."
+            )
+            yield _finding(record, Level.STRONG, claim, min(amounts), columns)
+
+
+def _limits(record: Record) -> Iterator[Finding]:
+    """Cgroups that the host made: limits below what was sold, up the hierarchy."""
+    limits = _memory.provider_limits(record)
+    path = min(limits, key=lambda one: limits[one], default="")
+    if not path or not _below(record, limits[path]):
+        return
+    met = _met(record, path)
+    claim = (
+        f"The container's own cgroup limits it to {size(limits[path])} of the {size(_sold(record) or 0)} sold"
+        + (f"; {met:.0f} times in this run, more was refused or slowed down in it." if met else ".")
+    )
+    level = Level.NOTICE if _memory.owners_perhaps(record) else Level.STRONG
+    series = ("cgroup.memory.limit", "cgroup.memory.current", "cgroup.memory.failures")
+    yield _finding(record, level, claim, limits[path], series, _owner(record, path))
+
+
+def _met(record: Record, path: str) -> float:
+    """How often a limit was met in a cgroup, or (version 2) in one below it, in this run."""
+    counts = [
+        float(s.values[-1] - s.values[0])
+        for s in record.named("cgroup.memory.failures", path=path)
+        if s.values.size and s.labels["event"] in MET
+    ]
+    return max(counts, default=0.0)
+
+
+def _owner(record: Record, path: str) -> tuple[Alternative, ...]:
+    perhaps = _memory.owners_perhaps(record)
+    why = (
+        "a virtual machine is around it, in which the owner may have made it"
+        if perhaps
+        else "it is the top one"
+    )
+    return (Alternative("a limit of the owner's own", None if perhaps else True, f"{path}: {why}"),)
+
+
+def _told(record: Record) -> Iterator[Finding]:
+    """What lxcfs writes into /proc/meminfo is no limit; the cgroup is what holds."""
+    least = min(_memory.provider_limits(record).values(), default=None)
+    totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
+    if least is None or not totals or "lxcfs" not in record.run.guest.facts:
+        return
+    if max(totals) > (1 + TOLD) * least and not _below(record, least):
+        claim = (
+            f"This container is told that it has {size(max(totals))} ({record.run.guest.facts['lxcfs']}, "
+            f"rewritten by lxcfs), and its own cgroup limits it to {size(least)}."
+        )
+        yield _finding(record, Level.NOTICE, claim, least, ("memory.total", "cgroup.memory.limit"))
+
+
+def _refused(record: Record) -> Iterator[Finding]:
+    """OpenVZ: memory refused though the container used less than it may."""
+    for series in record.named("ubc.failcnt"):
+        resource = series.labels.get("resource", "")
+        times = float(series.values[-1] - series.values[0]) if series.values.size else 0.0
+        if resource not in REFUSED or times <= 0 or not _below_limit(record, resource):
+            continue
+        yield Finding(
+            sign=SIGN.name,
+            level=Level.NOTICE,
+            claim=f"The host refused {resource} {times:.0f} times though less than allowed was in use.",
+            measured=times,
+            unit="1",
+            since=float(series.times[0]),
+            until=float(series.times[-1]),
+            series=("ubc.failcnt", "ubc.maxheld", "ubc.limit"),
+            alternatives=(
+                Alternative(
+                    "one request larger than all that was left",
+                    ruled_out=None,
+                    because="its size is not known",
+                ),
+            ),
+        )
+
+
+def _below_limit(record: Record, resource: str) -> bool:
+    """Whether use never came near the barrier or limit; unlimited resources have neither."""
+    held = [s.values.max() for s in record.named("ubc.maxheld", resource=resource) if s.values.size]
+    bounds = [
+        s.values.min()
+        for name in ("ubc.barrier", "ubc.limit")
+        for s in record.named(name, resource=resource)
+        if s.values.size and (name, resource) != ("ubc.barrier", "physpages")
+    ]
+    return bool(held) and max(held) < USED * min(bounds, default=float("inf"))
+
+
+def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
+    record: Record,
+    level: Level,
+    claim: str,
+    amount: float,
+    series: tuple[str, ...],
+    alternatives: tuple[Alternative, ...] = (),
+) -> Finding:
+    sold = _sold(record)
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        promised=f"{size(sold)} of memory" if sold else "the memory that the container is shown",
+        measured=amount,
+        unit="B",
+        series=series,
+        alternatives=alternatives,
+    )
+
+
+def _nothing(record: Record) -> Finding:
+    """What was looked at, and whether that was enough to say that all is well."""
+    papers = [f"{name} at {size(amount)}" for name, amount in _papers(record)]
+    own = _own(record)
+    if not _memory.in_sold_container(record):
+        level, claim = (
+            Level.NOT_MEASURABLE,
+            "This is no container of a kind that is sold: nothing in a machine tells what is guaranteed.",
+        )
+    elif not papers:
+        level, claim = (
+            Level.NOT_MEASURABLE,
+            f"No guarantee and no limit of its host's is visible{_why(record)}.",
+        )
+    elif _sold(record) is None:
+        level, claim = Level.NOT_MEASURABLE, f"No plan says what was sold; seen: {', '.join(papers)}."
+    else:
+        level, claim = (
+            Level.CLEAN,
+            f"What the container's host wrote down keeps the plan: {', '.join(papers)}.",
+        )
+    return Finding(
+        sign=SIGN.name, level=level, claim=claim + own, series=("ubc.barrier", "cgroup.memory.limit")
+    )
+
+
+def _papers(record: Record) -> Iterator[tuple[str, float]]:
+    for resource in GUARANTEES:
+        if amount := _pages(record, "ubc.barrier", resource):
+            yield resource, amount
+    for resource, columns in BOUNDS.items():
+        amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
+        if amounts:
+            yield resource, min(amounts)
+    for path, amount in _memory.provider_limits(record).items():
+        yield path, amount
+
+
+def _why(record: Record) -> str:
+    """Why OpenVZ's counters could not be read, where that is the reason."""
+    found = [c.because for c in record.run.guest.capabilities if c.name == "beancounters" and not c.available]
+    return f" ({found[0]})" if found else ""
+
+
+def _own(record: Record) -> str:
+    """Limits of the owner's own: told, and nobody is accused of them."""
+    theirs = _memory.provider_limits(record)
+    own = {
+        s.labels["path"]: float(s.values.min())
+        for s in record.named("cgroup.memory.limit")
+        if s.values.size and s.labels["path"] not in theirs
+    }
+    if not own:
+        return ""
+    path = min(own, key=lambda one: own[one])
+    return f" A limit of {size(own[path])} on {path} is the owner's own."
+
+
+SIGN = Sign(
+    name="memory_guarantee",
+    question="Is the memory that was sold guaranteed to this container, and may it use it?",
+    promise="memory",
+    needs=(),
+    look=look,
+    claims=one_claim,
+)

@@ -1,0 +1,40 @@
+"""The balloon of a VMware guest: /sys/kernel/debug/vmmemctl, for root.
+
+Format: ``name: value`` a line, as the kernel's drivers/misc/vmw_balloon.c writes it (vmballoon_debug_show);
+older kernels write ``pages`` behind the numbers. A page is 4 KiB.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vpsbench.model import Kind, Metric, Sample
+from vpsbench.monitors import Monitor, Texts, matching
+from vpsbench.monitors._lines import by_name
+
+FILE: Final = "/sys/kernel/debug/vmmemctl"
+PAGE: Final = 4096
+LINES: Final = {"current": "vmware.balloon.taken", "target": "vmware.balloon.target"}
+
+
+def parse(texts: Texts) -> list[Sample]:
+    """What the balloon holds, and shall hold, in B."""
+    table = by_name({FILE: texts[FILE].replace(":", " ")}, FILE)
+    if "current" not in table:
+        raise LookupError(f"{FILE}: no line current")
+    return [Sample(metric, table[name].value(1) * PAGE) for name, metric in LINES.items() if name in table]
+
+
+def _gauge(name: str, text: str) -> Metric:
+    return Metric(name, "B", Kind.GAUGE, "neither", text)
+
+
+MONITOR = Monitor(
+    name="vmmemctl",
+    files=matching(FILE),
+    metrics=(
+        _gauge("vmware.balloon.taken", "Memory that VMware's balloon has given to the host."),
+        _gauge("vmware.balloon.target", "Memory that the host wants it to give."),
+    ),
+    parse=parse,
+)
