@@ -12,6 +12,7 @@ import numpy as np
 from tests.lab.answers import boot_time
 from tests.lab.truth import Floats, Truth
 from vpsbench.analyzer import ledger
+from vpsbench.analyzer.signs import disk_burst
 from vpsbench.model import Record
 
 _STEP: Final = 2.0  # s; quotas have periods of up to a second
@@ -114,7 +115,8 @@ def _configured(truth: Truth, until: float) -> Iterator[tuple[Floats, Floats]]:
     for fault in truth.faults:
         if fault["kind"] == "disk_throttle" and fault["began"] is not None:
             ends = until if fault["ended"] is None else fault["ended"] - start
-            yield np.array([fault["began"] - start, ends]), np.array([float(fault["iops"])] * 2)
+            rate = fault["iops"] or fault["bps"] / disk_burst.BLOCK
+            yield np.array([fault["began"] - start, ends]), np.array([float(rate)] * 2)
 
 
 def draw(shown: list[Panel], title: str, file: Path) -> None:
