@@ -1,0 +1,187 @@
+"""A sparse look at the disk all along: one random read of 4 KiB about ten times a second, past our caches.
+
+It runs in the background, beside the other turns. So few reads load nothing and stay below any cap: what
+makes some of them slow is somebody else's load, or the guest itself. For the latter there is a control arm:
+each pause between two reads is timed as well, and a vCPU that was taken away makes pauses late as it makes
+reads slow. What either waited for a vCPU behind others of this guest (/proc/self/schedstat) is taken out.
+
+fio is not used here: it times no pauses, and keeps what it logs of single reads in memory until it ends.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vpsbench.guest.files import Files
+from vpsbench.guest.storage import here
+from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
+from vpsbench.probes import Emit, Probe, Request, Unavailable
+from vpsbench.probes._apart import no_collection
+from vpsbench.probes._layout import Target, clear, lay_out, room_for
+from vpsbench.probes._pace import Pace
+
+READ: Final = 4096  # B
+GENTLE: Final = 0.2  # of the time, while the file is written: other turns are being measured
+SHARE: Final = 8  # the part of the budget of bytes is one in so many, at most
+LAYOUT_SHARE: Final = 0.25  # of the turn, at most
+TOLD: Final = 10.0  # s between two reports
+JITTER: Final = 0.5  # pauses differ by this share, up or down: no rhythm of ours meets one of others
+_SCHEDSTAT: Final = "/proc/self/schedstat"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How often it reads what.
+
+    Args:
+        every: mean pause between two reads, s.
+        file_size: B of the file that is read.
+    """
+
+    every: Duration = 0.1
+    file_size: Bytes = 256 * 1024**2
+
+    def __post_init__(self) -> None:
+        if not 0.02 <= self.every <= 10:
+            raise ValueError("every: expected 0.02 to 10 s")
+        if self.file_size <= 0:
+            raise ValueError("file_size: expected more than 0 B")
+
+
+@dataclass(slots=True)
+class Seen:
+    """Reads since the last report; all in s, ``at`` by CLOCK_BOOTTIME."""
+
+    at: list[float] = field(default_factory=list)
+    latency: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+
+    def add(self, latency: float, late: float) -> None:
+        """One read that has just ended, and how late the pause before it ended."""
+        self.at.append(time.clock_gettime(time.CLOCK_BOOTTIME))
+        self.latency.append(max(0.0, latency))
+        self.late.append(max(0.0, late))
+
+    def tell(self, emit: Emit) -> None:
+        """All of them."""
+        if self.at:
+            emit.course("disk.sparse.latency", self.latency, self.at)
+            emit.course("disk.sparse.late", self.late, self.at)
+
+
+class Watch:
+    """Measures how long something takes, without the wait for a vCPU behind others of this guest."""
+
+    def __init__(self, schedstat: int) -> None:
+        self._schedstat = schedstat
+        self._began, self._waited = time.perf_counter_ns(), self._wait()
+
+    def _wait(self) -> int:
+        return int(os.pread(self._schedstat, 128, 0).split()[1])
+
+    def lap(self) -> float:
+        """The s since the last lap."""
+        now, waited = time.perf_counter_ns(), self._wait()
+        length = (now - self._began) - (waited - self._waited)
+        self._began, self._waited = time.perf_counter_ns(), waited
+        return length / 1e9
+
+
+def run(request: Request, emit: Emit) -> None:
+    """Reads until the turn's time is up.
+
+    Raises:
+        Unavailable: there is no disk to be seen here, or no room on it; the message says why.
+    """
+    folder = Path(request.folder)
+    try:
+        target = _laid_out(request, emit)
+        with _opened(target.path, os.O_DIRECT) as file, _opened(Path(_SCHEDSTAT)) as schedstat:
+            _watch(request, (file, schedstat), target.size, emit)
+    finally:
+        clear(folder)
+
+
+def _laid_out(request: Request, emit: Emit) -> Target:
+    folder, options = Path(request.folder), request.options
+    place = here(Files(), folder)
+    if place.memory or place.caching:
+        raise Unavailable(f"{folder} is a {place.file_system}, which may answer from memory")
+    size = room_for(folder, options.file_size, request.write_budget // SHARE)
+    pace = Pace(GENTLE * request.duty, request.seconds)
+    until = time.clock_gettime(time.CLOCK_BOOTTIME) + LAYOUT_SHARE * request.seconds
+    rng = np.random.default_rng(request.seed)
+    wrote = partial(emit.sample, "disk.fio.written", job="sparse")
+    target = lay_out(folder / "sparse", size, until, rng, pace, wrote)
+    if not target.direct:
+        raise Unavailable(f"the file system of {folder} takes no direct I/O: only memory could be measured")
+    return target
+
+
+@contextmanager
+def _opened(path: Path, flags: int = 0) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _watch(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
+    """Pauses and reads in turn; what was seen is told every few seconds, and at the end however it comes."""
+    chance, every = random.Random(request.seed), request.options.every  # noqa: S311  no secret
+    until = time.clock_gettime(time.CLOCK_BOOTTIME) + request.seconds
+    seen, told = Seen(), time.monotonic()
+    with mmap.mmap(-1, READ) as buffer, no_collection():
+        watch = Watch(files[1])
+        try:
+            while time.clock_gettime(time.CLOCK_BOOTTIME) < until:
+                pause = every * chance.uniform(1 - JITTER, 1 + JITTER)
+                place = READ * chance.randrange(size // READ)
+                watch.lap()
+                time.sleep(pause)
+                late = watch.lap() - pause
+                os.preadv(files[0], [buffer], place)
+                seen.add(watch.lap(), late)
+                if time.monotonic() - told >= TOLD:
+                    seen.tell(emit)
+                    seen, told = Seen(), time.monotonic()
+        finally:
+            seen.tell(emit)
+
+
+def missing(guest: Guest) -> str | None:  # noqa: ARG001  the same on every guest
+    """Why nothing can be told here."""
+    if Files().text(_SCHEDSTAT) is None:
+        return "this kernel does not tell how long a program waited for a vCPU (/proc/self/schedstat)"
+    return None
+
+
+def _gauge(name: str, unit: str, text: str) -> Metric:
+    return Metric(name, unit, Kind.GAUGE, "lower", text)
+
+
+PROBE: Final = Probe(
+    name="disk_latency",
+    metrics=(
+        _gauge("disk.sparse.latency", "s", "one read of 4 KiB, less the wait for a vCPU in this guest"),
+        _gauge("disk.sparse.late", "s", "how late the pause before it ended, less such a wait"),
+        Metric(
+            "disk.fio.written", "B", Kind.GAUGE, "neither", "written by a job, since the last such reading"
+        ),
+    ),
+    options=Options,
+    missing=missing,
+    run=run,
+)
