@@ -1,19 +1,21 @@
 # make bench   sets everything up and measures this machine (about 10 minutes), with a report at the end
 # make test    sets everything up and runs the tests
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
+# make calibrate   measures how often signs accuse wrongly, and how soon rightly (about 20 minutes); SIGNS="…": only those
 # make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
 
 PROFILE ?= quick
 PLAN ?=
 SCENARIOS ?=
 SCENARIO_FILE ?=
+SIGNS ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint lab lab-smoke clean
+.PHONY: bench test lint lab lab-smoke calibrate clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/.bench
@@ -49,8 +51,18 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 lab: $(VENV)/.test
 	@$(BIN)/python -m tests.lab $(if $(SCENARIO_FILE),--file '$(SCENARIO_FILE)') $(SCENARIOS)
 
+# Its tools want other versions of the libraries than the tests: a venv of its own.
+calibrate:
+	@$(MAKE) --no-print-directory VENV='$(VENV)-calibrate' '$(VENV)-calibrate/.calibrate'
+	@$(VENV)-calibrate/bin/python -m tests.calibration $(SIGNS)
+
+$(VENV)/.calibrate: $(VENV)/bin/python pyproject.toml
+	@echo 'setting up (once): Python packages for calibrating into $(VENV)' >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,calibrate]'
+	@touch $@
+
 lab-smoke: $(VENV)/.test
 	@$(BIN)/python -m tests.lab --smoke
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-calibrate .mypy_cache .ruff_cache .pytest_cache

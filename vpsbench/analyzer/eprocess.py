@@ -27,6 +27,7 @@ WEIGHTS: Final = np.array((0.1, 0.2, 0.25, 0.25, 0.2))
 # A batch counts for at most this many times the promised mean. Cutting values off at the top can only lower
 # a mean, so the bet stays fair, and one event (a live migration) cannot win it all.
 CAP: Final = 5.0
+REFUTED: Final = 20.0  # a capital that refutes a mean at 95 %
 
 
 def log_capital(values: Floats, mean: float) -> Floats:
@@ -57,7 +58,7 @@ def _wins(values: Floats, mean: float, bar: float) -> bool:
     if values.size == 0:
         return False
     course = log_capital(values, mean)
-    return bool(course.max() >= log(bar) and course[-1] >= log(20))
+    return bool(course.max() >= log(bar) and course[-1] >= log(REFUTED))
 
 
 def _largest_pair(values: Floats) -> list[int]:

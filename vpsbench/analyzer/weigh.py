@@ -105,14 +105,17 @@ def _share(table: ledger.Bins, part: ledger.Part, shortest: float) -> float:
 
 
 def repeated(times: Floats, values: Floats, limit: float, bar: Bar) -> Level:
-    """CLEAN; NOTICE when the whole or one session proves it; STRONG when two sessions hours apart do."""
+    """CLEAN; NOTICE when the whole or one session proves it; STRONG when it is there in two, hours apart.
+
+    The proof bounds the chance of being wrong; coming back tells a habit from a neighbour's bad evening.
+    So a session that repeats what is proven need only refute the limit at 95 % by itself.
+    """
     parts = stats.sessions(times)[: bar.sessions]
-
-    def proven(of: Floats) -> bool:
-        return of.size >= FEWEST and eprocess.proves(of, limit, bar.capital)
-
-    proofs = [proven(values[part]) for part in parts]
-    return strength(any(proofs) or proven(values), sum(proofs))
+    proven = any(
+        of.size >= FEWEST and eprocess.proves(of, limit, bar.capital)
+        for of in (values, *(values[part] for part in parts))
+    )
+    return strength(proven, sum(eprocess.proves(values[part], limit, eprocess.REFUTED) for part in parts))
 
 
 def strength(proven: bool, in_sessions: int) -> Level:  # noqa: FBT001  the first of two facts, not a switch

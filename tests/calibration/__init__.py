@@ -1,0 +1,1 @@
+"""How often each sign accuses wrongly, and how soon it accuses rightly: on simulated machines, day by day."""
