@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Writes = dict[str, NDArray[np.int64]]  # arm -> ns of each write
+
 PAGE: Final = mmap.PAGESIZE
 WORDS: Final = PAGE // 8  # 64-bit words a page
 ARMS: Final = ("duplicate", "unique", "zero")
@@ -61,7 +63,7 @@ class Twins:
         for first, second in twins.reshape(-1, 2):
             pages[second] = pages[first]
 
-    def write(self) -> dict[str, NDArray[np.int64]]:
+    def write(self) -> Writes:
         """Writes one word of each page, in the same random order each time.
 
         What is written is the time, so no two pages are equal afterwards. Call it with no garbage collected.

@@ -26,8 +26,9 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
+from vpsbench.probes._guard import Guard, NeededElsewhere
 from vpsbench.probes._pace import Pace
-from vpsbench.probes._room import room
+from vpsbench.probes._room import Room, room
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,18 +58,26 @@ class Options:
             raise ValueError("size and floor must not be negative")
 
 
-def area(files: Files, options: Options) -> int:
+def area(space: Room, caches: int, options: Options) -> int:
     """How many B the three arrays may have; the chain has a quarter of it.
+
+    Args:
+        space: the room that there is.
+        caches: B of the largest cache; 0: not known.
+        options: of the probe.
 
     Raises:
         Unavailable: too few to be beyond the caches.
     """
-    space = room(files)
-    spare = space.available - 1.5 * max(options.floor, space.total // 10)
-    size = min(max(options.size, CACHES * cache(files)), min(options.share * space.available, spare) / PARTS)
+    spare = space.available - 1.5 * _floor(space, options)
+    size = min(max(options.size, CACHES * caches), min(options.share * space.available, spare) / PARTS)
     if size < LEAST:
         raise Unavailable(f"too little memory is available for it: {max(int(size), 0) // MIB} MiB")
     return int(size)
+
+
+def _floor(space: Room, options: Options) -> int:
+    return max(options.floor, space.total // 10)
 
 
 def cache(files: Files) -> int:
@@ -129,24 +138,33 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         Unavailable: there is too little memory.
     """
     files = files or Files()
-    size = area(files, request.options)
+    space = room(files)
+    size, guard = area(space, cache(files), request.options), Guard(files, _floor(space, request.options))
     pace = Pace(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         emit.note(f"reading and writing {size // MIB} MiB of memory")
-        triad, chain = Triad(size), Chain(size // 4, np.random.default_rng(request.seed))
-        emit.sample("bandwidth.area", size)
-        triad.run()  # its code is warm, and its memory there; not counted
-        chained = chain.run() is not None
-        if not chained:
-            emit.event("bandwidth.no_chain", "this numpy copies its indices first: no latency was measured")
-        while True:
-            emit.sample("bandwidth.triad", triad.run())
-            pace.rest()
-            if chained and (latency := chain.run()) is not None:
-                emit.sample("bandwidth.latency", latency)
-            pace.rest()
-            if time.clock_gettime(time.CLOCK_BOOTTIME) >= pace.until:
-                break
+        try:
+            _measure(Triad(size), Chain(size // 4, np.random.default_rng(request.seed)), emit, guard, pace)
+        except NeededElsewhere as reason:
+            emit.event("memory.given_back", f"{reason}: all was given back")
+
+
+def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: Pace) -> None:
+    """A pass and a walk at least; the first ones only warm up, and are not counted."""
+    triad.run()
+    chained = chain.run() is not None
+    if not chained:
+        emit.event("bandwidth.no_chain", "this numpy copies its indices first: no latency was measured")
+    emit.sample("bandwidth.area", triad.elements * 3 * 8)
+    while True:
+        guard.available()
+        emit.sample("bandwidth.triad", triad.run())
+        pace.rest()
+        if chained and (latency := chain.run()) is not None:
+            emit.sample("bandwidth.latency", latency)
+        pace.rest()
+        if time.clock_gettime(time.CLOCK_BOOTTIME) >= pace.until:
+            break
 
 
 def missing(guest: Guest) -> str | None:

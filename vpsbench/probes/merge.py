@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,10 +21,14 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
+from vpsbench.probes._guard import Guard, NeededElsewhere
 from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import Room, room
 from vpsbench.probes._touch import histogram
 from vpsbench.probes._twins import ARMS, PAGE, Twins
+
+if TYPE_CHECKING:
+    from vpsbench.probes._twins import Writes
 
 MIB: Final = 1024**2
 FEWEST: Final = 1000  # pages an arm: fewer have no 99.9 % quantile
@@ -91,48 +95,21 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         )
     space = room(files)
     ages, pages = _planned(space, options)
-    rng, pace = np.random.default_rng(request.seed), Pace(request.duty, request.seconds)
+    turn = _Turn(
+        emit, files, Guard(files, _floor(space, options)), Pace(request.duty, request.seconds), pages
+    )
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
+        rng = np.random.default_rng(request.seed)
         sets = [Twins(pages, rng) for _ in range(ages)]
         try:
-            _lay_out(sets, pages, emit, pace)
-            _follow(sets, pages, _Watch(files, _floor(space, options), emit, pace))
+            turn.lay_out(sets)
+            turn.follow(sets)
+        except NeededElsewhere as reason:
+            emit.event("memory.given_back", f"{reason}: all was given back")
         finally:
             for one in sets:
                 one.give_back()
-            emit.sample("merge.held", 0)
-
-
-def _lay_out(sets: list[Twins], pages: int, emit: Emit, pace: Pace) -> None:
-    size = pages * len(ARMS) * len(sets) * PAGE
-    emit.note(f"laying out {size // MIB} MiB of equal and of unique pages")
-    for one in sets:
-        for _ in one.fill():
-            pace.rest()
-    emit.sample("merge.held", size)
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """What a wait looks at, and gives way to."""
-
-    files: Files
-    floor: int  # B
-    emit: Emit
-    pace: Pace
-
-    def until(self, moment: float) -> bool:
-        """Waits; False: the guest needs its memory for something else."""
-        while (left := moment - _now()) > 0:
-            if (available := room(self.files).available) < self.floor:
-                self.emit.event(
-                    "memory.given_back",
-                    f"only {available // MIB} MiB were left available, under the floor of "
-                    f"{self.floor // MIB} MiB: all was given back",
-                )
-                return False
-            self.pace.rest(planned=min(left, 1.0))
-        return True
+            turn.holds(0)
 
 
 def moments(ages: int, span: float) -> list[float]:
@@ -140,30 +117,56 @@ def moments(ages: int, span: float) -> list[float]:
     return [span / 2**back for back in reversed(range(ages))]
 
 
-def _follow(sets: list[Twins], pages: int, watch: _Watch) -> None:
-    """Writes to each set at its age, and gives it back."""
-    laid_out = _now()
-    # The last one begins a little before the end, so that it fits in.
-    times = moments(len(sets), 0.97 * (watch.pace.until - laid_out))
-    for number, (one, moment) in enumerate(zip(sets, times, strict=True), 1):
-        watch.emit.note(f"leaving pages alone; age {number} of {len(sets)} is {moment:.0f} s")
-        if not watch.until(laid_out + moment):
-            return
-        age = _now() - laid_out
-        writes = {"first": one.write(), "second": one.write()}
-        one.give_back()
-        _report(watch, age, writes)
-        watch.emit.sample("merge.held", pages * len(ARMS) * (len(sets) - number) * PAGE)
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One turn under way."""
 
+    emit: Emit
+    files: Files
+    guard: Guard
+    pace: Pace
+    pages: int  # of each arm at each age
 
-def _report(watch: _Watch, age: float, writes: dict[str, dict[str, np.ndarray]]) -> None:
-    at, emit = _now(), watch.emit
-    emit.sample("merge.age", age, at)
-    emit.sample("merge.own_ksm", _merges_itself(watch.files), at)
-    for write, arms in writes.items():
-        for arm, latencies in arms.items():
-            for bound, count in histogram(latencies).items():
-                emit.sample("merge.write", count, at, arm=arm, write=write, le=bound)
+    def holds(self, sets: int) -> None:
+        """Reports what is held."""
+        self.emit.sample("merge.held", sets * self.pages * len(ARMS) * PAGE)
+
+    def lay_out(self, sets: list[Twins]) -> None:
+        """Writes the pages of all ages, as long as the guest has memory to spare."""
+        self.emit.note("laying out equal and unique pages")
+        for number, one in enumerate(sets, 1):
+            for _ in one.fill():
+                self.pace.rest()
+                self.guard.available()
+            self.holds(number)
+
+    def follow(self, sets: list[Twins]) -> None:
+        """Writes to each set at its age, and gives it back."""
+        laid_out = _now()
+        # The last one begins a little before the end, so that it fits in.
+        times = moments(len(sets), 0.97 * (self.pace.until - laid_out))
+        for number, (one, moment) in enumerate(zip(sets, times, strict=True), 1):
+            self.emit.note(f"leaving pages alone; age {number} of {len(sets)} is {moment:.0f} s")
+            self._wait(laid_out + moment)
+            age = _now() - laid_out
+            writes = {"first": one.write(), "second": one.write()}
+            one.give_back()
+            self._report(age, writes)
+            self.holds(len(sets) - number)
+
+    def _wait(self, moment: float) -> None:
+        while (left := moment - _now()) > 0:
+            self.guard.available()
+            self.pace.rest(planned=min(left, 1.0))
+
+    def _report(self, age: float, writes: dict[str, Writes]) -> None:
+        at = _now()
+        self.emit.sample("merge.age", age, at)
+        self.emit.sample("merge.own_ksm", _merges_itself(self.files), at)
+        for write, arms in writes.items():
+            for arm, latencies in arms.items():
+                for bound, count in histogram(latencies).items():
+                    self.emit.sample("merge.write", count, at, arm=arm, write=write, le=bound)
 
 
 def _merges_itself(files: Files) -> bool:
