@@ -134,14 +134,15 @@ def test_a_level_makes_a_word(level: Level, word: Word) -> None:
 
 def test_each_promise_of_the_plan_has_its_line_and_what_nobody_looks_at_decides_nothing() -> None:
     plan = {"vcpus": 2, "cpu": "shared", "cpu_model": "EPYC", "disk": 40 * 10**9, "memory": 2 * 1024**3}
-    found = judge(build(GOOD | {"plan": plan})).verdict
+    guest = {**GOOD.get("guest", {}), "facts": {"disk.all": "vda 40000000000 B"}}
+    found = judge(build(GOOD | {"plan": plan, "guest": guest})).verdict
     lines = {p.item: p for p in found.promises}
     assert list(lines) == [
         "vcpus", "cpu", "cpu_burst", "cpu_model", "memory", "memory_held", "disk", "disk_burst"
     ]  # fmt: skip
     assert lines["cpu_model"].word is Word.INCONCLUSIVE
     assert "accuses nobody" in lines["cpu_model"].because
-    assert (lines["disk"].word, bool(lines["disk"].settle)) == (Word.INCONCLUSIVE, True)
+    assert (lines["disk"].word, bool(lines["disk"].settle)) == (Word.KEPT, False)
     assert found.word is Word.KEPT
 
 

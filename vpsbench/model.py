@@ -37,6 +37,7 @@ class Quantity:
 
 Bytes = Annotated[int, Quantity(tuple(BYTE_UNITS.items()))]
 Duration = Annotated[float, Quantity(tuple(TIME_UNITS.items()))]
+Bandwidth = Annotated[float, Quantity(tuple((f"{unit}/s", size) for unit, size in BYTE_UNITS.items()))]
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -88,6 +89,7 @@ class Plan:
     memory: Bytes | None = None
     disk: Bytes | None = None
     disk_iops: float | None = None
+    disk_bandwidth: Bandwidth | None = None  # B/s
     disk_burst: bool | None = None  # True: the seller says that full speed lasts only for a while
     virtualization: Virtualization | None = None
 

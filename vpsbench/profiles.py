@@ -232,3 +232,4 @@ def _plan_rules(data: dict[str, Any]) -> Iterator[Mistake]:
     yield from _range(data, "memory", 16 * 1024**2, 64 * tib, "16 MiB to 64 TiB")
     yield from _range(data, "disk", 64 * 1024**2, 4096 * tib, "64 MiB to 4096 TiB")
     yield from _range(data, "disk_iops", 1, 100e6, "1 to 100,000,000 a second")
+    yield from _range(data, "disk_bandwidth", 1e3, 1e12, "1 kB/s to 1 TB/s")

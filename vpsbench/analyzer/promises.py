@@ -69,10 +69,16 @@ def _lasting_cpu(plan: Plan) -> str | None:
     return "vCPUs that keep their speed, as they are dedicated" if plan.cpu == "dedicated" else None
 
 
+def _disk_speed(plan: Plan) -> str | None:
+    said = [f"{plan.disk_iops:,.0f} I/O a second"] if plan.disk_iops else []
+    said += [f"{plan.disk_bandwidth / 1e6:,.3g} MB a second"] if plan.disk_bandwidth else []
+    return " and ".join(said) or None
+
+
 def _lasting_disk(plan: Plan) -> str | None:
     if plan.disk_burst:
         return "full disk speed for a while only, a limit that the plan discloses"
-    return "a disk that keeps the speed promised" if plan.disk_iops else None
+    return "a disk that keeps the speed promised" if _disk_speed(plan) else None
 
 
 # In each part of the machine, findings of signs that no line names weigh on what goes without saying.
@@ -128,12 +134,11 @@ ITEMS: Final = (
         promise="disk",
         says=lambda plan: f"{size(plan.disk)} of disk" if plan.disk else None,
         deciding=frozenset({"missing_disk"}),
-        signs=frozenset({"thin_space"}),
     ),
     Item(
         name="disk_iops",
         promise="disk",
-        says=lambda plan: f"{plan.disk_iops:,.0f} I/O a second" if plan.disk_iops else None,
+        says=_disk_speed,
         deciding=frozenset({"disk_below_plan"}),
     ),
     Item(

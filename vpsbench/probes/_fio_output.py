@@ -32,6 +32,7 @@ class Totals:
         waited: s, completion latency summed up over all I/Os.
         latencies: completion latency in ns (upper edge of fio's bin) -> how many I/Os.
         syncs: the same of fsync and fdatasync calls.
+        cpu: of a vCPU, that fio itself used; None where it does not say.
     """
 
     error: int = 0
@@ -42,6 +43,7 @@ class Totals:
     waited: float = 0.0
     latencies: Mapping[int, int] = field(default_factory=dict)
     syncs: Mapping[int, int] = field(default_factory=dict)
+    cpu: float | None = None
 
 
 def totals(text: str) -> Totals:
@@ -66,6 +68,7 @@ def totals(text: str) -> Totals:
             waited=sum(_completed(way) * float(way["clat_ns"]["mean"]) for way in ways) / 1e9,
             latencies=_bins(way["clat_ns"] for way in ways),
             syncs=_bins([job.get("sync", {}).get("lat_ns", {})]),
+            cpu=(job["usr_cpu"] + job["sys_cpu"]) / 100 if {"usr_cpu", "sys_cpu"} <= job.keys() else None,
         )
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"fio's report of the job lacks something: {error!r}") from error

@@ -83,6 +83,8 @@ class Report:
         self.whole = self._last.written is not None and left.code is not None and left.code >= 0
         if self._last.error or (left.code and not left.stopped):
             self._emit.event("disk.failed", f"{self._job}: fio's error {self._last.error}; {_end_of(left)}")
+        if self._last.cpu is not None and self._last.seconds >= _SHORTEST:
+            self._emit.sample("disk.fio.cpu", self._last.cpu, job=self._job)
         for q, latency in quantiles(self._last.syncs if self._flush else self._last.latencies).items():
             self._emit.sample(f"{self._family}.latency_quantile", latency / 1e9, job=self._job, q=q)
         return self._last

@@ -279,6 +279,7 @@ PROBE: Final = Probe(
         *_rates("fio", ""),
         *_rates("cached", ", maybe from the guest's own memory"),
         _gauge("fio.written", "B", "neither", "written by a job, as it goes; job layout is before the first"),
+        _gauge("fio.cpu", "1", "neither", "of a vCPU, that fio itself used in a job"),
         _gauge("flush.latency", "s", "lower", "one fdatasync after so many B (dirty) past the guest's cache"),
     ),
     options=Options,

@@ -1,0 +1,299 @@
+"""A slower disk than was sold: IOPS and bandwidth against the plan, after all that could excuse it.
+
+A seller who says "3000 IOPS" and no more has not said of what. So the kindest reading counts: reads or
+writes, whichever were faster, of 4 KiB, the smallest that are usual, and with an endless queue. We had 32
+under way (8 of 1 MiB for bandwidth); a disk that is slow because it is far away would deliver more with more
+of them. How much is bounded by the balanced job bound of queueing theory (Zahorjan, Sevcik, Eager, Galler,
+CACM 25, 1982): of all closed systems with X(1) and X(n) the balanced one gains most from more jobs, and its
+limit C has 1/C = 1/X(n) - 1/(n X(1)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import eprocess, family, stats
+from vpsbench.analyzer.signs import Sign, one_each_look
+from vpsbench.analyzer.weigh import FEWEST, MEMORIES, SHORTEST, repeated
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+ALLOWED: Final = 0.1  # of the promise, that may be lacking on average
+PAUSE: Final = 2.5  # s between two readings: another job
+BUSY: Final = 0.5  # of a vCPU, that fio may use before it, and not the disk, may be the limit
+OTHERS: Final = 0.1  # of the disk's I/Os that may be the guest's own
+IOPS: Final = "disk.fio.iops"
+BANDWIDTH: Final = "disk.fio.bandwidth"
+DEVICE: Final = {IOPS: ("disk.reads", "disk.writes"), BANDWIDTH: ("disk.read_bytes", "disk.write_bytes")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One way to deliver what was promised: the jobs of a long queue, its length, and the one of one I/O."""
+
+    what: str
+    deep: tuple[str, ...]
+    depth: int
+    single: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    metric: str
+    least: float
+    text: str
+    kinds: tuple[_Kind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """What came: rates in seconds of jobs with a long queue.
+
+    Args:
+        kind: of which load.
+        times: of the ends of the readings, s.
+        widths: of the readings, s.
+        rates: one a reading.
+        gain: how many times as much an endless queue may have delivered.
+    """
+
+    kind: _Kind
+    times: Floats
+    widths: Floats
+    rates: Floats
+    gain: float
+
+    @property
+    def mean(self) -> float:
+        """Over all of the time."""
+        return float(np.average(self.rates, weights=self.widths))
+
+
+def look(record: Record) -> list[Finding]:
+    """One finding for each figure that the plan names."""
+    promises = _promises(record.run.plan)
+    if not promises:
+        return [_unknown("The plan names neither IOPS nor bandwidth of the disk, so none can be missed.")]
+    return [_judge(record, promise) for promise in promises]
+
+
+def _promises(plan: Plan | None) -> list[_Promise]:
+    found = []
+    if plan and plan.disk_iops:
+        reads = _Kind("reads of 4 KiB", ("burst", "randread-qd32"), 32, "randread-qd1")
+        writes = _Kind("writes of 4 KiB", ("randwrite-qd32",), 32, "randwrite-qd1")
+        found.append(_Promise(IOPS, plan.disk_iops, _say(IOPS, plan.disk_iops), (reads, writes)))
+    if plan and plan.disk_bandwidth:
+        reads = _Kind("reads of 1 MiB", ("seqread",), 8, "seqread-qd1")
+        writes = _Kind("writes of 1 MiB", ("seqwrite",), 8, "seqread-qd1")
+        found.append(
+            _Promise(BANDWIDTH, plan.disk_bandwidth, _say(BANDWIDTH, plan.disk_bandwidth), (reads, writes))
+        )
+    return found
+
+
+def _say(metric: str, rate: float) -> str:
+    return f"{rate:,.0f} I/O a second" if metric == IOPS else f"{rate / 1e6:,.3g} MB a second"
+
+
+def _judge(record: Record, promise: _Promise) -> Finding:
+    ways = [way for kind in promise.kinds if (way := _delivered(record, promise.metric, kind))]
+    if not ways:
+        return _unknown(f"No job with a long queue ran long enough to hold against {promise.text}.")
+    best = max(ways, key=lambda way: way.mean)
+    delivered = f"{_say(promise.metric, best.mean)} ({best.kind.what})"
+    said = f"The disk delivered {delivered} of the {promise.text} promised"
+    if best.mean >= (1 - ALLOWED) * promise.least:
+        return _finding(promise, best, Level.CLEAN, f"{said}, in {span(best.widths.sum())} of load.")
+    if record.run.plan and record.run.plan.disk_burst:
+        return _finding(
+            promise,
+            best,
+            Level.NOT_MEASURABLE,
+            f"{said}; but only for a while is that promised, says the plan.",
+        )
+    if excuse := _excuse(record, promise, best):
+        return _finding(promise, best, Level.NOT_MEASURABLE, f"{said}; {excuse}.")
+    return _weigh(record, promise, best, said)
+
+
+def _weigh(record: Record, promise: _Promise, best: _Delivered, said: str) -> Finding:
+    times, lacking, length = _batches(best, promise.least)
+    level = repeated(times, lacking, ALLOWED, family.bar(record))
+    if level is Level.CLEAN:
+        claim = (
+            f"{said}, in {span(best.widths.sum())} of load: that is too short, or too uneven, to prove it; "
+            f"{span(max(FEWEST * length, 2 * best.widths.sum()))} of it would."
+        )
+        return _finding(promise, best, Level.NOT_MEASURABLE, claim)
+    low, high = eprocess.interval(lacking)
+    claim = (
+        f"{said}: even with an endless queue it would have been at most "
+        f"{_say(promise.metric, best.gain * best.mean)}, {percent(low)} to {percent(high)} short."
+    )
+    return _finding(promise, best, level, claim, _alternatives(record, promise, best))
+
+
+def _delivered(record: Record, metric: str, kind: _Kind) -> _Delivered | None:
+    """What a kind's jobs delivered; None where they made less than one batch."""
+    parts = [
+        (series.times, np.diff(series.times, prepend=-inf), series.values)
+        for job in kind.deep
+        for series in record.named(metric, job=job)
+    ]
+    if not parts:
+        return None
+    times, widths, rates = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(times)
+    widths = np.where(widths > PAUSE, 1.0, widths)[order]
+    if widths.sum() < SHORTEST:
+        return None
+    found = _Delivered(kind, times[order], widths, rates[order], 1.0)
+    return _Delivered(kind, found.times, widths, found.rates, _gain(record, metric, kind, found.mean))
+
+
+def _gain(record: Record, metric: str, kind: _Kind, deep: float) -> float:
+    """How many times as much an endless queue may deliver; infinite where nothing bounds it."""
+    values = [series.values for series in record.named(metric, job=kind.single) if series.values.size]
+    if not values or deep <= 0:
+        return inf if deep > 0 else 1.0
+    most = kind.depth * float(np.concatenate(values).mean())  # if nothing but distance took time
+    return most / (most - deep) if most > deep else inf
+
+
+def _batches(found: _Delivered, least: float) -> tuple[Floats, Floats, float]:
+    """Batches that no pause cuts: their beginnings, what each lacked (a share), and their length in s."""
+    pieces = np.split(np.arange(found.times.size), np.flatnonzero(np.diff(found.times) > PAUSE) + 1)
+    seen = np.minimum(_lacking(found, found.rates, least), eprocess.CAP * ALLOWED)  # all that a bet counts
+    count = round(max(SHORTEST, MEMORIES * stats.correlation_time([seen[piece] for piece in pieces])))
+    if seen.min() == eprocess.CAP * ALLOWED:
+        count = round(SHORTEST)
+    batches = [
+        piece[start : start + count] for piece in pieces for start in range(0, piece.size - count + 1, count)
+    ]
+    times = np.array([found.times[batch[0]] for batch in batches])
+    rates = np.array([np.average(found.rates[batch], weights=found.widths[batch]) for batch in batches])
+    return times, _lacking(found, rates, least), float(count)
+
+
+def _lacking(found: _Delivered, rates: Floats, least: float) -> Floats:
+    return np.clip(1 - found.gain * rates / least, 0, 1)
+
+
+def _excuse(record: Record, promise: _Promise, best: _Delivered) -> str:
+    """What else explains it, as a clause; empty: nothing that we know."""
+    between = record.run.guest.facts.get("disk.between", "this run did not note it")
+    if between != "nothing":
+        return f"what stands between it and us may take its time: {between}"
+    if best.gain * best.mean >= (1 - ALLOWED) * promise.least:
+        return f"with more than {best.kind.depth} I/Os under way it may have delivered more"
+    if (busy := _busy(record, best.kind)) is None or busy > BUSY:
+        return "our own program may have been the limit" + (
+            f": it used {percent(busy)} of a vCPU" if busy else ""
+        )
+    if (others := _others(record, promise, best)) is not None and others > OTHERS:
+        return f"{percent(others)} of its work was for other programs of this guest"
+    return ""
+
+
+def _busy(record: Record, kind: _Kind) -> float | None:
+    """The most of a vCPU that fio used in one of the jobs; None: it is not known."""
+    values = [
+        s.values.max() for job in kind.deep for s in record.named("disk.fio.cpu", job=job) if s.values.size
+    ]
+    return float(max(values)) if values else None
+
+
+def _others(record: Record, promise: _Promise, best: _Delivered) -> float | None:
+    """The share of the disks' work that was not ours; None: no monitor saw it."""
+    counters = [
+        series for name in DEVICE[promise.metric] for series in record.named(name) if series.times.size > 1
+    ]
+    inside = [
+        place
+        for place in range(best.times.size)
+        if place and best.times[place] - best.times[place - 1] < PAUSE
+    ]
+    if not counters or not inside:
+        return None
+    ends = best.times[inside]
+    starts = ends - best.widths[inside]
+    grown = sum(
+        float((np.interp(ends, s.times, s.values) - np.interp(starts, s.times, s.values)).sum())
+        for s in counters
+    )
+    ours = float((best.rates[inside] * best.widths[inside]).sum())
+    return max(0.0, 1 - ours / grown) if grown > 0 else None
+
+
+def _alternatives(record: Record, promise: _Promise, best: _Delivered) -> tuple[Alternative, ...]:
+    others = _others(record, promise, best)
+    return (
+        Alternative(
+            "a longer queue",
+            ruled_out=True,
+            because=f"one I/O at a time was so fast that more than {best.kind.depth} could add "
+            f"{percent(best.gain - 1)} at most",
+        ),
+        Alternative(
+            "the guest's own CPU",
+            ruled_out=True,
+            because=f"fio used {percent(_busy(record, best.kind) or 0.0)} of a vCPU at most",
+        ),
+        Alternative(
+            "other programs of this guest",
+            ruled_out=None if others is None else True,
+            because="the guest shows no counters of its disks"
+            if others is None
+            else f"{percent(others)} of the disks' work was theirs",
+        ),
+        Alternative(
+            "a promise of something else",
+            ruled_out=None,
+            because="the plan file says so much; the seller may have said of which size, or for how long",
+        ),
+    )
+
+
+def _finding(
+    promise: _Promise, best: _Delivered, level: Level, claim: str, alternatives: tuple[Alternative, ...] = ()
+) -> Finding:
+    low, high = (float(q) for q in np.quantile(best.rates, (0.05, 0.95)))
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        promised=promise.text,
+        measured=best.mean,
+        interval=(min(low, best.mean), max(high, best.mean)),
+        unit="1/s" if promise.metric == IOPS else "B/s",
+        since=float(best.times[0] - best.widths[0]),
+        until=float(best.times[-1]),
+        series=tuple(f"{promise.metric}{{job={job}}}" for job in best.kind.deep),
+        alternatives=alternatives,
+    )
+
+
+def _unknown(claim: str) -> Finding:
+    return Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=(IOPS, BANDWIDTH))
+
+
+def _claims(profile: Profile, guest: Guest, plan: Plan | None) -> int:
+    return len(_promises(plan)) * one_each_look(profile, guest, plan)
+
+
+SIGN = Sign(
+    name="disk_below_plan",
+    question="Does the disk deliver the IOPS and bandwidth that were sold?",
+    promise="disk",
+    needs=(IOPS,),
+    look=look,
+    claims=_claims,
+)

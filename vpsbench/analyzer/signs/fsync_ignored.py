@@ -1,0 +1,95 @@
+"""Whether flushes are honoured, as far as latency can tell: it never proves that they are not.
+
+A flush that takes the longer the more there is to flush does work. One that costs nothing is storage with a
+protected cache, or that wrote all at once, or a host that ignores flushes; only a loss of power tells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.words import size
+from vpsbench.model import Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+METRIC: Final = "disk.flush.latency"
+FEWEST: Final = 5  # flushes of a kind
+WORK: Final = 200e-6  # s beyond a flush of nothing; disks with a protected cache need 12 to 58 us for all
+
+
+def look(record: Record) -> list[Finding]:
+    """Compares flushes after so many bytes with flushes after none."""
+    by_size = {
+        int(series.labels["dirty"]): series.values
+        for series in record.named(METRIC)
+        if series.values.size >= FEWEST
+    }
+    written = {dirty: values for dirty, values in by_size.items() if dirty}
+    if 0 not in by_size or not written:
+        return [_finding(Level.NOT_MEASURABLE, "Too few flushes were made to compare them.")]
+    nothing = float(np.median(by_size[0]))
+    medians = {dirty: float(np.median(values)) for dirty, values in written.items()}
+    said = (
+        f"A flush took {_time(nothing)} after nothing was written, "
+        + ", ".join(f"{_time(medians[dirty])} after {_bytes(dirty)}" for dirty in sorted(medians))
+        + " (medians)"
+    )
+    if told := record.run.guest.facts.get("disk.write_cache"):
+        said += f"; write cache: {told}"
+    worst = max(medians, key=lambda dirty: medians[dirty])
+    if medians[worst] - nothing > WORK and _beyond(written[worst], by_size[0]):
+        return [
+            _finding(
+                Level.CLEAN, f"{said}: the more there is to flush the longer it takes, so flushes do work."
+            )
+        ]
+    return [_finding(Level.NOT_MEASURABLE, f"{said}: {_meaning(told or '', nothing)}")]
+
+
+def _beyond(later: Floats, nothing: Floats) -> bool:
+    """Whether three in four are slower than three in four of the others: no matter of chance or noise."""
+    return bool(np.quantile(later, 0.25) > np.quantile(nothing, 0.75))
+
+
+def _meaning(cache: str, nothing: float) -> str:
+    if cache.startswith("write through"):
+        return (
+            "the host says that nothing waits in a cache, so the guest sends no flushes; whether that is so "
+            "cannot be told from here."
+        )
+    if nothing > WORK:
+        return (
+            "each takes time, however little there is to flush, as on storage behind a network; latency "
+            "alone cannot tell whether the data are safe."
+        )
+    return (
+        "storage with a protected cache does that, and so does a host that ignores flushes; latency alone "
+        "cannot tell which it is. What must survive a loss of power belongs into a backup elsewhere."
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
+def _bytes(count: int) -> str:
+    return size(count) if count >= 1024**2 else f"{count // 1024} KiB"
+
+
+def _finding(level: Level, claim: str) -> Finding:
+    return Finding(sign=SIGN.name, level=level, claim=claim, series=(METRIC,))
+
+
+SIGN = Sign(
+    name="fsync_ignored",
+    question="Does a flush of the disk do any work?",
+    promise="disk",
+    needs=(METRIC,),
+    look=look,
+    accuses=False,
+)
