@@ -19,4 +19,5 @@ def _lock_of_our_own() -> Iterator[None]:
     ):
         Path(folder).chmod(0o777)  # for the user that some tests become
         patch.setenv(FOLDER_VARIABLE, folder)
+        patch.setenv("XDG_DATA_HOME", folder)  # for the key that seals runs
         yield

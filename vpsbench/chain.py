@@ -20,10 +20,11 @@ from typing import Any, Final
 
 FORMAT: Final = 1
 TEXTS: Final[Mapping[str, tuple[str, ...]]] = {  # table -> the columns whose text may name somebody
-    "run": ("profile", "plan", "guest"),
+    "run": ("profile", "plan", "guest", "names"),
     "turn": ("detail", "options", "raw"),
     "event": ("detail",),
 }
+NO_NAMES: Final = "{}"  # the column "names" of a redacted run; it stands in a table of its own
 _LATER: Final = {"id", "run", "state", "elapsed"}  # of a run, what the end seal tells; ids are by order
 
 Row = Mapping[str, Any]

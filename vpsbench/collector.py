@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
-from vpsbench import database, sealing
+from vpsbench import chain, database, sealing
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
+from vpsbench.packing import Packer
 from vpsbench.sealing import Chain, Seal, Sealer
 
 _RUN: Final = """
@@ -77,6 +76,7 @@ class Collector:
         self._metrics: dict[str, Metric] = {}
         self._ids: dict[tuple[str, Labels], int] = {}
         self._pending = _Pending()
+        self._packer = Packer()
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +114,7 @@ class Collector:
         self._metrics = {metric.name: metric for metric in metrics}
         self._ids = {}
         self._pending = _Pending()
+        self._packer = Packer()
         row = {
             "state": RunState.RUNNING,
             "started": float(wall),
@@ -123,7 +124,8 @@ class Collector:
             "guest": _json(asdict(guest)),
         }
         self._chain = Chain(names)
-        told = {"run": self._chain.digest("run", row).hex(), "surroundings": surroundings or {}}
+        digest = self._chain.digest("run", row | {"names": chain.canonical(dict(names or {}))})
+        told = {"run": digest.hex(), "surroundings": surroundings or {}}
         seal = self._seal("start", told, boot)
         with self._transaction():
             self._db.execute(_RUN, row)
@@ -160,6 +162,7 @@ class Collector:
             (name, tuple(sorted(json.loads(labels).items()))): number for name, labels, number in known
         }
         self._pending = _Pending()
+        self._packer = Packer()
         self._run = run
         self._chain = sealing.so_far(self._db, run)
         seal = self._seal("resume", {"surroundings": surroundings or {}}, boot)
@@ -222,7 +225,7 @@ class Collector:
     def commit(self, elapsed: float) -> None:
         """Ends a tick: stores all that waits, and how far the run came (s)."""
         self._end_tick(elapsed)
-        ticks = self._chain.ticks_with_links(self._pending.ticks or [(float(elapsed), _pack([]))])
+        ticks = self._chain.ticks_with_links(self._pending.ticks or [(float(elapsed), self._packer.pack([]))])
         with self._transaction():
             self._store(ticks)
         self._chain.committed(len(ticks))
@@ -286,10 +289,12 @@ class Collector:
 
     def _end_tick(self, elapsed: float) -> None:
         waiting = self._pending
-        packed = _pack(waiting.samples)
+        packed = self._packer.pack(waiting.samples)
         waiting.samples = []
         if self._fits(len(packed), elapsed):
             waiting.ticks.append((float(elapsed), packed))
+        else:
+            self._packer = Packer()  # the next tick cannot lean on one that is dropped
 
     def _fits(self, size: int, elapsed: float) -> bool:
         """Whether so much more may wait; once it may not, that is an event of its own."""
@@ -324,15 +329,6 @@ class Collector:
                 yield
         except sqlite3.DatabaseError as error:
             raise database.unwritable(self._path, error) from error
-
-
-def _pack(samples: list[tuple[int, float, float]]) -> bytes:
-    """The column ``ticks.samples``; see there."""
-    series = [0, *(s for s, _, _ in samples)]
-    steps = (after - before for before, after in pairwise(series))
-    n = len(samples)
-    times, values = (t for _, t, _ in samples), (v for _, _, v in samples)
-    return zlib.compress(struct.pack(f"<{n}d{n}d{n}i", *times, *values, *steps))
 
 
 def _json(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -104,3 +105,23 @@ def pem(public: bytes) -> bytes:
 
     key = Ed25519PublicKey.from_public_bytes(public)
     return key.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+
+
+def from_pem(data: bytes) -> bytes | None:
+    """The public key that ``pem`` wrote; None where it is none, or not written so."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  only who verifies needs it
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  likewise
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415  likewise
+
+    try:
+        key = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if not isinstance(key, Ed25519PublicKey) or pem(key.public_bytes_raw()) != data:
+        return None
+    return key.public_bytes_raw()
+
+
+def fingerprint(public: bytes) -> str:
+    """How people tell keys apart."""
+    return f"SHA256:{hashlib.sha256(public).hexdigest()}"

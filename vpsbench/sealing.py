@@ -125,7 +125,10 @@ class Chain:
 
     def _veil(self, column: str, row: chain.Row) -> Veil | None:
         text = chain.readable(column, row[column])
-        if not isinstance(text, str) or (cleaned := self._clean(text)) == text:
+        if not isinstance(text, str):
+            return None
+        cleaned = chain.NO_NAMES if column == "names" else self._clean(text)
+        if cleaned == text:
             return None
         salt = secrets.token_bytes(_SALT)
         return Veil(chain.sha256(salt + text.encode()), chain.sha256(cleaned.encode()), salt)

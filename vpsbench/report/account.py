@@ -214,6 +214,8 @@ def _promised(field: str, value: Any) -> str:  # noqa: ANN401  a plan's fields h
         return "yes" if value else "no"
     if field in {"memory", "disk"}:
         return quantity(value, "B")
+    if field == "disk_bandwidth":
+        return quantity(value, "B/s")
     if field == "cpu_share":
         return quantity(value, "1", share=True)
     return quantity(value, "1") if isinstance(value, int | float) else str(value)
@@ -250,9 +252,10 @@ def _repeat(record: Record) -> Section:
     )
     note = (
         "Anyone with access to the machine can repeat the measurement, with the settings above. Figures "
-        "differ a little from run to run; a verdict that holds shows again. The readings are what this "
-        "machine's kernel and clocks said; whoever is root on it could have altered them, and repeating "
-        "would show that."
+        "differ a little from run to run; a verdict that holds shows again. `vpsbench evidence` makes "
+        "a bundle in which anyone can check that no reading was changed since it was stored. Whether a reading "
+        "was true when it was taken it cannot show: it is what this machine's kernel and clocks said, and whoever "
+        "is root on it could have altered that. Repeating would show it."
     )
     if plan:
         note += " PLAN.toml is a file with the promises that stand among the settings."

@@ -1,0 +1,69 @@
+"""``vpsbench evidence``: one run in a bundle that others can check."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from vpsbench.commands import Command
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
+    )
+    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, required=True, help="the bundle, a zip file"
+    )
+    parser.add_argument(
+        "--attach",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="your own papers: the order, tickets; taken along as they are",
+    )
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="leave out host name, addresses, serial numbers and user names (not from what is attached)",
+    )
+    parser.add_argument(
+        "--key",
+        metavar="FILE",
+        type=Path,
+        help="the Ed25519 key that signs it (default: that of run)",
+    )
+
+
+def _run(args: Namespace) -> int:
+    from vpsbench import keys, records
+    from vpsbench.database import default_path
+    from vpsbench.evidence.bundle import Order, make
+    from vpsbench.report.files import require_writable
+
+    require_writable(args.output)
+    database = args.db or default_path()
+    run = records.read(database, args.run_id).run
+    key = keys.Key.load(args.key or keys.default_path())
+    make(Order(database=database, run=run.id, attached=args.attach, redact=args.redact), key, args.output)
+    print(f"run {run.id} as evidence: {args.output}")
+    print(f"signed with {key.path}: {keys.fingerprint(key.public)}")
+    print("Tell that fingerprint to the other side by another way, and keep the key and the database.")
+    if args.redact:
+        print("Names, addresses and serial numbers that were known are left out; look before you send.")
+    return 0
+
+
+COMMAND = Command(
+    name="evidence",
+    help="put one run into a bundle that others can check without trusting you or vpsbench",
+    examples="""\
+vpsbench evidence -o bundle.zip
+vpsbench evidence 3 -o bundle.zip --attach order.pdf ticket.txt
+vpsbench evidence --db old.db -o bundle.zip --redact""",
+    configure=_configure,
+    run=_run,
+)

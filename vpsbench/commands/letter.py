@@ -1,0 +1,54 @@
+"""``vpsbench letter``: a draft to the seller's support, where a promise was broken."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from vpsbench.commands import Command
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
+    )
+    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+
+
+def _run(args: Namespace) -> int:
+    from vpsbench.analyzer.judge import judge
+    from vpsbench.database import default_path
+    from vpsbench.records import read
+    from vpsbench.report.letter import letter
+
+    judgement = judge(read(args.db or default_path(), args.run_id))
+    text = letter(judgement)
+    if not text:
+        print(_nothing(judgement.verdict.word, judgement.record.run.plan is not None), file=sys.stderr)
+        return 1
+    print(text, end="")
+    return 0
+
+
+def _nothing(word: str, planned: bool) -> str:  # noqa: FBT001  a fact of the run, not a switch
+    """Why there is nothing to write, and what would change that."""
+    if not planned:
+        return "Nothing to write: no promise was given to this run (--plan), so none was broken."
+    if word == "suspect":
+        return (
+            "Nothing to write yet: there are signs, but no proof, that a promise was broken. "
+            "A longer run (--profile standard) can prove it, or clear the seller."
+        )
+    return f"Nothing to write: this run shows no broken promise (its verdict: {word})."
+
+
+COMMAND = Command(
+    name="letter",
+    help="draft a letter to the seller's support; exit status 1 where no promise was broken",
+    examples="""\
+vpsbench letter > to-support.txt
+vpsbench letter 3 --db old.db""",
+    configure=_configure,
+    run=_run,
+)

@@ -1,0 +1,84 @@
+"""``vpsbench verify``: is a bundle as it was made, and do its findings follow from its readings?"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpsbench.commands import Command
+from vpsbench.errors import VpsbenchError
+
+if TYPE_CHECKING:
+    from vpsbench.evidence.verify import Checked
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="what vpsbench evidence wrote")
+    parser.add_argument(
+        "--tsa-ca",
+        metavar="FILE",
+        type=Path,
+        help="certificates (PEM) of the time-stamp authorities that you trust",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _run(args: Namespace) -> int:
+    from vpsbench.evidence.verify import check
+
+    found = check(args.bundle, _roots(args.tsa_ca))
+    if args.json:
+        print(json.dumps(_document(found), indent=2))
+    else:
+        _show(found)
+    return 0 if found.holds else 1
+
+
+def _roots(path: Path | None) -> bytes | None:
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        roots = path.read_bytes() if path else None
+        load_pem_x509_certificates(roots or b"") if roots is not None else None
+    except (OSError, ValueError) as error:
+        raise VpsbenchError(f"{path} holds no certificates that can be read: {error}.") from error
+    return roots
+
+
+def _document(found: Checked) -> dict[str, object]:
+    return {
+        "holds": found.holds,
+        "about": found.about,
+        "problems": [{"where": p.where, "what": p.what} for p in found.problems],
+        "notes": found.notes,
+    }
+
+
+def _show(found: Checked) -> None:
+    from vpsbench.report.wording import plain
+
+    for name, value in found.about.items():
+        print(f"{plain(name)}: {plain(value)}")
+    for note in found.notes:
+        print(f"note: {plain(note)}")
+    for problem in found.problems:
+        print(f"CHANGED  {plain(problem.where)}: {plain(problem.what)}")
+    if found.holds:
+        print("It holds: hashes, signature and chain, and the findings follow from the readings.")
+        print("That the readings were true when they were taken it cannot prove; measuring again can.")
+    else:
+        print("IT DOES NOT HOLD.")
+
+
+COMMAND = Command(
+    name="verify",
+    help="check a bundle: hashes, signature, chain, and its findings worked out once more",
+    examples="""\
+vpsbench verify bundle.zip
+vpsbench verify bundle.zip --tsa-ca authority.pem
+vpsbench verify bundle.zip --json | jq .problems""",
+    configure=_configure,
+    run=_run,
+)

@@ -1,0 +1,100 @@
+"""Makes a bundle: one run, all that can be said of it, and what others need to check that."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from vpsbench import __version__, keys, records
+from vpsbench.analyzer.judge import judge
+from vpsbench.errors import VpsbenchError
+from vpsbench.evidence import alone, archive, contents
+from vpsbench.evidence.chain_checks import seals
+from vpsbench.evidence.database_checks import guarded
+from vpsbench.model import Judgement
+from vpsbench.report import html
+from vpsbench.report import json as contract
+from vpsbench.report.files import replacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be in it."""
+
+    database: Path
+    run: int
+    attached: Sequence[Path]
+    redact: bool
+
+
+def make(order: Order, key: keys.Key, out: Path) -> None:
+    """Writes a bundle; the same run and the same attachments with the same key give the same bytes.
+
+    Raises:
+        VpsbenchError: something cannot be read or written, or the names cannot be left out.
+    """
+    with TemporaryDirectory(prefix="vpsbench-", dir=out.absolute().parent) as place:
+        folder = Path(place)
+        _fill(folder, order, key)
+        with replacing(out) as file:
+            archive.pack(folder, file.buffer)
+
+
+def _fill(folder: Path, order: Order, key: keys.Key) -> None:
+    database = folder / contents.DATABASE
+    alone.write(order.database, order.run, database, redact=order.redact)
+    judgement = contents.judged(database)
+    if order.redact:
+        _require_same(judgement, judge(records.read(order.database, order.run)))
+    html.write(judgement, folder / contents.REPORT)
+    with guarded(database) as db:
+        found = seals(db, order.run)
+    about = {
+        "format": 1,
+        "vpsbench": __version__,
+        "run": order.run,
+        "redacted": order.redact,
+        "chain": bool(found),
+    }
+    for file in (
+        *contents.derived(judgement, found),
+        contents.File(contents.FINDINGS, contract.render(judgement).encode()),
+        contents.File(contents.ABOUT, (json.dumps(about, indent=2) + "\n").encode()),
+        contents.File(contents.KEY, keys.pem(key.public)),
+        contents.File(contents.VERIFY, instructions()),
+    ):
+        path = folder / file.name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(file.data)
+    _attach(folder, order.attached)
+    sums = "".join(f"{contents.digest(folder / name)}  {name}\n" for name in archive.names(folder)).encode()
+    (folder / contents.SUMS).write_bytes(sums)
+    (folder / contents.SIGNATURE).write_bytes(key.sign(sums))
+
+
+def _require_same(redacted: Judgement, whole: Judgement) -> None:
+    if not contents.same_findings(redacted, whole):
+        raise VpsbenchError(
+            "Without its names this run would show something else than with them.",
+            "A name must be one of the words that the readings themselves use. Make it without --redact.",
+        )
+
+
+def _attach(folder: Path, attached: Sequence[Path]) -> None:
+    for number, path in enumerate(attached, 1):
+        target = folder / f"{contents.ATTACHED}{number:02}-{contents.plain(path.name)}"
+        target.parent.mkdir(exist_ok=True)
+        try:
+            shutil.copyfile(path, target)
+        except OSError as error:
+            raise VpsbenchError(f"Cannot attach {path}: {error.strerror}.") from error
+
+
+def instructions() -> bytes:
+    """How to check a bundle without vpsbench."""
+    return files("vpsbench.evidence").joinpath("templates", contents.VERIFY).read_bytes()

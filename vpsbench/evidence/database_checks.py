@@ -1,0 +1,115 @@
+"""Is a database from a stranger safe to read? Asked before anything is made of what it holds."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from vpsbench import database
+from vpsbench.evidence.alone import TABLES
+from vpsbench.packing import Unpacker
+
+# A week's run has 9 million readings of 20 B each; a turn's raw outputs are some MiB.
+_SAMPLES: Final = 1 << 30  # B of all ticks together, unpacked
+_RAW: Final = 1 << 29  # B of all turns' raw outputs together, unpacked
+_SCHEMA: Final = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+)
+_TYPES: Final = {"INTEGER": {"integer"}, "REAL": {"real"}, "TEXT": {"text"}, "BLOB": {"blob"}}
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that reads and nothing else, and trusts no view, trigger or virtual table of the file."""
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON", "mmap_size = 0"):
+            db.execute(f"PRAGMA {pragma}")
+        yield db
+
+
+def unsafe(path: Path) -> str:
+    """Why a database cannot be read as one run of ours; empty: it can."""
+    try:
+        with guarded(path) as db:
+            return _format(db) or _whole(db) or _one_run(db) or _values(db) or _sizes(db)
+    except (sqlite3.Error, zlib.error, ValueError, OverflowError) as error:
+        return f"SQLite cannot read it ({error})"
+
+
+def _format(db: sqlite3.Connection) -> str:
+    """Tables and indexes are ours to the letter; so there is nothing that could run."""
+    steps = database.shipped()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version != len(steps):
+        return f"it is of format {version}; this vpsbench checks format {len(steps)}"
+    with closing(sqlite3.connect(":memory:")) as ours:
+        for step in steps:
+            ours.executescript(step.sql)
+        expected = ours.execute(_SCHEMA).fetchall()
+    found = db.execute(_SCHEMA).fetchall()
+    odd = [str(name) for _, name, *_ in set(found) ^ set(expected)]
+    return f"these tables are not ours: {', '.join(sorted(odd))[:200]}" if odd else ""
+
+
+def _whole(db: sqlite3.Connection) -> str:
+    (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    return "" if found == "ok" else " ".join(str(found).split())
+
+
+def _one_run(db: sqlite3.Connection) -> str:
+    runs = db.execute("SELECT id FROM runs").fetchall()
+    if len(runs) != 1:
+        return f"it holds {len(runs)} runs"
+    for table in TABLES:
+        if table != "runs":
+            others = f"SELECT count(*) FROM {table} WHERE run IS NOT ?"  # noqa: S608  our names
+            if db.execute(others, runs[0]).fetchone() != (0,):
+                return f"its table {table} has rows of another run"
+    return ""
+
+
+def _values(db: sqlite3.Connection) -> str:
+    """SQLite lets a column hold anything; here each holds what it was made for."""
+    for table in TABLES:
+        for _, column, kind, required, _, key in db.execute(f"PRAGMA table_info({table})").fetchall():
+            types = _TYPES[kind] | (set() if required or key else {"null"})
+            found = db.execute(f"SELECT DISTINCT typeof({column}) FROM {table}").fetchall()  # noqa: S608  our names
+            if odd := {name for (name,) in found} - types:
+                return f"{table}.{column} holds {', '.join(sorted(odd))}"
+    return ""
+
+
+def _sizes(db: sqlite3.Connection) -> str:
+    """What is packed is not much larger than any run's."""
+    left = _SAMPLES
+    unpackers = defaultdict[int, Unpacker](Unpacker)
+    for number, run, samples in db.execute("SELECT id, run, samples FROM ticks ORDER BY id"):
+        left -= len(unpackers[run].unpack(samples, max(left, 1)))
+        if left < 0:
+            return f"the readings of tick {number} unpack to more than any run has"
+    left = _RAW
+    for number, raw in db.execute("SELECT id, raw FROM turns"):
+        left -= _unpacked(raw, left)
+        if left < 0:
+            return f"the raw outputs of turn {number} unpack to more than any run has"
+    return ""
+
+
+def _unpacked(data: bytes, most: int) -> int:
+    """The size of packed data, B, or one more than ``most``.
+
+    Raises:
+        ValueError: it is cut off, or something follows it.
+    """
+    stream = zlib.decompressobj()
+    size = len(stream.decompress(data, most + 1))
+    if size <= most and (not stream.eof or stream.unused_data):
+        raise ValueError("packed data have a wrong length")
+    return size
