@@ -36,8 +36,9 @@ def contents(twins: Twins) -> Words:
 
 
 def of(twins: Twins, arm: str) -> Words:
-    members = twins._arms == ARMS.index(arm)  # noqa: SLF001  likewise
-    return contents(twins)[members]
+    members: NDArray[np.bool_] = twins._arms == ARMS.index(arm)  # noqa: SLF001  likewise
+    found: Words = contents(twins)[members]
+    return found
 
 
 def test_duplicates_come_in_pairs_and_all_others_are_what_they_are_called() -> None:
