@@ -7,7 +7,9 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +32,7 @@ from vpsbench.model import (
     Status,
     Turn,
 )
+from vpsbench.packing import Unpacker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +43,7 @@ T = TypeVar("T")
 _BATCH: Final = 512  # ticks taken apart together: about 2 MB, and 100 times quicker than one by one
 _RUNS: Final = """
     SELECT id, state, started, seed, profile, plan, guest,
-           coalesce(elapsed, (SELECT max(elapsed) FROM ticks WHERE run = runs.id), 0)
+           coalesce(elapsed, (SELECT elapsed FROM ticks WHERE run = runs.id ORDER BY id DESC LIMIT 1), 0)
     FROM runs WHERE :run IS NULL OR id = :run ORDER BY id"""
 _TURNS: Final = """
     SELECT probe, started, elapsed, status, detail, options, raw
@@ -89,6 +92,35 @@ def read(path: Path, run: int | None = None) -> Record:
         series = _all_series(db, found)
         events = [*_events(db, found.id), *(e for s in series for e in _backwards(s))]
         return Record(found, series, _turns(db, found.id), tuple(sorted(events, key=lambda e: e.t)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A run whose readings pass by once, some at a time, so that its length does not matter.
+
+    Args:
+        run: its own data.
+        heads: each series' metric and labels; a reading names its series by the place in here.
+        readings: batches of (times in s, values, places of their series) in the order of writing. A failed
+            reading is NaN; of several of one series and time the last one counts.
+    """
+
+    run: Run
+    heads: tuple[tuple[Metric, dict[str, str]], ...]
+    readings: Iterator[tuple[Floats, Floats, NDArray[np.int64]]]
+
+
+@contextmanager
+def stream(path: Path, run: int | None = None) -> Iterator[Stream]:
+    """Reads a run bit by bit; by default the latest.
+
+    Raises:
+        VpsbenchError: as ``read`` does, also while the readings are taken.
+    """
+    with _reading(path) as db:
+        found = _found(db, path, run)
+        batches = ((times, values, series - 1) for times, values, series in _batches(db, found.id))
+        yield Stream(found, tuple(_heads(db, found.id)), batches)
 
 
 @contextmanager
@@ -151,13 +183,17 @@ def _events(db: sqlite3.Connection, run: int) -> list[Event]:
 
 
 def _all_series(db: sqlite3.Connection, run: Run) -> tuple[Series, ...]:
-    heads = [
-        (Metric(name, unit, Kind(kind), better, about), json.loads(labels))
-        for name, unit, kind, better, about, labels in db.execute(_SERIES, (run.id,))
-    ]
+    heads = _heads(db, run.id)
     columns = _columns(db, run.id, len(heads))
     found = (_series(*head, *column, run.elapsed) for head, column in zip(heads, columns, strict=True))
     return tuple(sorted(found, key=_order))
+
+
+def _heads(db: sqlite3.Connection, run: int) -> list[tuple[Metric, dict[str, str]]]:
+    return [
+        (Metric(name, unit, Kind(kind), better, about), json.loads(labels))
+        for name, unit, kind, better, about, labels in db.execute(_SERIES, (run,))
+    ]
 
 
 def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
@@ -165,13 +201,31 @@ def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
     return series.metric.name, [(key, len(value), value) for key, value in sorted(series.labels.items())]
 
 
+def _batches(db: sqlite3.Connection, run: int) -> Iterator[tuple[Floats, Floats, NDArray[np.int64]]]:
+    """Times, values and series (from 1 on) of some ticks at a time."""
+    ticks = db.execute("SELECT samples FROM ticks WHERE run = ? ORDER BY id", (run,))
+    unpacker = Unpacker()
+    while batch := ticks.fetchmany(_BATCH):
+        plain = [unpacker.unpack(samples) for (samples,) in batch]
+        parts = [_taken_apart(list(alike)) for _, alike in groupby(plain, key=len)]
+        times, values, series = (np.concatenate(column) for column in zip(*parts, strict=True))
+        yield times, values, series
+
+
+def _taken_apart(plain: list[bytes]) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Times, values and series of ticks with equally many readings; ``schema/`` describes the bytes."""
+    n = len(plain[0]) // 20
+    rows = np.frombuffer(b"".join(plain), np.uint8).reshape(len(plain), 20 * n)
+    times, values = (rows[:, start : start + 8 * n].copy().view("<f8").ravel() for start in (0, 8 * n))
+    steps = rows[:, 16 * n :].copy().view("<i4").astype(np.int64)
+    return times, values, np.cumsum(steps, axis=1).ravel()
+
+
 def _columns(db: sqlite3.Connection, run: int, count: int) -> Iterator[tuple[Floats, Floats]]:
     """Times and values of each series as they were stored: in the order of writing, NaN where one failed."""
     # Bytes that grow in place: a week's run has millions of readings, which are never held twice.
     points = [bytearray() for _ in range(count)]
-    ticks = db.execute("SELECT samples FROM ticks WHERE run = ? ORDER BY id", (run,))
-    while batch := ticks.fetchmany(_BATCH):
-        times, values, series = (np.concatenate(c) for c in zip(*(_unpack(b) for (b,) in batch), strict=True))
+    for times, values, series in _batches(db, run):
         order = np.argsort(series, kind="stable")
         present, first = np.unique(series[order], return_index=True)
         rows = np.split(np.column_stack((times, values))[order], first[1:])
@@ -183,14 +237,6 @@ def _columns(db: sqlite3.Connection, run: int, count: int) -> Iterator[tuple[Flo
     while points:
         times, values = np.frombuffer(points.pop()).reshape(-1, 2).T
         yield times, values
-
-
-def _unpack(samples: bytes) -> tuple[Floats, Floats, NDArray[np.int32]]:
-    """The column ``ticks.samples``; ``schema/`` describes it."""
-    data = zlib.decompress(samples)
-    n = len(data) // 20
-    times, values = np.frombuffer(data, "<f8", 2 * n).reshape(2, n)
-    return times, values, np.cumsum(np.frombuffer(data, "<i4", n, 16 * n))
 
 
 def _series(metric: Metric, labels: dict[str, str], times: Floats, values: Floats, end: float) -> Series:
