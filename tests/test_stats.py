@@ -108,6 +108,25 @@ class TestCorrelationTime:
         assert stats.correlation_time([]) == 1.0
 
 
+class TestBootstrap:
+    @pytest.mark.parametrize(("memory", "true"), [(0.0, 1.0), (0.5, 3.0), (0.8, 9.0)])
+    def test_the_mean_varies_as_much_as_the_noises_memory_makes_it(self, memory: float, true: float) -> None:
+        random = np.random.default_rng(16)
+        spreads = []
+        for _ in range(20):
+            noise = wander(random, 1000, memory)
+            spreads.append(np.var([stats.redrawn(noise, random).mean() for _ in range(200)]))
+        assert np.mean(spreads) * 1000 == pytest.approx(true, rel=0.35)
+
+    def test_draws_whole_stretches(self) -> None:
+        drawn = stats.redrawn(np.arange(1000.0), np.random.default_rng(17))
+        assert np.mean(np.diff(drawn) == 1) > 0.9
+        assert drawn.size == 1000
+
+    def test_of_one_value(self) -> None:
+        assert stats.redrawn(np.ones(1), np.random.default_rng(18)).tolist() == [1.0]
+
+
 class TestSessions:
     def test_turns_of_one_evening_are_one(self) -> None:
         assert stats.sessions([0, 600, 1200]) == [[0, 1, 2]]

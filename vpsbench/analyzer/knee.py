@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vpsbench.analyzer import stats
+
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
@@ -128,19 +130,11 @@ def bucket(values: Floats, place: int, seconds: float) -> float:
 
 
 def _interval(values: Floats, place: int, seconds: float) -> tuple[float, float]:
-    """95 % of the buckets found after each stretch's blocks were drawn anew."""
+    """95 % of the buckets found after each of the two stretches was drawn anew."""
     random = np.random.default_rng(0)  # the same record gives the same report
     found = []
     for _ in range(RESAMPLES):
-        drawn = np.concatenate([_blocks(values[:place], random), _blocks(values[place:], random)])
+        drawn = np.concatenate([stats.redrawn(part, random) for part in (values[:place], values[place:])])
         found.append(bucket(drawn, _step(_calmed(drawn))[0], seconds))
     low, high = np.quantile(found, (0.025, 0.975))
     return float(low), float(high)
-
-
-def _blocks(values: Floats, random: np.random.Generator) -> Floats:
-    """As many values, drawn in circular blocks whose length grows as the cube root of theirs."""
-    length = max(1, round(1.5 * values.size ** (1 / 3)))
-    starts = random.integers(0, values.size, -(-values.size // length))
-    places = (starts[:, None] + np.arange(length)) % values.size
-    return np.asarray(values[places.ravel()[: values.size]], dtype=np.float64)

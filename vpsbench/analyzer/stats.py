@@ -68,6 +68,21 @@ def looks(duration: float) -> int:
     return 1 if (most := most_sessions(duration)) == 1 else 1 + most
 
 
+def redrawn(values: Floats, random: np.random.Generator) -> Floats:
+    """As many values, drawn by the stationary bootstrap: what depends on its neighbours keeps them.
+
+    Circular blocks of geometric length (Politis and Romano, JASA 89, 1994): on the average 1.5 times the cube
+    root of the number of values, as the theory wants them to grow, and one correlation time at least.
+    """
+    length = max(1.5 * values.size ** (1 / 3), correlation_time([values]))
+    fresh = random.random(values.size) < 1 / length
+    fresh[:1] = True
+    begun = np.flatnonzero(fresh)
+    block = np.cumsum(fresh) - 1
+    places = random.integers(0, values.size, begun.size)[block] + np.arange(values.size) - begun[block]
+    return np.asarray(values[places % values.size], dtype=np.float64)
+
+
 def share_difference(k1: float, n1: float, k2: float, n2: float, z: float) -> tuple[float, float]:
     """Newcombe's score interval of k1/n1 - k2/n2 (Statistics in Medicine 17, 1998, method 10).
 
@@ -78,13 +93,14 @@ def share_difference(k1: float, n1: float, k2: float, n2: float, z: float) -> tu
         n2: above 0.
         z: normal quantile, such as 1.96 for 95 % two-sided.
     """
-    (l1, u1), (l2, u2) = _wilson(k1, n1, z), _wilson(k2, n2, z)
+    (l1, u1), (l2, u2) = wilson(k1, n1, z), wilson(k2, n2, z)
     p1, p2 = k1 / n1, k2 / n2
     below, above = sqrt((p1 - l1) ** 2 + (u2 - p2) ** 2), sqrt((u1 - p1) ** 2 + (p2 - l2) ** 2)
     return p1 - p2 - below, p1 - p2 + above
 
 
-def _wilson(k: float, n: float, z: float) -> tuple[float, float]:
+def wilson(k: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's score interval of k/n (Journal of the American Statistical Association 22, 1927)."""
     p, scale = k / n, 1 + z * z / n
     middle = (p + z * z / (2 * n)) / scale
     half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
