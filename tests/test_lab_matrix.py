@@ -176,9 +176,13 @@ def test_vanished_memory_is_what_the_host_lacked_when_each_round_began() -> None
             ]
         }
     )
-    assert answers.rounds(record) == pytest.approx([9.0, 15.9, 29.0])
+    assert np.array(answers.rounds(record)) == pytest.approx(
+        np.array([(9.0, 10.0), (15.9, 16.9), (29.0, 30.0)])
+    )
     finding = Finding(sign="vanishing_memory", level=Level.STRONG, claim="", measured=0.2)
     assert answers.answer(one("host-swap-heavy"), truth, record, finding) == pytest.approx(0.2)
+    late = replace(finding, since=30.0)
+    assert answers.answer(one("host-swap-heavy"), truth, record, late) == pytest.approx(0.1)
 
 
 def test_balloon_and_sold_memory_are_known_from_outside() -> None:

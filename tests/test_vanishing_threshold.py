@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vpsbench.analyzer.signs.vanishing_memory import STEPS, threshold
+from vpsbench.analyzer.touches import STEPS, threshold
 
 Floats = NDArray[np.float64]
 BINS = 40 * STEPS

@@ -179,12 +179,13 @@ def _guaranteed(scenario: Scenario, truth: Truth, record: Record, finding: Findi
 
 
 def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
-    """The share of held pages that the host did not have when each round began, median over rounds."""
-    del scenario, finding
+    """The share of held pages that the host did not have when each round began, median over the finding's."""
+    del scenario
     times, missing = truth.course("held.missing")
     _, pages = truth.course("held.pages")
     boot = boot_time(record)
-    begins = [truth.at(boot + begin) for begin in rounds(record)]
+    told = [begin for begin, end in rounds(record) if finding.since is None or end >= finding.since]
+    begins = [truth.at(boot + begin) for begin in told]
     watched = [begin for begin in begins if times.size and times[0] <= begin <= times[-1]]
     if not watched:
         return None
@@ -192,8 +193,8 @@ def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding
     return float(np.median(missing[places] / pages[places]))
 
 
-def rounds(record: Record) -> list[float]:
-    """When each round of touching began: its end, less all the touches' own time; s since the run began."""
+def rounds(record: Record) -> list[tuple[float, float]]:
+    """Begin and end of each round of touching: it lasts as long as its touches; s since the run began."""
     spent: dict[float, float] = {}
     for series in (
         *record.named("memory.touch.count", arm="held"),
@@ -202,7 +203,12 @@ def rounds(record: Record) -> list[float]:
         bound = float(series.labels["le"])
         for time, count in zip(series.times.tolist(), series.values.tolist(), strict=True):
             spent[time] = spent.get(time, 0.0) + (count * bound * 1e-9 if np.isfinite(bound) else 0.0)
-    return [end - length for end, length in sorted(spent.items())]
+    return [(end - length, end) for end, length in sorted(spent.items())]
+
+
+def _changed(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
+    del truth, record, finding
+    return float(sum(one.pages for one in scenario.fault if one.kind == "corrupt"))
 
 
 def _stood_still(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
@@ -222,5 +228,6 @@ ANSWERS: Final[dict[str, Answer]] = {
     "ballooned_memory": _ballooned,
     "memory_guarantee": _guaranteed,
     "vanishing_memory": _vanished,
+    "memory_corrupt": _changed,
     "clock": _stood_still,
 }

@@ -164,8 +164,9 @@ def timeline(faults: tuple[AnyFault, ...], truth: Truth) -> list[Action]:
 
 
 def watches_memory(scenario: Scenario) -> bool:
-    """Whether held pages are looked up one by one: where the host may take some; not through Xen's tables."""
-    return scenario.guest.platform == "kvm" and any(one.kind == "host_swap" for one in scenario.fault)
+    """Whether held pages are looked up: where the host takes or damages some; not through Xen's tables."""
+    kinds = {one.kind for one in scenario.fault}
+    return scenario.guest.platform == "kvm" and bool(kinds & {"host_swap", "corrupt"})
 
 
 def _lay_out(folder: Path, scenario: Scenario, profile: dict[str, Any], seed: int) -> None:

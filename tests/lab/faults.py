@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
 from tests.lab import cgroups
 from tests.lab.cgroups import Cgroup
 from tests.lab.credit import Bucket, Controller
-from tests.lab.errors import Skip
+from tests.lab.errors import LabError, Skip
 from tests.lab.hogs import Hogs
 from tests.lab.host import Fault, Host
 from tests.lab.neighbour import Neighbour
 from tests.lab.quantities import Bytes, Seconds
 from tests.lab.swap import Device, switch_on
-from tests.lab.truth import times
+from tests.lab.truth import held_frames, ram_mapping, times
 
 _KSM: Final = Path("/sys/kernel/mm/ksm")
 
@@ -127,6 +128,28 @@ class HostSwap(Fault):
 
     def finish(self, host: Host) -> None:
         host.limits("memory").limit_memory(None)
+
+
+class Corrupt(Fault):
+    """The host's memory loses bits: in some of the pages that the guest's largest process holds."""
+
+    kind: Literal["corrupt"]
+    pages: Annotated[int, Field(ge=1, le=1000)] = 3
+    bits: Annotated[int, Field(ge=1, le=64)] = 1  # flipped in one word of each page
+
+    def begin(self, host: Host) -> None:
+        frames = held_frames(host.folder / "results.tar")
+        thread, size = host.threads()[0], host.ask("query_memory_size_summary")["base-memory"]
+        start = ram_mapping(Path(f"/proc/{thread}/maps").read_text(), size)
+        if frames is None or start is None:
+            raise LabError("nobody had told yet which pages are held: begin later")
+        with Path(f"/proc/{thread}/mem").open("r+b", buffering=0) as memory:
+            for frame in np.random.default_rng(1).choice(frames, self.pages, replace=False).tolist():
+                place = start + 4096 * frame + 2048
+                memory.seek(place)
+                word = int.from_bytes(memory.read(8), "little") ^ ((1 << self.bits) - 1)
+                memory.seek(place)
+                memory.write(word.to_bytes(8, "little"))
 
 
 class Balloon(Fault):
@@ -252,6 +275,7 @@ AnyFault = Annotated[
     | Contention
     | Credits
     | HostSwap
+    | Corrupt
     | Balloon
     | XenBalloon
     | Merge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.lab import accuracy, figures, matrix, plot
@@ -18,7 +19,7 @@ def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:
     """The result of a run whose files lie in ``out``.
 
     Raises:
-        LabError: vpsbench failed in the guest.
+        LabError: vpsbench failed in the guest, or harmed a service of its owner's.
     """
     database, log_file = out / "run.db", out / "log.txt"
     if not log_file.exists():
@@ -31,6 +32,8 @@ def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:
     except VpsbenchError as error:
         raise LabError(f"{database}: {error.message}; the guest's last words: {log}") from error
     truth = Truth.read((out / "truth.json").read_text())
+    if complaint := _complaint(out / "service.json"):
+        raise LabError(complaint)
     if shown := plot.panels(truth, judgement.record):
         plot.draw(shown, f"{scenario.name}: {scenario.about}", out / "truth.svg")
     last = max(course[-1][0] for course in truth.series.values())
@@ -47,3 +50,12 @@ def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:
         tuple(accuracy.windows(scenario, truth, judgement.record)),
         tuple(figures.figures(scenario, truth, judgement)),
     )
+
+
+def _complaint(file: Path) -> str:
+    """What the owner's service (guest/busy.py) suffered; empty where it fared well, or there was none."""
+    if not file.exists():
+        return ""
+    told = json.loads(file.read_text())
+    hurt = {name: told[name] for name in ("swapped", "major_faults") if told[name]}
+    return f"the owner's service suffered: {hurt}" if hurt else ""

@@ -17,6 +17,7 @@ from tests.lab.quantities import Seconds
 BUILT: Final = (
     "missing_memory",
     "vanishing_memory",
+    "memory_corrupt",
     "ballooned_memory",
     "memory_guarantee",
     "merged_memory",

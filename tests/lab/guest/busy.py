@@ -8,9 +8,11 @@ pages, and looks at so many of them each 20 ms.
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -28,15 +30,20 @@ def spin(duty: float) -> None:
         time.sleep(0.1 * (1 - duty))
 
 
-def swap(used: int, limit: int) -> None:
-    """Uses ``used`` MiB in a cgroup of the owner's that has ``limit`` MiB, and keeps touching all of it."""
+def swap_on(size: int) -> None:
+    """A swap file of so many MiB."""
     file = Path("/data/swapfile")
     with file.open("wb") as out:
-        for _ in range(used + 32):
+        for _ in range(size):
             out.write(bytes(MIB))
     file.chmod(0o600)
     subprocess.run(["mkswap", str(file)], check=True)
     subprocess.run(["swapon", str(file)], check=True)
+
+
+def swap(used: int, limit: int) -> None:
+    """Uses ``used`` MiB in a cgroup of the owner's that has ``limit`` MiB, and keeps touching all of it."""
+    swap_on(used + 32)
     group = Path("/sys/fs/cgroup/swapping")
     (group.parent / "cgroup.subtree_control").write_text("+memory")
     group.mkdir()
@@ -46,6 +53,45 @@ def swap(used: int, limit: int) -> None:
     while True:
         random.choice(held)[::4096] = bytes(256)  # noqa: S311  no secret
         time.sleep(0.05)
+
+
+def serve(used: int) -> None:
+    """Touches ``used`` MiB in turn, all of it every 10 s or so, and writes down what happened to them."""
+    swap_on(256)
+    held = [bytearray(os.urandom(MIB)) for _ in range(used)]
+    slowest, before, began = 0.0, major_faults(), time.monotonic()
+    while True:
+        for part in held:
+            touched = time.monotonic()
+            part[::4096] = bytes(256)
+            slowest = max(slowest, time.monotonic() - touched)
+            time.sleep(0.05)
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        told = {
+            "seconds": time.monotonic() - began,
+            "swapped": int(status["VmSwap"].split()[0]) * 1024,
+            "major_faults": major_faults() - before,
+            "slowest": slowest,
+        }
+        Path("/job/out/service.new").write_text(json.dumps(told))
+        Path("/job/out/service.new").rename("/job/out/service.json")
+
+
+def major_faults() -> int:
+    """So far, of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+
+
+def eat(used: int, after: int) -> None:
+    """Wants ``used`` MiB, 4 at a time, and keeps touching them."""
+    swap_on(256)
+    time.sleep(after)
+    held: list[bytearray] = []
+    while True:
+        if len(held) < used // 4:
+            held.append(bytearray(os.urandom(4 * MIB)))
+        random.choice(held)[::4096] = bytes(1024)  # noqa: S311  no secret
+        time.sleep(0.1)
 
 
 def read() -> None:
@@ -68,6 +114,10 @@ def main() -> None:
     what, amount, *rest = sys.argv[1:]
     if what == "swap":
         swap(int(amount), int(rest[0]))
+    if what == "serve":
+        serve(int(amount))
+    if what == "eat":
+        eat(int(amount), int(rest[0]))
     if what == "merge":
         merge(int(amount))
         return
