@@ -12,6 +12,7 @@ from vpsbench import packages
 from vpsbench.analyzer.judge import ask, judge, skipped, why_missing
 from vpsbench.analyzer.signs import Promise, Sign, hidden_steal
 from vpsbench.analyzer.verdict import verdict
+from vpsbench.analyzer.words import span
 from vpsbench.model import Finding, Level, Record, Verdict, Word
 
 ALWAYS = ("cpu", "cpu_burst", "memory_held", "disk_burst")  # the lines that go without saying
@@ -163,6 +164,10 @@ def test_what_would_settle_it_is_computed_from_the_run() -> None:
     )
     stolen = GOOD | {"loops": {"turns": [[10, 150]], "lost": 0.5}, "run": {"duration": 600.0}}
     assert "--profile standard" in {p.item: p for p in judge(build(stolen)).verdict.promises}["cpu"].settle
+    bound = next(f for f in judge(build(GOOD)).findings if f.sign == "hidden_steal").interval
+    assert bound is not None
+    needed = span(150 * bound[1] / 0.05)
+    assert lines["cpu"].settle == f"About {needed} of load would exclude more than 5 % on the long run."
     nothing = {p.item: p for p in judge(build({})).verdict.promises}
     assert "vpsbench doctor" in nothing["memory_held"].settle
 

@@ -6,13 +6,15 @@ from typing import Final
 
 from vpsbench.analyzer import stats
 from vpsbench.analyzer.promises import Item
-from vpsbench.analyzer.words import span
+from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Finding, Level, Record, Status, Word
 
 LONGER: Final = "`vpsbench run --profile standard`"
 FULL_LOAD: Final = 45 * 60.0  # s: most buckets that sellers document are empty by then
 # What `standard` gives of each probe at least, without a pause.
 STANDARD: Final = {"cpu": "75 min of full load", "memory": "8 min twice", "disk": "12 min twice"}
+ALLOWED: Final = 0.05  # of a vCPU's time, on a shared plan
+WEIGHED: Final = {"hidden_steal", "reported_steal"}
 OUTSIDE: Final = {
     "disk": "`lsblk` in the guest shows how large the disk is.",
     "disk_iops": "The report's figures for the disk stand beside it.",
@@ -30,7 +32,7 @@ def settle(item: Item, word: Word, ground: list[Finding], record: Record) -> str
         record: the run.
     """
     if word is Word.KEPT:
-        return _bucket(ground)
+        return _bucket(ground) or _long_run(ground, record)
     if word is Word.SUSPECT:
         return _repeat(item, ground, record)
     if word is Word.BROKEN:
@@ -49,6 +51,16 @@ def _bucket(ground: list[Finding]) -> str:
                 f"{span(FULL_LOAD)} at full rate would be for {_about(found.measured * FULL_LOAD)}."
             )
     return ""
+
+
+def _long_run(ground: list[Finding], record: Record) -> str:
+    """How much load would exclude what a shared plan may lose: the bound falls as load grows."""
+    bound = max((f.interval[1] for f in ground if f.sign in WEIGHED and f.interval), default=0.0)
+    load = sum(t.elapsed for t in record.turns if t.probe == "cpu")
+    if bound <= ALLOWED or not load:
+        return ""
+    needed = span(load * bound / ALLOWED)
+    return f"About {needed} of load would exclude more than {percent(ALLOWED)} on the long run."
 
 
 def _about(amount: float) -> str:
