@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "runner": BASE | {"guest", "monitors", "probes", "collector"},
     "progress": BASE,
     "analyzer": BASE | {"packages"},
+    "export": BASE | {"records"},
     "compare": BASE | {"analyzer"},
     "report": BASE | {"__init__", "analyzer", "compare"},
 }

@@ -72,7 +72,7 @@ def test_vcpus_and_turns_become_one_benchmark_and_keep_their_metadata(
 ) -> None:
     out = tmp_path / "new" / "a.json"
     assert command("--pyperf", out, "--db", database(tmp_path / "a.db", *scored())) == 0
-    assert capsys.readouterr().out == f"the scores of run 1 for pyperf: {out}\n"
+    assert capsys.readouterr().out == f"pyperf: {out}\n"
     suite = pyperf.BenchmarkSuite.load(str(out))
     assert sorted(suite.get_benchmark_names()) == ["json on all vCPUs", "json on one vCPU"]
     both = suite.get_benchmark("json on all vCPUs")
