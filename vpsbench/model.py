@@ -53,6 +53,7 @@ class TurnSpec:
     start: Duration = 0.0  # of the first turn, since the run began
     every: Duration | None = None  # from start to start; None: once
     background: bool = False  # runs beside all other turns, and ends with the last of them at the latest
+    only: str | None = None  # the kind of the outermost layer that it is for; elsewhere it is left out
     options: dict[str, Any] = field(default_factory=dict)  # checked against the probe's own Options
 
 

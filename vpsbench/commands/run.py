@@ -112,6 +112,8 @@ def _order(arguments: Namespace) -> Order:
     profile = profile if arguments.duty is None else replace(profile, duty=arguments.duty / 100)
     folder: Path = (arguments.dir or db.parent).absolute()
     plan, guest = load_plan(arguments.plan) if arguments.plan else None, inspect(folder=folder)
+    ours = tuple(turn for turn in profile.turns if turn.only in (None, guest.layers[0].kind))
+    profile = replace(profile, turns=ours)
     order = Order(
         profile=profile,
         plan=plan,
