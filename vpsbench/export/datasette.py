@@ -31,12 +31,9 @@ _TABLES: Final[dict[str, dict[str, Any]]] = {
         "units": {"t": "s"},
         "sort": "t",
     },
-    "readings": {
-        "description": "samples with their names, and the time of day in UTC.",
-        "facets": ["metric"],
-    },
+    "readings": {"description": "samples with their names, and the time of day in UTC."},
     "rates": {"description": "Growth of the counters a second."},
-    "hourly": {"description": "Each series by the hour of the run.", "facets": ["metric"]},
+    "hourly": {"description": "Each series by the hour of the run."},
     "turns": {
         "description": "Each act of measuring, as it went.",
         "facets": ["probe", "status"],

@@ -41,4 +41,4 @@ CREATE VIEW hourly AS
 SELECT metric, labels, CAST(t / 3600 AS INTEGER) AS hour, count(value) AS readings,
        avg(value) AS mean, min(value) AS least, max(value) AS most
 FROM samples JOIN series ON series.id = samples.series
-GROUP BY series.id, hour;
+GROUP BY metric, labels, hour;  -- and not by series.id: a metric asked for is then looked up, not sought
