@@ -21,6 +21,7 @@ from vpsbench.model import Event, Plan, Record, Series
 Turn = tuple[str, float, float]  # arm, start, length: s
 VCPUS: Final = 2
 TICK: Final = 100.0  # 1/s, of a steal counter
+FULL: Final = 3000.0  # I/O a second of an undisturbed disk
 MIB: Final = 1024**2
 
 
@@ -65,8 +66,10 @@ class Machine:
         lost: mean of what it takes from vCPUs; ``alone``: from one that is loaded alone, where that differs.
         shown: whether its guest's steal clock shows that.
         taken: mean of what it takes from the disk.
+        slow_reads: mean share of single reads that others slow down.
         swapped: share of the held pages that it has taken in a round, at the most.
         cold: how much slower held pages are anyway.
+        merged: share of the equal pages that it keeps once.
         work: turns of a loop a CPU-second, all together over one alone.
         knee: (after which part of a load, what is left of the speed) of a burst bucket.
         own: share of the time that the guest's owner uses himself.
@@ -79,8 +82,10 @@ class Machine:
     alone: float | None = None
     shown: bool = False
     taken: float = 0.0
+    slow_reads: float = 0.0
     swapped: float = 0.0
     cold: float = 1.0
+    merged: float = 0.0
     work: float = 1.0
     knee: tuple[float, float] | None = None
     own: float = 0.0
@@ -110,7 +115,7 @@ def record(
 @cache
 def _empty(schedule: Schedule) -> Record:
     length = {"duration": schedule.duration, "elapsed": schedule.duration}
-    return build({"run": length, "guest": {"steal_clock": True}})
+    return build({"run": length, "guest": {"steal_clock": True, "facts": {"disk.between": "nothing"}}})
 
 
 @cache
@@ -194,17 +199,35 @@ def _single_gaps(random: np.random.Generator, machine: Machine, schedule: Schedu
 
 
 def _disk(random: np.random.Generator, machine: Machine, schedule: Schedule) -> Iterator[Series]:
-    """The burst job, second by second."""
-    times, rates = [], []
-    for start, length in schedule.disk:
-        seconds = start + 1.0 + np.arange(length)
-        left = 1 - np.clip(machine.taken * machine.course(random, seconds, 1.0), 0, 1)
-        if machine.knee:
-            left = np.where(seconds - start < machine.knee[0] * length, left, machine.knee[1] * left)
-        times.append(seconds)
-        rates.append(3000 * left * lognormal(random, seconds.size, 0.5, 0.03))
-    if times:
-        yield series("disk.fio.iops", np.concatenate(times), np.concatenate(rates), job="burst")
+    """The burst job, second by second, the guest's own counters of it, and single reads all along."""
+    if not schedule.disk:
+        return
+    jobs = [_job(random, machine, start, length) for start, length in schedule.disk]
+    times, rates = (np.concatenate(columns) for columns in zip(*jobs, strict=True))
+    yield series("disk.fio.iops", times, rates, job="burst")
+    yield series("disk.fio.iops", times[:20] + 1000, 0.8 * rates[:20], job="randread-qd1")
+    yield series("disk.fio.cpu", times[-1:], [0.05], job="burst")
+    ticks = np.arange(0.0, schedule.duration, 10.0)
+    reads = np.interp(ticks, times, np.cumsum(rates)) + ticks
+    yield series("disk.reads", ticks, reads, device="vda")
+    yield series("disk.read_bytes", ticks, 4096 * reads, device="vda")
+    yield from _single_reads(random, machine, schedule)
+
+
+def _job(random: np.random.Generator, machine: Machine, start: float, length: float) -> tuple[Floats, Floats]:
+    times = start + 1.0 + np.arange(length)
+    left = 1 - np.clip(machine.taken * machine.course(random, times, 1.0), 0, 1)
+    if machine.knee:
+        left = np.where(times - start < machine.knee[0] * length, left, machine.knee[1] * left)
+    return times, np.asarray(FULL * left * lognormal(random, times.size, 0.5, 0.03), dtype=np.float64)
+
+
+def _single_reads(random: np.random.Generator, machine: Machine, schedule: Schedule) -> Iterator[Series]:
+    times = np.arange(1.0, schedule.duration)
+    slow = random.random(times.size) < machine.slow_reads * machine.course(random, times, 1.0)
+    latency = 5e-4 * lognormal(random, times.size, 0.5, 0.3) * np.where(slow, 50.0, 1.0)
+    yield series("disk.sparse.latency", times, latency)
+    yield series("disk.sparse.late", times, np.full(times.size, 1e-4))
 
 
 FAST, BACK = 1500.0, 50_000.0  # ns: a page that is there, and one that the host brings back
@@ -227,6 +250,22 @@ def _memory(random: np.random.Generator, machine: Machine, schedule: Schedule) -
         yield series("memory.touch.total", times, np.full(times.size, touches), arm=arm)
     for name in ("majflt", "minflt", "swap", "steal", "own_wait"):
         yield series(f"memory.touch.{name}", times, np.zeros(times.size))
+    yield from _equal_pages(random, machine, times[-1:], float(slow[-1]))
+
+
+def _equal_pages(
+    random: np.random.Generator, machine: Machine, times: Floats, slow: float
+) -> Iterator[Series]:
+    """Writes to pages in equal pairs and to unique ones beside them."""
+    yield series("merge.age", times, [120.0])
+    yield series("merge.own_ksm", times, [0.0])
+    for write in ("first", "second"):
+        for arm in ("duplicate", "unique", "zero"):
+            merged = machine.merged if (arm, write) == ("duplicate", "first") else 0.0
+            counts = _histogram(random, 4096, max(slow, merged), machine.cold)
+            for place in np.flatnonzero(counts):
+                bound = str(BOUNDS[place])
+                yield series("merge.write", times, [counts[place]], arm=arm, write=write, le=bound)
 
 
 def _histogram(random: np.random.Generator, touches: int, share: float, cold: float) -> Floats:

@@ -7,15 +7,25 @@ from typing import Final
 
 import numpy as np
 
-from tests.calibration.days import QUICK, STANDARD, Machine, record
+from tests.calibration.days import FULL, QUICK, STANDARD, Machine, record
 from tests.calibration.noise import BEYOND, HONEST
 from tests.calibration.tally import ANY, WEIGHT, Said, accusing, gravest
 from tests.host_scheduler import HONEST as SCHEDULERS
-from vpsbench.analyzer.signs import hidden_steal, reported_steal, slow_vcpu, vanishing_memory
+from vpsbench.analyzer.signs import disk_below_plan, hidden_steal, reported_steal, slow_vcpu, vanishing_memory
 from vpsbench.model import Plan, Record
 
+TAKEN: Final = 0.2  # of the disk's speed
+SLOW_READS: Final = 0.01
+PROMISED: Final = FULL * (1 - TAKEN) / (1 - disk_below_plan.ALLOWED)
 PLANS: Final = (
-    Plan(name="shared", vcpus=2, cpu="shared", memory=2_000_000_000, virtualization="kvm"),
+    Plan(
+        name="shared",
+        vcpus=2,
+        cpu="shared",
+        memory=2_000_000_000,
+        disk_iops=PROMISED,
+        virtualization="kvm",
+    ),
     Plan(name="dedicated", vcpus=2, cpu="dedicated", whole_cores=True, memory=2_000_000_000),
 )
 CONDITIONS: Final = {**HONEST, **BEYOND}
@@ -50,7 +60,8 @@ def run(number: int, condition: str) -> Record:
         course=CONDITIONS[condition],
         lost=limit if shown else hidden_steal.THRESHOLD,
         shown=shown,
-        taken=0.2,
+        taken=TAKEN,
+        slow_reads=SLOW_READS,
         swapped=vanishing_memory.EXCESS,
         cold=float(random.uniform(1, 4)),
         work=float(random.uniform(slow_vcpu.SHARED, 1.05)),

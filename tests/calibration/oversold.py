@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.calibration.days import QUICK, STANDARD, Machine, Schedule, full_load, record
 from tests.calibration.honest import PLANS
-from tests.calibration.noise import autoregressive, long_visits, neighbour, steady
+from tests.calibration.noise import autoregressive, calm, long_visits, neighbour, steady
 from tests.calibration.tally import Said, accusing, gravest
 from vpsbench.model import Plan
 
@@ -84,6 +84,15 @@ CASES: Final = (
         for share in (0.8, 0.5, 0.2)
     ),
     *(
+        Case("disk_below_plan", f"{1 - lack:.0%} of what was promised", Machine(course=steady, taken=lack))
+        for lack in (0.3, 0.5, 0.8)
+    ),
+    Case("merged_memory", "all equal pages kept once", Machine(course=calm, merged=0.97, cold=2.0)),
+    *(
+        Case("disk_contention", f"{share:.0%} of single reads slow", Machine(course=MEMORY, slow_reads=share))
+        for share in (0.02, 0.05, 0.2)
+    ),
+    *(
         Case("vanishing_memory", f"{share:.0%} of the pages", Machine(course=steady, swapped=share, cold=2.0))
         for share in (0.01, 0.02, 0.05, 0.15)
     ),
@@ -101,4 +110,4 @@ def days(case: Case, number: int) -> Iterator[Said]:
 
 def of(names: Sequence[str]) -> list[Case]:
     """The cases of these signs."""
-    return [case for case in CASES if case.sign in names]
+    return [case for case in CASES if case.sign in names and case.sign in accusing()]

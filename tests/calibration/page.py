@@ -31,11 +31,12 @@ run of `standard`, or, one day in four, of `quick`, on two vCPUs; each draws whe
 dedicated, and whether a steal clock shows what is taken.
 
 **Honest** is a host that keeps every promise, if only just: on the average it takes exactly what it may (5
-% shown on a shared plan, 1 % shown on a dedicated one, 1 % unseen), a fifth of the disk's speed, and 0.5 %
-of the held pages in a round at the most; held pages are up to four times as slow as the control anyway, and
-vCPUs do 75 to 105 % together of the work that they do alone. Real hosts that take less are accused less
-often. Noise is lognormal (its logarithm has a standard deviation of 1), with the autocorrelation named from
-second to second.
+% shown on a shared plan, 1 % shown on a dedicated one, 1 % unseen), a fifth of the disk's speed (and a
+tenth of what a plan says of it), one single read in a hundred is slow, and 0.5 % of the held pages is gone
+in a round at the most; held pages are up to four times as slow as the control anyway, and vCPUs do 75 to
+105 % together of the work that they do alone. Real hosts that take less are accused less often. Noise is
+lognormal (its logarithm has a standard deviation of 1), with the autocorrelation named from second to
+second.
 """
 FALSE = """## False accusations
 
