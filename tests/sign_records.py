@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tests import gap_records
+from tests import gap_records, sparse_records
 from vpsbench.model import (
     Answer,
     Event,
@@ -35,12 +35,20 @@ from vpsbench.model import (
 Floats = NDArray[np.float64]
 Description = dict[str, Any]
 STARTED = 1.8e9  # 08:00 UTC
-COUNTERS = ("cpu.time", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
+COUNTERS = ("cpu.time", "disk.read", "disk.write", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
 
 
 def build(case: Description) -> Record:
     """The record that a description stands for."""
-    series = [*_plain(case), *_loops(case), *_hosts(case), *_rates(case), *_rounds(case), *_merges(case)]
+    series = [
+        *_plain(case),
+        *_loops(case),
+        *_hosts(case),
+        *_rates(case),
+        *_rounds(case),
+        *_sparse(case),
+        *_merges(case),
+    ]
     turns = [
         Turn(
             probe=t["probe"],
@@ -201,8 +209,17 @@ def _rates(case: Description) -> Iterator[Series]:
         yield series(one["metric"], times, values, **one.get("labels", {}))
 
 
+def _sparse(case: Description) -> Iterator[Series]:
+    """The disk's sparse reads; see there."""
+    for metric, times, values, labels in sparse_records.columns(case.get("sparse", {})):
+        yield series(metric, times, values, **labels)
+
+
 def _rounds(case: Description) -> Iterator[Series]:
-    """Rounds of touching held memory: shares of slow pages a round, and the guest's own doings."""
+    """Rounds of touching held memory: shares of slow pages a round, and the guest's own doings.
+
+    ``warm_slow``: of 40,000 reads of hot pages between two rounds; ``age``: of the pages at each round, s.
+    """
     rounds = case.get("rounds")
     if not rounds:
         return
@@ -211,6 +228,7 @@ def _rounds(case: Description) -> Iterator[Series]:
     for arm, touches, shares in (
         ("held", rounds.get("touches", 20_000), slow),
         ("hot", rounds.get("hot", 4_000), rounds.get("hot_slow", [0.0] * len(times))),
+        *([("warm", 40_000, rounds["warm_slow"])] if "warm_slow" in rounds else []),
     ):
         counts: dict[str, list[tuple[float, float]]] = {}
         for t, share in zip(times, shares, strict=True):
@@ -221,6 +239,9 @@ def _rounds(case: Description) -> Iterator[Series]:
         yield series("memory.touch.total", times, [touches] * len(times), arm=arm)
     for name in ("majflt", "minflt", "swap", "steal", "own_wait"):
         yield series(f"memory.touch.{name}", times, rounds.get(name, [0] * len(times)))
+    for arm, pages in rounds.get("pages", {}).items():
+        yield series("memory.touch.pages", times, [pages] * len(times), arm=arm)
+    yield series("memory.touch.age", *((times, rounds["age"]) if "age" in rounds else ([], [])))
 
 
 def _merges(case: Description) -> Iterator[Series]:
@@ -246,7 +267,7 @@ def _histogram(
     slow = random.random(touches) < share
     fast_ns, slow_ns = rounds.get("fast_ns", 1500), rounds.get("slow_ns", 50_000)
     latencies = np.where(slow, slow_ns, fast_ns) * np.exp(0.3 * random.normal(size=touches))
-    bounds = [round(64 * 2 ** (quarter / 4)) for quarter in range(101)]
+    bounds = [round(64 * 2 ** (quarter / 4)) for quarter in range(110)]
     places = np.searchsorted(bounds, latencies, side="left")
     found, counts = np.unique(places, return_counts=True)
     return {str(bounds[p]): float(c) for p, c in zip(found, counts, strict=True)}

@@ -28,6 +28,7 @@ BUILT: Final = (
     "cpu_quota",
     "cpu_burst",
     "disk_burst",
+    "disk_contention",
     "virtualization_mismatch",
 )
 

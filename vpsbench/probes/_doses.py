@@ -18,7 +18,7 @@ _FIRST: Final = 3  # readings that count as the first ones, besides a tenth of a
 _ROOM: Final = 0.8  # of the bucket, that the longest rest may fill
 _TAIL: Final = 3  # s of a load after it has drained the bucket again, to see that it has
 _LEAST: Final = 1.0  # s, of a rest: below that the start of a job is longer
-_SHARE: Final = 2 / 3  # of the time that is left, at most, for rests and reloads
+_SHARE: Final = 0.85  # of the time that is left, at most, for all of this
 _DRAINED: Final = (4, 15)  # s of larger reads: until there were
 _ENOUGH: Final = 640  # of the small ones, which make 40 where bandwidth is capped, within these bounds
 
@@ -68,4 +68,4 @@ def plan(rates: Sequence[float], wanted: float, left: float, overhead: float) ->
 def shortened(length: int, left: float, wanted: float, overhead: float) -> int:
     """What a burst job of so many s may have of the s that are left, so that doses can follow."""
     doses = sum(RESTS) * wanted * (1 + RELOAD) + _DRAINED[0] + overhead + len(RESTS) * (_TAIL + overhead)
-    return max(0, min(length, int(left - min(doses / _SHARE, left / 2))))
+    return max(0, min(length, int(left - min(doses / _SHARE, left * 0.6))))

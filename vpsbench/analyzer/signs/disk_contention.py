@@ -1,0 +1,186 @@
+"""A disk that others slow down: sparse reads that take far longer at some times than at the run's calm ones.
+
+What is always there cannot be seen so. Two ways to be found, both a notice at most, as no plan promises a
+latency: reads are slow too often, proven by bets on batches that are long against what the slowness remembers
+of itself; or most reads are slow for half a minute and longer, which no scatter of single reads makes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import eprocess, family, sparse, stats, weigh
+from vpsbench.analyzer.signs import Sign, one_claim
+from vpsbench.analyzer.words import percent, span
+from vpsbench.model import Alternative, Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+SERIES: Final = ("disk.sparse.latency", "disk.sparse.late")
+LIMIT: Final = (
+    0.01  # of the time, in which reads may be slow: beyond it the run's p99 is that of no calm disk
+)
+MOST: Final = 0.5  # of a batch: most reads
+LASTING: Final = 30.0  # s, in which most reads are slow; a pause or a live migration is over sooner
+TEN_MINUTES: Final = 600.0
+QUANTILES: Final = (0.5, 0.99, 0.999)
+
+
+def look(record: Record) -> list[Finding]:
+    """Compares the run with its own calm parts."""
+    found = sparse.reads(record)
+    free = sparse.undisturbed(record, found)
+    if free is None:
+        return [_unable("this guest's own disk I/O is not counted here, so others' cannot be told from it")]
+    kept = found.only(free)
+    slow = sparse.limit(kept)
+    if slow is None:
+        return [
+            _unable(f"only {kept.at.size} of {found.at.size} sparse reads met no I/O of this guest's own")
+        ]
+    return [_weighed(record, found, kept, slow)]
+
+
+def _unable(why: str) -> Finding:
+    claim = f"Whether others slow the disk down cannot be told: {why}."
+    return Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What the batches tell. ``lasting``: s in which most reads were slow."""
+
+    share: float
+    interval: tuple[float, float]
+    lasting: float
+    proven: bool
+
+
+def _weighed(record: Record, found: sparse.Reads, kept: sparse.Reads, slow: float) -> Finding:
+    fine = sparse.batches(kept, slow, sparse.length(kept))
+    if fine.slow.size < weigh.FEWEST:
+        return _unable(
+            f"{span(fine.slow.size * sparse.length(kept))} without I/O of this guest's own are too short"
+        )
+    told = weighed(kept, slow, fine, family.bar(record).capital)
+    accused = told.share > LIMIT and (told.proven or told.lasting >= LASTING)
+    unsure = told.share > LIMIT and not accused
+    level = Level.NOTICE if accused else Level.NOT_MEASURABLE if unsure else Level.CLEAN
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        claim=_claim(level, kept, slow, told),
+        promised="a disk that answers as fast at all times" if accused else None,
+        measured=told.share,
+        interval=told.interval,
+        unit="1",
+        since=float(kept.at[0]),
+        until=float(kept.at[-1]),
+        series=SERIES,
+        alternatives=_alternatives(found, kept, slow) if accused else (),
+    )
+
+
+def weighed(kept: sparse.Reads, slow: float, fine: sparse.Batches, bar: float) -> _Weighed:
+    """The bets, on batches ten times as long as the slowness remembers itself; and the lasting stretches."""
+    width = float(np.diff(fine.start).min())
+    pieces = np.split(
+        np.minimum(fine.slow, eprocess.CAP * LIMIT), np.flatnonzero(np.diff(fine.start) > width * 1.5) + 1
+    )
+    memory = width * stats.correlation_time(pieces)
+    values = fine.slow
+    if memory > width:
+        values = sparse.batches(kept, slow, weigh.MEMORIES * memory).slow
+    share = float(fine.slow.mean())
+    low, high = eprocess.interval(values) if values.size else (0.0, 1.0)
+    proven = values.size >= weigh.FEWEST and eprocess.proves(values, LIMIT, bar)
+    lasting = width * float((fine.slow >= MOST).sum())
+    return _Weighed(share, (min(low, share), max(high, share)), lasting, proven)
+
+
+def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str:
+    usual, worst = float(np.median(kept.latency)), _worst(kept)
+    seen = (
+        f"single reads of 4 KiB, a few each second, took {_ms(usual)} at the median; "
+        f"in {percent(told.share)} of the time they took more than {_ms(slow)}, three times what "
+        f"99 % of them keep to in the calm parts of the run"
+    )
+    if level is Level.NOTICE:
+        lasting = f", for {span(told.lasting)} nearly all of them" if told.lasting else ""
+        return (
+            f"Something outside of this guest slows its disk down at times: {seen}{lasting} (p99 of the "
+            f"worst ten minutes {worst}). It is a neighbour, or work of the host's own: which of them cannot "
+            "be told."
+        )
+    if level is Level.NOT_MEASURABLE:
+        return (
+            f"{seen[0].upper()}{seen[1:]}; that came too unevenly, or too seldom, to tell others from chance."
+        )
+    return (
+        f"{seen[0].upper()}{seen[1:]} (p99 of the worst ten minutes {worst}). What slows the disk down all "
+        "the time, or at other hours, cannot be seen so."
+    )
+
+
+def _worst(kept: sparse.Reads) -> str:
+    """The highest p99 of ten minutes, with what it may be at 95 % on each side."""
+    rows = quantiles(kept)
+    top = rows[int(rows[:, 2].argmax())]
+    return f"{_ms(float(top[2]))}, {_ms(float(top[4]))} to {_ms(float(top[5]))}"
+
+
+def quantiles(kept: sparse.Reads) -> Floats:
+    """Rows of (start, p50, p99, p99.9, lower and upper bound of p99) for each ten minutes with 100 reads."""
+    places = (kept.at // TEN_MINUTES).astype(np.int64)
+    groups = [(place * TEN_MINUTES, kept.latency[places == place]) for place in np.unique(places)]
+    full = [(start, values) for start, values in groups if values.size >= 100] or groups
+    return np.array([
+        (start, *np.quantile(values, QUANTILES), sparse.lower(values, 0.99), sparse.bound(values, 0.99))
+        for start, values in full
+    ])  # fmt: skip
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms"
+
+
+def _alternatives(found: sparse.Reads, kept: sparse.Reads, slow: float) -> tuple[Alternative, ...]:
+    late = float((kept.late > slow).mean())
+    return (
+        Alternative(
+            "I/O of this guest itself",
+            ruled_out=True,
+            because=f"the kernel's disk counters show when there was any, and our own turns are known: "
+            f"{found.at.size - kept.at.size} of {found.at.size} reads are left out for it",
+        ),
+        Alternative(
+            "a vCPU that was taken away, or busy with other programs of this guest",
+            ruled_out=True,
+            because=f"the pauses between the reads show it too: {percent(late)} of them were late by as much "
+            "and twice that was taken away; waits behind own programs are no part of these times",
+        ),
+        Alternative(
+            "a cap on operations",
+            ruled_out=True,
+            because=f"some {1 / kept.every:.0f} reads a second stay below any",
+        ),
+        Alternative(
+            "work of the host's own, such as a snapshot, a backup or a rebuilt array; or of the device's",
+            ruled_out=None,
+            because="it looks like a neighbour from within",
+        ),
+    )
+
+
+SIGN = Sign(
+    name="disk_contention",
+    question="Do others slow my disk down?",
+    promise="disk",
+    needs=("disk.sparse.latency", "disk.sparse.late"),
+    look=look,
+    claims=one_claim,
+)
