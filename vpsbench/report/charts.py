@@ -15,6 +15,7 @@ from vpsbench.report.cpu_charts import loop_charts, system_chart
 from vpsbench.report.load import load_chart
 from vpsbench.report.loss_charts import duty_chart, hour_chart
 from vpsbench.report.rate_chart import rate_chart
+from vpsbench.report.speed_chart import speed_charts
 from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, shade, tail
 from vpsbench.report.wording import listed, plain
 
@@ -206,5 +207,5 @@ def _raised(series: Series, scale: Scale, clock: Clock) -> Floats:
 
 _PARTS: tuple[Callable[[Record, Clock], Iterator[Chart | Absent]], ...] = (
     turn_bands, load_chart, loop_charts, rate_chart, hour_chart, duty_chart, system_chart, memory_chart,
-    page_chart, touch_chart, disk_charts, pressure_chart,
+    page_chart, touch_chart, speed_charts, disk_charts, pressure_chart,
 )  # fmt: skip
