@@ -56,9 +56,19 @@ def test_machines_that_do_not_bill_for_load_need_none() -> None:
 def test_the_command_refuses_before_it_writes_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vpsbench.guest.inspect.inspect", lambda: found("aws-t3"))
+    monkeypatch.setattr("vpsbench.guest.inspect.inspect", lambda **_: found("aws-t3"))
     db = tmp_path / "new" / "a.db"
     monkeypatch.setattr(sys, "argv", ["vpsbench", "run", "--profile", "standard", "--db", str(db)])
     assert program.main() == 2
     assert "may cost money" in capsys.readouterr().err
     assert not db.parent.exists()
+
+
+def test_what_may_be_written_is_said_and_where() -> None:
+    guest = found("kvm")
+    guest.facts.update({"disk.file_system": "ext4 on /dev/vda1", "disk.between": "nothing"})
+    said = _politeness.writes(profile(60, probe="disk"), guest, Path("/srv"))
+    assert "up to 8 GiB to ext4 on /dev/vda1, in a folder below /srv" in said
+    guest.facts["disk.between"] = "dm-0: a matter of the guest's own"
+    assert "(dm-0: a matter" in _politeness.writes(profile(60, probe="disk"), guest, Path("/srv"))
+    assert _politeness.writes(profile(60, probe="cpu"), guest, Path("/srv")) == ""

@@ -85,8 +85,9 @@ def announce(number: int, order: Order) -> None:
     about = clock_text(planned(profile))
     duty = f" at a duty of {100 * profile.duty:g} %" if profile.duty < 1 else ""
     say(f"run {number}: profile {profile.name}{duty}, about {about}, {what}; into {order.db}")
-    if warning := _politeness.warning(profile):
-        say(warning)
+    for text in (_politeness.writes(profile, order.guest, order.folder), _politeness.warning(profile)):
+        if text:
+            say(text)
 
 
 def measure(order: Order, lock: Lock) -> int:

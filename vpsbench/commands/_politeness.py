@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from vpsbench.errors import VpsbenchError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vpsbench.model import Guest, Profile
 
 _LONG: Final = 30 * 60  # s; from here on a turn of full load may meet a seller's fair-use rules
@@ -36,6 +38,21 @@ def require_yes(profile: Profile, guest: Guest, *, allowed: bool) -> None:
             f"to run it all the same, add --allow-full-load; to stay within the price, --duty "
             f"{100 * covered:g}; or choose a shorter profile, such as --profile quick",
         )
+
+
+def writes(profile: Profile, guest: Guest, folder: Path) -> str:
+    """What may be written to the disk, and to which; empty: nothing."""
+    if not any(turn.probe == "disk" for turn in profile.turns):
+        return ""
+    from vpsbench.report.wording import quantity
+
+    where = guest.facts.get("disk.file_system", "an unknown file system")
+    between = guest.facts.get("disk.between", "nothing")
+    note = "" if between == "nothing" else f" ({between})"
+    return (
+        f"it writes up to {quantity(profile.write_budget, 'B')} to {where}{note}, in a folder below {folder} "
+        "that it removes, and leaves 15 % of the file system free"
+    )
 
 
 def warning(profile: Profile) -> str:
