@@ -41,7 +41,9 @@ second.
 FALSE = """## False accusations
 
 Bounds are one-sided, 95 %, Clopper and Pearson's. “Could judge”: days on which the sign said more than that
-it cannot tell; one that never could was not simulated here. Long visits (next table) are not counted.
+it cannot tell. One that never could was not simulated here, or clears nobody where it finds nothing
+(merged_memory). “Any of them” is the whole report, without cpu_quota. Long visits (next table) are not
+counted.
 """
 CONDITIONS = """
 ### By condition, any sign
@@ -107,7 +109,7 @@ def _false_row(tally: Tally) -> tuple[str, ...]:
 
 def _conditions(honest: Tallies) -> Iterator[str]:
     yield CONDITIONS
-    rows = list(honest[ANY].items())
+    rows = list(honest.get(ANY, {}).items())
     rows += [item for parts in honest.values() for item in parts.items() if item[0].startswith(GAPS)]
     yield from _table(
         ("condition", "days", "notice or worse", "strong"),
