@@ -97,7 +97,9 @@ def test_a_figure_that_a_run_lacks_is_missing_and_not_nothing() -> None:
 
 
 def test_a_best_of_nothing_has_no_ratio() -> None:
-    found = compared(*(run(figure(v, better="lower", unit="1")) for v in (np.zeros(100), np.full(100, 0.2))))
+    found = compared(
+        *(run(figure(v, better="lower", unit="1")) for v in (np.zeros(100), noise(0.2, 1, sd=0.01)))
+    )
     assert [cell.ratio for cell in cells(found)] == [None, None]
     assert standings(found) == [Standing.BEST, Standing.BEHIND]
 
@@ -225,3 +227,8 @@ def test_a_cache_that_direct_reads_may_meet_is_named() -> None:
     turn = Turn("disk", 0.0, 10.0, Status.OK, "", {}, {"mix.json": FIO % "1"})
     found = replace(record(), turns=(turn,), events=(Event(0.0, "disk.cached", "zfs"),))
     assert conditions(found)["disk cache"] == "direct, but zfs may cache"
+
+
+def test_steps_without_any_scatter_are_not_told_apart() -> None:
+    found = compared(*(run(figure(np.full(100, v), better="lower", unit="s")) for v in (1.0, 1.02)))
+    assert Standing.BEHIND not in standings(found)

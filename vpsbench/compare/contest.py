@@ -160,30 +160,24 @@ def _ratio(value: float, best: float) -> float | None:
 
 def _standings(found: list[Figure], best: float, alpha: float) -> list[Standing]:
     known = [figure for figure in found if figure.found.error is not None]
-    behind = dict(zip(map(id, known), _behind(known, alpha).tolist(), strict=True))
-    leads = {id(figure) for figure in known}
-    return [
-        Standing.BEST
-        if figure.found.value == best
-        else Standing.UNKNOWN
-        if id(figure) not in leads
-        else Standing.BEHIND
-        if behind[id(figure)]
-        else Standing.UNKNOWN
-        if not _best_known(known, best)
-        else Standing.LEVEL
-        for figure in found
-    ]
+    behind = {id(one) for one, real in zip(known, _behind(known, alpha).tolist(), strict=True) if real}
+    told = any(one.found.value == best for one in known)
 
+    def standing(figure: Figure) -> Standing:
+        if figure.found.value == best:
+            return Standing.BEST
+        if id(figure) in behind:
+            return Standing.BEHIND
+        return Standing.LEVEL if told and figure.found.error is not None else Standing.UNKNOWN
 
-def _best_known(known: list[Figure], best: float) -> bool:
-    return any(figure.found.value == best for figure in known)
+    return [standing(figure) for figure in found]
 
 
 def _behind(known: list[Figure], alpha: float) -> NDArray[np.bool_]:
     """Which figures some other one exceeds for real: Welch tests, each run against every other.
 
-    The degrees of freedom are the smaller of the two, which is never too bold.
+    The degrees of freedom are the smaller of the two, which is never too bold. Two figures without any
+    scatter (fio's quantiles come in steps) are not told apart: nothing says how far a step is noise.
     """
     sign = 1.0 if known and known[0].better == "higher" else -1.0
     values = sign * _column(known, "value")
@@ -193,7 +187,7 @@ def _behind(known: list[Figure], alpha: float) -> NDArray[np.bool_]:
     doubt = np.hypot(errors[None, :], errors[:, None])
     fewer = np.minimum(freedom[None, :], freedom[:, None])
     bar = np.vectorize(quantiles.get, otypes=[np.float64])(fewer) if known else np.zeros((0, 0))
-    return np.asarray((ahead > bar * doubt).any(axis=1))
+    return np.asarray(((ahead > bar * doubt) & (doubt > 0)).any(axis=1))
 
 
 def _column(known: list[Figure], name: str) -> Floats:
