@@ -46,7 +46,8 @@ def write(path: Path, seed: int = 1, seconds: int = DAY) -> None:
         heads, rows = _watched(rng, seconds)
         for second, row in enumerate(rows.tolist()):
             read = (Sample(metric, value, labels) for (metric, labels), value in zip(heads, row, strict=True))
-            collector.add([*read, *probed.get(second, ())], at=BOOT + second)
+            collector.add(read, at=BOOT + second)
+            collector.add(probed.get(second, ()), at=BOOT + second, probed=True)
             collector.commit(second)
         for turn in _turns(seconds):
             collector.turn(turn)

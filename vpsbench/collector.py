@@ -47,6 +47,7 @@ class _Pending:
     turns: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     size: int = 0  # B of ticks and turns
+    probed: bool = False  # whether samples hold what is rare: what a probe found, or a gap
 
 
 class Collector:
@@ -176,8 +177,10 @@ class Collector:
         """Metric and labels of each series that the run has."""
         return tuple(self._ids)
 
-    def add(self, samples: Iterable[Sample], at: float) -> None:
+    def add(self, samples: Iterable[Sample], at: float, *, probed: bool = False) -> None:
         """Takes readings; ``at`` (CLOCK_BOOTTIME, s) is the time of those that have none of their own.
+
+        ``probed``: a probe found them. Of a long run not every tick of the monitors is read back; these are.
 
         All or, after an error, none are taken. A series has one value at a time: a later reading of the
         same time takes the place of the earlier one.
@@ -191,6 +194,7 @@ class Collector:
             self._check(sample)
         for sample in taken:
             self._take(sample.metric, sample.labels, at if sample.at is None else sample.at, sample.value)
+        self._pending.probed |= probed and bool(taken)
 
     def gap(self, metric: str, labels: Labels, at: float) -> None:
         """Notes that a reading failed.
@@ -200,6 +204,7 @@ class Collector:
         """
         self._check(Sample(metric, 0.0))
         self._take(metric, labels, at, math.nan)
+        self._pending.probed = True  # a gap is no less rare, and must not be passed over
 
     def event(self, kind: str, detail: str, at: float) -> None:
         """Notes that something happened to the run."""
@@ -289,8 +294,8 @@ class Collector:
 
     def _end_tick(self, elapsed: float) -> None:
         waiting = self._pending
-        packed = self._packer.pack(waiting.samples)
-        waiting.samples = []
+        packed = self._packer.pack(waiting.samples, alone=waiting.probed)
+        waiting.samples, waiting.probed = [], False
         if self._fits(len(packed), elapsed):
             waiting.ticks.append((float(elapsed), packed))
         else:

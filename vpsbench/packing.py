@@ -1,7 +1,8 @@
 """How the readings of a tick are packed; ``schema/`` describes the bytes.
 
 A tick is much like the one before it: its bytes, unpacked, are the dictionary that zlib begins with. That
-makes the database 40 % smaller. Every so often a tick is packed by itself, so that a lost one takes few along.
+makes the database 40 % smaller. Packed by themselves are ticks that hold what a probe found, so that a long
+run can be read without unpacking all of it, and one in 64, so that one that is lost takes few along.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class Packer:
         self._before = b""
         self._count = 0
 
-    def pack(self, readings: Sequence[Reading]) -> bytes:
-        """The column ``ticks.samples``."""
-        alone = self._count % _ALONE == 0 or not self._before
+    def pack(self, readings: Sequence[Reading], *, alone: bool = False) -> bytes:
+        """The column ``ticks.samples``; ``alone``: packed by itself in any case."""
+        alone = alone or self._count % _ALONE == 0 or not self._before
         plain = _plain(readings)
         stream = zlib.compressobj() if alone else zlib.compressobj(zdict=self._before)
         self._count += 1
@@ -42,6 +43,11 @@ def _plain(readings: Sequence[Reading]) -> bytes:
     return struct.pack(f"<{n}d{n}d{n}i", *times, *values, *steps)
 
 
+def stands_alone(packed: bytes) -> bool:
+    """Whether it was packed by itself."""
+    return not packed[1] & 0x20  # FDICT, RFC 1950
+
+
 class Unpacker:
     """Unpacks the ticks of one run, in their order, from any that was packed by itself."""
 
@@ -55,10 +61,8 @@ class Unpacker:
             ValueError: it is cut off, something follows it, or the tick before it is another one.
         """
         try:
-            if packed[1:2] and packed[1] & 0x20:  # FDICT, RFC 1950
-                stream = zlib.decompressobj(zdict=self._before)
-            else:
-                stream = zlib.decompressobj()
+            alone = len(packed) < 2 or stands_alone(packed)
+            stream = zlib.decompressobj() if alone else zlib.decompressobj(zdict=self._before)
             plain = stream.decompress(packed, most + 1 if most else 0)
         except zlib.error as error:
             raise ValueError(f"readings cannot be unpacked: {error}") from error

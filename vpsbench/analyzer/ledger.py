@@ -159,7 +159,9 @@ def _column(record: Record, name: str, wall: Series, missing: float | Floats) ->
     """One metric of a loop at the times of its bins."""
     column = np.full_like(wall.values, missing)
     for series in record.named(f"cpu.loop.{name}", **wall.labels):
-        if series.labels == wall.labels:
+        if series.labels == wall.labels and np.array_equal(series.times, wall.times):
+            column = series.values.copy()
+        elif series.labels == wall.labels:
             here = np.isin(wall.times, series.times)
             column[here] = series.values[np.isin(series.times, wall.times)]
     return column

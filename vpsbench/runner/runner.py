@@ -274,7 +274,7 @@ class Runner:
         known = [sample for sample in heard.samples if sample.metric in declared]
         if len(known) < len(heard.samples):
             self._event("probe_garbage", f"{current.spec.probe} emitted a metric that it does not declare")
-        self.keeper.collector.add(known, self.clock.boot())
+        self.keeper.collector.add(known, self.clock.boot(), probed=True)
         self.written += sum(s.value for s in known if s.metric == "disk.fio.written")
         for event in heard.events:
             self._event(event.kind, event.detail)
@@ -294,7 +294,7 @@ class Runner:
             self._beside.remove(current)
         if child.cost is not None:
             cost = Sample("instrument.turn_cost", child.cost, (("probe", child.probe),))
-            self.keeper.collector.add([cost], now)
+            self.keeper.collector.add([cost], now, probed=True)
         status = child.status or Status.FAILED
         if current.spec is _EARLY:
             self._judged(status, child.detail)
