@@ -53,8 +53,8 @@ def main() -> int:
         found = Results(
             honest=tallies(_honest(pool, names, args.days)),
             oversold=tallies(_oversold(pool, names, args.each)),
-            others=list(_many(pool, others.compare, args.each * 2)),
-            whole=list(_each(pool, whole_day, args.whole)),
+            others=[] if args.signs else list(_many(pool, others.compare, args.each * 2)),
+            whole=[] if args.signs else list(_each(pool, whole_day, args.whole)),
         )
     sys.stdout.write(page.summary(found))
     if not args.signs:

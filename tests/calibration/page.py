@@ -78,8 +78,8 @@ def summary(found: Results) -> str:
         *_false(found.honest),
         *_conditions(found.honest),
         *_power(found.oversold),
-        *_others(found.others),
-        *_whole(found.whole),
+        *(_others(found.others) if found.others else ()),
+        *(_whole(found.whole) if found.whole else ()),
     ])  # fmt: skip
 
 
