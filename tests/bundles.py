@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+import zlib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from tests import example_run
+from vpsbench import database as database_file
 from vpsbench import keys
 from vpsbench.collector import Collector
 from vpsbench.evidence.bundle import Order, make
@@ -65,6 +69,21 @@ def database(folder: Path) -> Path:
         example_run.fill(collector, ticks=3)
         measure(collector)
     return path
+
+
+def old_run(path: Path) -> None:
+    """A database of the format before there were chains, with a run that was killed after a tick."""
+    new = path.with_name("new.db")
+    with Collector(new) as collector:
+        begin(collector)
+    with (
+        closing(sqlite3.connect(new)) as source,
+        closing(database_file.writable(path, database_file.shipped()[:1])) as old,
+    ):
+        [run] = source.execute("SELECT * FROM runs")
+        old.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)  # noqa: S608  question marks
+        old.execute("INSERT INTO ticks VALUES (1, 1, 0.5, ?)", (zlib.compress(b""),))
+    new.unlink()
 
 
 def bundle(folder: Path, *, redact: bool = False, name: str = "bundle.zip") -> Path:

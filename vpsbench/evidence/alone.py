@@ -25,7 +25,7 @@ TABLES: Final = {
     "private": "place",
     "names": "name",
 }
-_COUNTED: Final = {
+COUNTED: Final = {
     "ticks",
     "turns",
     "events",
@@ -69,7 +69,7 @@ def _copy(found: sqlite3.Cursor, alone: sqlite3.Connection, table: str, change: 
         return
     columns = [column for column, *_ in found.description]
     kept = (dict(zip(columns, row, strict=True)) for row in found)
-    counted = ((n, row | ({"id": n} if table in _COUNTED else {})) for n, row in enumerate(kept, 1))
+    counted = ((n, row | ({"id": n} if table in COUNTED else {})) for n, row in enumerate(kept, 1))
     changed = (change(table, n, row) if change else row for n, row in counted)
     holders = ", ".join("?" * len(columns))
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({holders})"  # noqa: S608  our names

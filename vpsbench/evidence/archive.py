@@ -6,6 +6,7 @@ can grow when it is read. Names are of one plain form; none can lead out of a fo
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import struct
@@ -19,8 +20,7 @@ LARGEST: Final = 2 * 1024**3 - 1  # B of a bundle; beyond it zip files have anot
 MOST: Final = 20_000  # files; a week's run has some hundreds
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 _CHUNK: Final = 1 << 20
-# What zipfile raises for files that are cut off, encrypted, packed in unknown ways, or no zip files at all;
-# the last two for a file and a folder of the same name.
+# What zipfile raises for files that are cut off, encrypted, packed in unknown ways, or no zip files at all.
 _BROKEN: Final = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -28,9 +28,9 @@ _BROKEN: Final = (
     EOFError,
     OverflowError,
     struct.error,
-    FileExistsError,
-    NotADirectoryError,
 )
+# A place before the file's begin; a file and a folder of the same name.
+_NOWHERE: Final = {errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
 
 
 def names(folder: Path) -> list[str]:
@@ -66,7 +66,9 @@ def unpack(bundle: Path, folder: Path) -> None:
                 path.parent.mkdir(exist_ok=True)
                 with found.open(entry) as source, path.open("xb") as target:
                     shutil.copyfileobj(source, target, _CHUNK)
-    except _BROKEN as error:
+    except (*_BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NOWHERE:
+            raise
         raise ValueError(f"it is no whole zip file ({error})") from error
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from vpsbench import __version__, keys
 from vpsbench.errors import VpsbenchError
 from vpsbench.evidence import archive, contents, database_checks, stamp
-from vpsbench.evidence.chain_checks import Problem, Sealed, problems, seals
+from vpsbench.evidence.chain_checks import Problem, Sealed, numbering, problems, seals
 from vpsbench.model import Judgement
 from vpsbench.report import json as contract
 
@@ -128,7 +128,7 @@ def _check_run(found: Checked, folder: Path, roots: bytes | None) -> None:
     with database_checks.guarded(folder / contents.DATABASE) as db:
         sealed = seals(db, number)
         if sealed:
-            found.problems += problems(db, number)
+            found.problems += [*problems(db, number), *numbering(db)]
         else:
             found.problem(contents.DATABASE, "the run has no chain: its readings could be anything")
         hidden = db.execute("SELECT count(*) FROM private WHERE salt IS NULL").fetchone()[0]
