@@ -45,7 +45,7 @@ def test_what_comes_back_hours_later_is_strong() -> None:
 
 @pytest.mark.parametrize("sign", sorted({case.sign for case in oversold.of(NAMES)}))
 def test_each_sign_sees_the_largest_effect_simulated_for_it(sign: str) -> None:
-    case = [case for case in oversold.of([sign]) if "for" not in case.effect][-1]
+    case = [case for case in oversold.of([sign]) if " for " not in case.effect][-1]
     said = {condition: level for _, condition, level in oversold.days(case, 0)}
     assert said[f"{case.effect}|standard"] in {Level.NOTICE, Level.STRONG}
 

@@ -89,8 +89,12 @@ CASES: Final = (
     ),
     Case("merged_memory", "all equal pages kept once", Machine(course=calm, merged=0.97, cold=2.0)),
     *(
-        Case("disk_contention", f"{share:.0%} of single reads slow", Machine(course=MEMORY, slow_reads=share))
-        for share in (0.02, 0.05, 0.2)
+        Case(
+            "disk_contention",
+            f"{share:.0%} of single reads slow, 10 min in an hour",
+            Machine(course=long_visits, slow_reads=share / 6),
+        )
+        for share in (0.1, 0.3, 0.9)
     ),
     *(
         Case("vanishing_memory", f"{share:.0%} of the pages", Machine(course=steady, swapped=share, cold=2.0))
