@@ -140,6 +140,12 @@ def test_a_setting_that_fits_nowhere_is_refused(tmp_path: Path, setting: str) ->
         load_profile(written(tmp_path, GOOD), OPTIONS, [setting])
 
 
+def test_a_background_turn_is_as_long_as_the_run_at_most(tmp_path: Path) -> None:
+    text = GOOD + '[[turns]]\nprobe = "cpu"\nduration = "1 h"\nbackground = true\n'
+    profile = load_profile(written(tmp_path, text), OPTIONS)
+    assert [turn.duration for turn in profile.turns] == [30, 120]
+
+
 def test_unknown_names_and_broken_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(VpsbenchError) as caught:
         load_profile("quikc", OPTIONS)

@@ -43,7 +43,12 @@ def load_profile(name: str, options: Options, settings: list[str] | None = None)
     data.setdefault("name", path.stem)
     profile = _checked(path, data, Profile, _profile_rules(data, options))
     turns = (replace(turn, options=_options(options[turn.probe], turn.options)[0]) for turn in profile.turns)
-    return replace(profile, turns=tuple(turns))
+    return replace(profile, turns=tuple(_fitting(turn, profile) for turn in turns))
+
+
+def _fitting(turn: TurnSpec, profile: Profile) -> TurnSpec:
+    """What runs in the background lasts as long as the run at most, however short that was made."""
+    return replace(turn, duration=min(turn.duration, profile.duration)) if turn.background else turn
 
 
 def load_plan(name: str) -> Plan:
@@ -201,7 +206,8 @@ def _profile_rules(data: dict[str, Any], options: Options) -> Iterator[Mistake]:
 
 
 def _turn_rules(turn: dict[str, Any], whole: float, options: Options) -> Iterator[Mistake]:
-    yield from _range(turn, "duration", 1, whole, f"1 s to the run's {whole:g} s")
+    if turn.get("background") is not True:
+        yield from _range(turn, "duration", 1, whole, f"1 s to the run's {whole:g} s")
     yield from _range(turn, "start", 0, whole, f"0 s to the run's {whole:g} s")
     own = turn.get("duration")
     if isinstance(own, int | float):

@@ -137,10 +137,11 @@ def lower(values: Floats, q: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Equal stretches: when each began, and in which share of its time a read would have been slow."""
+    """Equal stretches: when each began, in which share of its time a read would be slow, the median of them."""
 
     start: Floats
     slow: Floats
+    middle: Floats
 
 
 def batches(found: Reads, slow: float, width: float) -> Batches:
@@ -157,4 +158,6 @@ def batches(found: Reads, slow: float, width: float) -> Batches:
     long = np.bincount(place, weight * (found.latency > slow), kept.size)
     whole = seen >= width / 2
     share = np.clip((long - 2 * late)[whole] / seen[whole], 0.0, 1.0)
-    return Batches(kept[whole].astype(np.float64) * width, share)
+    parts = np.split(found.latency, np.flatnonzero(np.diff(place)) + 1)
+    middle = np.array([np.median(part) for part, told in zip(parts, whole, strict=True) if told])
+    return Batches(kept[whole].astype(np.float64) * width, share, middle)

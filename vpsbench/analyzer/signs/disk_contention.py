@@ -26,6 +26,8 @@ LIMIT: Final = (
 )
 MOST: Final = 0.5  # of a batch: most reads
 LASTING: Final = 30.0  # s, in which most reads are slow; a pause or a live migration is over sooner
+APART: Final = 3**0.5  # times what is slow: the median of such a batch; and where it must be empty below that
+VALLEY: Final = 0.25  # of their number, at most, may lie that much around it: a level that wanders fills it
 TEN_MINUTES: Final = 600.0
 QUANTILES: Final = (0.5, 0.99, 0.999)
 
@@ -98,8 +100,15 @@ def weighed(kept: sparse.Reads, slow: float, fine: sparse.Batches, bar: float) -
     share = float(fine.slow.mean())
     low, high = eprocess.interval(values) if values.size else (0.0, 1.0)
     proven = values.size >= weigh.FEWEST and eprocess.proves(values, LIMIT, bar)
-    lasting = width * float((fine.slow >= MOST).sum())
-    return _Weighed(share, (min(low, share), max(high, share)), lasting, proven)
+    return _Weighed(share, (min(low, share), max(high, share)), lasting(fine, slow), proven)
+
+
+def lasting(fine: sparse.Batches, slow: float) -> float:
+    """The s in which most reads were slow, their median far beyond; 0 where the level only wandered there."""
+    beyond = (fine.slow >= MOST) & (fine.middle >= APART * slow)
+    around = (fine.middle >= slow / APART) & (fine.middle < APART * slow)
+    stands = around.sum() <= VALLEY * beyond.sum()
+    return float(np.diff(fine.start).min() * beyond.sum()) if stands else 0.0
 
 
 def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str:

@@ -1,0 +1,111 @@
+"""The sparse look at the disk: what it reads, what it tells, and that it leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pytest
+
+from vpsbench.probes import Request, Unavailable, disk_latency
+from vpsbench.probes.disk_latency import Options, run
+
+MIB = 1024**2
+
+
+@dataclass
+class Kept:
+    """An ``Emit`` that keeps courses and samples."""
+
+    courses: dict[str, list[float]] = field(default_factory=dict)
+    at: list[float] = field(default_factory=list)
+    written: float = 0.0
+
+    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
+        assert (metric, at, labels) == ("disk.fio.written", None, {"job": "sparse"})
+        self.written += value
+
+    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+        assert not labels
+        self.courses.setdefault(metric, []).extend(values)
+        self.at = [*at] if metric.endswith("late") else self.at
+
+    def event(self, kind: str, detail: str) -> None:
+        raise AssertionError((kind, detail))
+
+    def raw(self, name: str, text: str) -> None:
+        raise AssertionError((name, text))
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """On a disk: pytest's own folders may lie in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as path:
+        yield Path(path)
+
+
+def request(folder: Path, seconds: float = 2.0, **changes: int) -> Request:
+    options = Options(every=0.02, file_size=16 * MIB)
+    return Request(seconds, options, changes.get("budget", 1024 * MIB), str(folder), (0,), 1)
+
+
+def test_reads_are_told_with_the_pauses_before_them(folder: Path) -> None:
+    kept, before = Kept(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    run(request(folder), kept)
+    latency, late = kept.courses["disk.sparse.latency"], kept.courses["disk.sparse.late"]
+    assert len(latency) == len(late) == len(kept.at) > 10
+    assert min(latency) >= 0
+    assert min(late) >= 0
+    assert sum(latency) + sum(late) < 4
+    assert kept.at == sorted(kept.at)
+    assert before < kept.at[0]
+    assert kept.written in {n * 4 * MIB for n in range(1, 5)}, "as far as the time for it goes"
+    assert not list(folder.iterdir())
+
+
+def test_it_writes_an_eighth_of_what_may_be_written_at_most(folder: Path) -> None:
+    with pytest.raises(Unavailable, match="no room for a file"):
+        run(request(folder, budget=100 * MIB), Kept())
+    assert not list(folder.iterdir())
+
+
+def test_memory_is_no_disk() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as path, pytest.raises(Unavailable, match="memory"):
+        run(request(Path(path)), Kept())
+
+
+@pytest.mark.parametrize("options", [{"every": 0.001}, {"every": 60}, {"file_size": 0}])
+def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Options(**options)  # type: ignore[arg-type]  # as a profile gives them
+
+
+def test_a_turn_that_is_ended_tells_what_it_saw_and_leaves_nothing(folder: Path) -> None:
+    asked = json.dumps(asdict(request(folder, 100.0)))
+    command = [sys.executable, "-m", "vpsbench.probes", disk_latency.PROBE.name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(asked)
+        process.stdin.close()
+        while "written" not in process.stdout.readline():
+            pass
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGTERM)
+        said = [json.loads(line) for line in process.stdout]
+    assert {line["metric"] for line in said if line["kind"] == "course"} == {
+        "disk.sparse.latency",
+        "disk.sparse.late",
+    }
+    assert not list(folder.iterdir())

@@ -1,0 +1,85 @@
+"""Sparse reads: which of them nothing of this guest disturbed, what is slow, and how often chance accuses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.sign_records import build, wander
+from vpsbench.analyzer import sparse
+from vpsbench.analyzer.signs import disk_contention
+
+BAR = 20_000.0  # about what a family of twenty claims asks for
+
+
+def reads(latency: np.ndarray[Any, Any], late: float = 0.0001) -> sparse.Reads:
+    values = np.asarray(latency, dtype=np.float64)
+    return sparse.Reads(np.cumsum(0.1 + values), values, np.full(values.size, late))
+
+
+def test_bounds_of_a_quantile_hold_it_as_often_as_they_say() -> None:
+    random = np.random.default_rng(1)
+    true = -math.log(0.01)
+    samples = random.exponential(size=(400, 600))
+    above = np.mean([sparse.bound(one, 0.99) >= true for one in samples])
+    below = np.mean([sparse.lower(one, 0.99) <= true for one in samples])
+    assert above >= 0.93
+    assert below >= 0.93
+
+
+def test_what_is_slow_is_told_from_the_calm_part_however_long_the_other_is() -> None:
+    random = np.random.default_rng(2)
+    calm, loud = (scale * np.exp(0.3 * random.normal(size=2000)) for scale in (0.001, 0.03))
+    alone, both = sparse.limit(reads(calm)), sparse.limit(reads(np.concatenate([loud, calm])))
+    assert alone is not None
+    assert both == pytest.approx(alone, rel=0.3)
+    assert sparse.limit(reads(calm[:200])) is None
+    assert sparse.limit(reads(calm / 100)) == sparse.LEAST
+
+
+def test_reads_near_own_turns_and_in_busy_seconds_are_left_out() -> None:
+    record = build({
+        "turns": [
+            {"probe": "disk", "started": 100, "elapsed": 50},
+            {"probe": "cpu", "started": 10, "elapsed": 5},
+        ],
+        "sparse": {"parts": [{"seconds": 200}, {"seconds": 20, "own": 500}, {"seconds": 80}]},
+    })  # fmt: skip
+    found = sparse.reads(record)
+    free = sparse.undisturbed(record, found)
+    assert free is not None
+    kept = found.at[free]
+    assert not ((kept > 100) & (kept < 155)).any()
+    assert not ((kept > 202) & (kept < 218)).any()
+    assert ((kept > 10) & (kept < 15)).sum() > 40
+
+
+def test_pauses_that_are_late_take_twice_their_share_away() -> None:
+    latency = np.tile([0.05, 0.001, 0.001, 0.001], 500)
+    on_time = sparse.batches(reads(latency), 0.01, 5.0).slow
+    late = np.tile([0.0, 0.05, 0.0, 0.0], 500)
+    taken = sparse.batches(sparse.Reads(np.cumsum(0.1 + latency + late), latency, late), 0.01, 5.0).slow
+    assert on_time.mean() == pytest.approx(0.34, abs=0.05)
+    assert taken.max() < 0.02
+
+
+def test_a_read_that_takes_seconds_weighs_as_much_as_all_that_were_not_made() -> None:
+    latency = np.full(400, 0.001)
+    latency[200] = 10.0
+    assert sparse.batches(reads(latency), 0.01, 1000.0).slow.size == 0, "seen for less than half of it"
+    assert sparse.batches(reads(latency), 0.01, 50.0).slow.max() == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize(("memory", "spread"), [(0.0, 0.5), (0.0, 1.5), (0.9, 0.7), (0.99, 0.7)])
+def test_scatter_that_comes_from_no_neighbour_is_not_accused(memory: float, spread: float) -> None:
+    random, accused = np.random.default_rng(3), 0
+    for _ in range(10):
+        kept = reads(0.002 * np.exp(spread * wander(random, 6000, memory)))
+        slow = sparse.limit(kept)
+        assert slow is not None
+        told = disk_contention.weighed(kept, slow, sparse.batches(kept, slow, 5.0), BAR)
+        accused += told.proven or told.lasting >= disk_contention.LASTING
+    assert accused == 0
