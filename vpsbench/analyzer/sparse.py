@@ -137,7 +137,7 @@ def lower(values: Floats, q: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Equal stretches: when each began, in which share of its time a read would be slow, the median of them."""
+    """Equal stretches: when each began, in which share of its time a read would be slow, its median."""
 
     start: Floats
     slow: Floats
