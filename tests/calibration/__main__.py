@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.calibration", description=__doc__)
     parser.add_argument("signs", nargs="*", metavar="SIGN", help="default: all that can accuse")
-    parser.add_argument("--days", type=int, default=3900, help="honest days (default: 3900)")
+    parser.add_argument("--days", type=int, default=3380, help="days that are mostly honest (default: 3380)")
     parser.add_argument(
         "--each", type=int, default=20, help="days for each fault, size and length (default: 20)"
     )

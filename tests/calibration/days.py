@@ -208,7 +208,7 @@ def _disk(random: np.random.Generator, machine: Machine, schedule: Schedule) -> 
     yield series("disk.fio.iops", times[:20] + 1000, 0.8 * rates[:20], job="randread-qd1")
     yield series("disk.fio.cpu", times[-1:], [0.05], job="burst")
     ticks = np.arange(0.0, schedule.duration, 10.0)
-    reads = np.interp(ticks, times, np.cumsum(rates)) + ticks
+    reads = np.interp(ticks, times, np.cumsum(rates)) + ticks / 2
     yield series("disk.reads", ticks, reads, device="vda")
     yield series("disk.read_bytes", ticks, 4096 * reads, device="vda")
     yield from _single_reads(random, machine, schedule)
@@ -223,7 +223,7 @@ def _job(random: np.random.Generator, machine: Machine, start: float, length: fl
 
 
 def _single_reads(random: np.random.Generator, machine: Machine, schedule: Schedule) -> Iterator[Series]:
-    times = np.arange(1.0, schedule.duration)
+    times = np.arange(1.0, schedule.duration, 2.0)
     slow = random.random(times.size) < machine.slow_reads * machine.course(random, times, 1.0)
     latency = 5e-4 * lognormal(random, times.size, 0.5, 0.3) * np.where(slow, 50.0, 1.0)
     yield series("disk.sparse.latency", times, latency)

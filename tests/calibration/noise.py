@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import ceil, log
 from typing import Final
 
 import numpy as np
 
-from tests.sign_records import Floats, wander
+from tests.sign_records import Floats
 
 DAY: Final = 86_400.0
 Course = Callable[[np.random.Generator, Floats, float], Floats]
@@ -19,8 +20,18 @@ Course = Callable[[np.random.Generator, Floats, float], Floats]
 
 def lognormal(random: np.random.Generator, count: int, memory: float, spread: float = 1.0) -> Floats:
     """Bursty noise of mean 1 with this autocorrelation (of its logarithm) from second to second."""
-    fresh = random.normal(size=count) if memory == 0 else wander(random, count, memory)
-    return np.asarray(np.exp(spread * fresh - spread**2 / 2), dtype=np.float64)
+    return np.asarray(np.exp(spread * _remembering(random, count, memory) - spread**2 / 2), dtype=np.float64)
+
+
+def _remembering(random: np.random.Generator, count: int, memory: float) -> Floats:
+    """Gaussian noise of variance 1: fresh noise, and what is left of the older, by Fourier transform."""
+    if memory == 0:
+        return random.normal(size=count)
+    kernel = memory ** np.arange(ceil(log(1e-5) / log(memory)))
+    length = count + 2 * kernel.size  # a circle so long that its end does not reach its beginning
+    fresh = np.fft.rfft(random.normal(size=length)) * np.fft.rfft(kernel, length)
+    found = np.fft.irfft(fresh, length)[kernel.size : kernel.size + count]
+    return np.asarray(np.sqrt(1 - memory**2) * found, dtype=np.float64)
 
 
 def steady(random: np.random.Generator, times: Floats, mean: float) -> Floats:  # noqa: ARG001  one of many
