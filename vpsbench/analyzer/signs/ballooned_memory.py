@@ -67,10 +67,10 @@ class Taken:
         return float(self.times[still[-1] + 1 if still.size else 0])
 
     def back(self, least: float) -> float | None:
-        """When all of what went during the run was there again; None: it was not."""
+        """When what had gone was there again, all of it or all that went during the run; None: it was not."""
         peak = int(self.values.argmax())
-        found = np.flatnonzero(self.values[peak:] <= self.before + min(least, MOVED))
-        return float(self.times[peak + found[0]]) if found.size and self.grown > least else None
+        found = np.flatnonzero(self.values[peak:] <= (self.before if self.grown > least else 0.0) + MOVED)
+        return float(self.times[peak + found[0]]) if found.size else None
 
 
 def look(record: Record) -> list[Finding]:
@@ -171,9 +171,10 @@ def _claim(record: Record, taken: Taken, level: Level, least: float) -> str:
 
 def _when(taken: Taken, least: float) -> str:
     """When it went, and whether it came back."""
-    if taken.grown <= least:
-        return ", all of it before this run began"
     began, back = taken.began(least), taken.back(least)
+    if taken.grown <= least:
+        returned = f", and gave it back {span(back)} into this run" if back is not None else ""
+        return f", all of it before this run began{returned}"
     part = f"{size(taken.grown)} of it " if taken.before > least else ""
     since = f", {part}from {span(began)} into this run on"
     if back is not None:
