@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,6 +24,8 @@ from vpsbench.model import Judgement
 from vpsbench.report import charts, page
 from vpsbench.report.files import replacing
 from vpsbench.report.vegalite import Chart
+
+_CLIP: Final = re.compile(r'(id="clip|url\(#clip)(\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,14 @@ def lead(built: page.Page, drawn: Sequence[Chart]) -> Chart | None:
 
 
 def still(chart: Chart) -> str:
-    """A chart as SVG text; the renderer escapes what came from outside."""
+    """A chart as SVG text; the renderer escapes what came from outside.
+
+    The renderer numbers clip paths on and on while the process lives; here they begin anew, so that a run's
+    report has the same bytes each time.
+    """
     svg: str = vl_convert.vegalite_to_svg(chart.spec)
-    return svg
+    numbers: dict[str, int] = {}
+    return _CLIP.sub(lambda found: f"{found[1]}{numbers.setdefault(found[2], len(numbers))}", svg)
 
 
 def _placed(stills: dict[str, str], chart: Chart, place: str) -> Markup:
