@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from vpsbench.analyzer.words import MIB
-from vpsbench.model import Record
+from vpsbench.model import Guest, Record
 
 # The kernel's own image and page tables, and the firmware. A guest of 768 MiB showed 720 MiB; struct page
 # alone is 1.6 %.
@@ -69,9 +69,14 @@ def mapped(record: Record) -> float | None:
     return max((size for name in MAPS if (size := fact(record, name))), default=None)
 
 
+def is_sold_container(guest: Guest) -> bool:
+    """Whether a guest is a container of a kind that is sold."""
+    return any(layer.kind in PROVIDERS for layer in guest.layers)
+
+
 def in_sold_container(record: Record) -> bool:
-    """Whether this guest is a container of a kind that is sold."""
-    return any(layer.kind in PROVIDERS for layer in record.run.guest.layers)
+    """Whether a run was made in one."""
+    return is_sold_container(record.run.guest)
 
 
 def owners_perhaps(record: Record) -> bool:

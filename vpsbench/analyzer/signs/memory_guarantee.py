@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vpsbench.analyzer.signs import Sign, _memory, one_claim
+from vpsbench.analyzer.signs import Sign, _memory
 from vpsbench.analyzer.words import size
 from vpsbench.model import Alternative, Finding, Level, Record
 
@@ -252,5 +252,5 @@ SIGN = Sign(
     promise="memory",
     needs=(),
     look=look,
-    claims=one_claim,
+    claims=lambda _profile, guest, _plan: int(_memory.is_sold_container(guest)),
 )

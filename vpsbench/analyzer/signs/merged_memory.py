@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer import family, stats
-from vpsbench.analyzer.signs import Sign, one_claim
+from vpsbench.analyzer.signs import Sign
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Level, Record
 
@@ -205,5 +205,5 @@ SIGN = Sign(
     promise="memory",
     needs=("merge.write", "merge.age"),
     look=look,
-    claims=one_claim,
+    claims=lambda profile, _guest, _plan: int(any(turn.probe == "merge" for turn in profile.turns)),
 )
