@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.calibration.honest import GAPS
 from tests.calibration.noise import BEYOND
-from tests.calibration.oversold import LOADS
+from tests.calibration.oversold import CASES, LOADS
 from tests.calibration.tally import ANY, Tally, together, upper
 
 Tallies = Mapping[str, Mapping[str, Tally]]
@@ -41,9 +41,8 @@ second.
 FALSE = """## False accusations
 
 Bounds are one-sided, 95 %, Clopper and Pearson's. “Could judge”: days on which the sign said more than that
-it cannot tell. One that never could was not simulated here, or clears nobody where it finds nothing
-(merged_memory). “Any of them” is the whole report, without cpu_quota. Long visits (next table) are not
-counted.
+it cannot tell (merged_memory clears nobody where it finds nothing). “Any of them” is the whole report,
+without cpu_quota. Long visits (next table) are not counted.
 """
 CONDITIONS = """
 ### By condition, any sign
@@ -87,7 +86,7 @@ def _false(honest: Tallies) -> Iterator[str]:
     yield FALSE
     yield from _table(
         ("sign", "honest days", "could judge", "notice or worse", "rate at most", "strong", "rate at most"),
-        ((name, *_false_row(together(_honest_parts(parts)))) for name, parts in honest.items()),
+        ((name, *_false_row(name, together(_honest_parts(parts)))) for name, parts in honest.items()),
     )
 
 
@@ -95,8 +94,10 @@ def _honest_parts(parts: Mapping[str, Tally]) -> list[Tally]:
     return [tally for condition, tally in parts.items() if condition not in BEYOND]
 
 
-def _false_row(tally: Tally) -> tuple[str, ...]:
+def _false_row(name: str, tally: Tally) -> tuple[str, ...]:
     n = tally.days
+    if not tally.judged and name not in {case.sign for case in CASES}:
+        return ("not simulated: it compares facts", *(["-"] * 5))
     return (
         f"{n}",
         f"{tally.judged}",
