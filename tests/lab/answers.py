@@ -224,6 +224,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "cpu_quota": _fraction,
     "missing_vcpu": _vcpus,
     "disk_burst": _disk_rate,
+    "disk_below_plan": _disk_rate,
     "missing_memory": _memory,
     "ballooned_memory": _ballooned,
     "memory_guarantee": _guaranteed,

@@ -29,6 +29,8 @@ BUILT: Final = (
     "cpu_burst",
     "disk_burst",
     "disk_contention",
+    "disk_below_plan",
+    "missing_disk",
     "virtualization_mismatch",
 )
 
