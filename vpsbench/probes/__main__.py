@@ -9,6 +9,7 @@ import ctypes
 import importlib
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -89,6 +90,15 @@ def _end_with_parent() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the runner's to handle
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if _nobody_listens(sys.stdout.fileno()):  # it died before it could be asked for
+        sys.exit(143)
+
+
+def _nobody_listens(number: int) -> bool:
+    """Whether all readers of a pipe are gone."""
+    pipe = select.poll()
+    pipe.register(number, 0)
+    return any(event & select.POLLERR for _, event in pipe.poll(0))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PAGE: Final = mmap.PAGESIZE
 WORDS: Final = PAGE // 8  # 64-bit words a page
 BLOCK: Final = 4 * 1024**2  # B, the unit of filling
-BATCH: Final = 64  # pages that are touched, and then verified, at a time: their copy stays in the CPU's cache
+BATCH: Final = 128  # pages that are touched, then verified, at a time: copies of them stay in the CPU's cache
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)  # times an odd number modulo 2^64: no two stamps are the same
 
 

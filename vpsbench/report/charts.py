@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpsbench.analyzer.signs.disk_burst import FOLLOWING
 from vpsbench.model import Record, Series
 from vpsbench.report.course import COLUMNS, envelope, growth, merged
 from vpsbench.report.cpu_charts import loop_charts, system_chart
+from vpsbench.report.disk_charts import burst_charts, sparse_chart
 from vpsbench.report.load import load_chart
 from vpsbench.report.loss_charts import duty_chart, hour_chart
+from vpsbench.report.memory_charts import touch_histograms
 from vpsbench.report.rate_chart import rate_chart
 from vpsbench.report.speed_chart import speed_charts
 from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, shade, tail
@@ -173,7 +176,10 @@ def _tail(series: tuple[Series, ...]) -> tuple[Floats, Floats] | None:
 
 def disk_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Each fio job's operations a second and mean latency."""
-    iops, latency = record.named("disk.fio.iops"), record.named("disk.fio.latency")
+    iops, latency = (
+        tuple(s for s in record.named(f"disk.fio.{name}") if not s.labels["job"].startswith(FOLLOWING))
+        for name in ("iops", "latency")
+    )
     colours = shade(sorted({s.labels["job"] for s in (*iops, *latency)}))  # the same in both charts
     for name, title, factor, series in (
         ("iops", "Disk: operations a second of each job", 1.0, iops),
@@ -207,5 +213,6 @@ def _raised(series: Series, scale: Scale, clock: Clock) -> Floats:
 
 _PARTS: tuple[Callable[[Record, Clock], Iterator[Chart | Absent]], ...] = (
     turn_bands, load_chart, loop_charts, rate_chart, hour_chart, duty_chart, system_chart, memory_chart,
-    page_chart, touch_chart, speed_charts, disk_charts, pressure_chart,
+    page_chart, touch_chart, touch_histograms, speed_charts, disk_charts, burst_charts, sparse_chart,
+    pressure_chart,
 )  # fmt: skip

@@ -75,7 +75,7 @@ def look(record: Record) -> list[Finding]:
     """Weighs each round by itself; a finding needs half of them."""
     rounds = [r for r in touches.rounds(record) if min(r.held.sum(), r.hot.sum()) >= FEWEST_TOUCHES]
     if len(rounds) < ROUNDS:
-        claim = f"Held memory was touched again in {len(rounds)} full rounds; {ROUNDS} are the least"
+        claim = f"Full rounds in which held memory was touched again: {len(rounds)}; {ROUNDS} are the least"
         claim += f"{_ended(record)}."
         return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)]
     border, apart = touches.border(record, rounds)
