@@ -170,11 +170,11 @@ def method(comparison: Comparison) -> str:
     if not comparison.comparisons:
         return "No run has readings enough to tell a difference from noise: measure for longer."
     return (
-        "A run is behind only where another exceeds it by more than chance allows. All "
-        f"{comparison.comparisons:,} pairs were compared; the chance that any two which are equal are said "
-        f"to differ is at most {100 * ALPHA:.0f} %. Errors come from batches of readings, which allows for "
-        "readings that hang together; intervals are of 95 % each. What is said holds for the time that was "
-        "measured, not for other days."
+        "A run is behind only where another exceeds it by more than chance allows. Pairs compared: "
+        f"{comparison.comparisons:,}; the chance that any two which are equal are said to differ is at most "
+        f"{100 * ALPHA:.0f} %. Errors come from batches of readings, which allows for readings that hang "
+        "together; intervals are of 95 % each. What is said holds for the time that was measured, not for "
+        "other days."
     )
 
 

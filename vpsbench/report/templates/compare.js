@@ -40,9 +40,9 @@ const filter = document.getElementById("filter");
 function apply() {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (run) => words.every((word) => texts.get(run).includes(word));
-  const shown = [...texts.keys()].filter(fits);
-  for (const row of document.querySelectorAll("tr[data-run]")) row.hidden = !shown.includes(row.dataset.run);
-  document.getElementById("count").textContent = words.length ? `${shown.length} of ${texts.size} runs` : "";
+  const shown = new Set([...texts.keys()].filter(fits));
+  for (const row of document.querySelectorAll("tr[data-run]")) row.hidden = !shown.has(row.dataset.run);
+  document.getElementById("count").textContent = words.length ? `${shown.size} of ${texts.size} runs` : "";
 }
 filter.addEventListener("input", apply);
 document.querySelector(".filter").hidden = false;
