@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Files:
     def text(self, name: str) -> str | None:
         """The file's text without the last line's end; None where it is missing or unreadable."""
         try:
-            return self.path(name).read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            return _bytes(f"{self.root}/{name.lstrip('/')}").decode("utf-8", "replace").rstrip("\n")
         except OSError:
             return None
 
@@ -43,3 +44,15 @@ class Files:
     def matching(self, pattern: str) -> tuple[str, ...]:
         """The names, as on the machine, that match a shell pattern, sorted."""
         return tuple(sorted(f"/{p.relative_to(self.root)}" for p in self.root.glob(pattern.lstrip("/"))))
+
+
+def _bytes(path: str) -> bytes:
+    """The whole file, without what pathlib and text files cost: this is most of what a tick does."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(file, 1 << 16):  # a file of /proc may come in several pieces
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(file)

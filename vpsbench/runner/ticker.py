@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from vpsbench.guest.files import Files
@@ -27,20 +27,20 @@ class Ticker:
     def __init__(self, monitors: Iterable[Monitor], files: Files) -> None:
         self._files = files
         found = {monitor: monitor.files(files) for monitor in monitors}
-        self._names: Mapping[Monitor, tuple[str, ...]] = {m: names for m, names in found.items() if names}
+        self._watched = tuple((m, names) for m, names in found.items() if names)
         self.unavailable = [
             f"{m.name}: this guest has no such files" for m, names in found.items() if not names
         ]
-        self._seen: dict[Monitor, set[Key]] = {}
-        self._failing: dict[Monitor, str] = {}
+        self._seen: dict[str, set[Key]] = {}  # by monitor
+        self._failing: dict[str, str] = {}  # likewise, why
 
     def read(self) -> Tick:
         """Reads every monitor once."""
         tick = Tick()
-        for monitor, names in self._names.items():
+        for monitor, names in self._watched:
             samples = self._read(monitor, names, tick)
             keys = {(s.metric, s.labels) for s in samples}
-            seen = self._seen.setdefault(monitor, set())
+            seen = self._seen.setdefault(monitor.name, set())
             tick.samples += samples
             tick.gaps += sorted(seen - keys)
             seen |= keys
@@ -53,9 +53,9 @@ class Ticker:
                 raise LookupError(f"cannot read {', '.join(names[:3])}")  # noqa: TRY301  one way out
             samples = list(monitor.parse(texts))
         except (ValueError, LookupError) as error:
-            if self._failing.get(monitor) != str(error):
+            if self._failing.get(monitor.name) != str(error):
                 tick.problems.append(f"{monitor.name}: {error}")
-            self._failing[monitor] = str(error)
+            self._failing[monitor.name] = str(error)
             return []
-        self._failing.pop(monitor, None)
+        self._failing.pop(monitor.name, None)
         return samples

@@ -1,0 +1,231 @@
+"""What it costs to have vpsbench: ``python -m tests.benchmark [DOCUMENT]``; the table of docs/benchmarks.md.
+
+All figures are of one run, on one machine, side by side: a minute of vpsbench at one tick a second without
+load, with sadc and vmstat beside it; then made-up runs of days, written through the real collector, judged
+and drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tests import day
+from vpsbench import database
+from vpsbench.commands._apart import apart
+from vpsbench.records import read
+
+SECONDS: Final = 60  # of watching, of which
+WARM: Final = 8  # the first are not counted: imports, first reads
+DAY: Final = 86_400
+MB: Final = 1e6
+PROFILE: Final = f"""
+description = "a minute without load"
+duration = "{SECONDS + 20} s"
+[[turns]]
+probe = "cpu"
+duration = "1 s"
+start = "{SECONDS + 15} s"
+"""
+DAYS: Final = (1, 2, 4, 7)
+# What the profile "week" does in an hour, on average: probe, start in the hour, seconds.
+ROUND: Final = (("cpu", 0, 180), ("disk", 200, 60), ("score", 300, 7))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    ours: float
+    unit: str
+    limit: float
+    beside: tuple[tuple[str, float], ...] = ()
+
+    def __str__(self) -> str:
+        others = "; ".join(
+            f"{name} {value:.3g}, {self.ours / value:.2g} times that" for name, value in self.beside
+        )
+        fits = "yes" if self.ours <= self.limit else "NO"
+        return (
+            f"| {self.what} | {self.ours:.3g} {self.unit} | {self.limit:g} {self.unit} | {fits} | {others} |"
+        )
+
+
+def watch(folder: Path) -> list[Row]:
+    """A minute side by side."""
+    (folder / "idle.toml").write_text(PROFILE, encoding="utf-8")
+    run = ["-m", "vpsbench", "run", "--profile", folder / "idle.toml", "--db", folder / "run.db", "--no-html"]
+    with (folder / "log").open("wb") as log:
+        ours = psutil.Popen([sys.executable, *map(str, run)], stdout=log, stderr=log, env=_alone(folder))
+        while "run 1:" not in (folder / "log").read_text(encoding="utf-8"):
+            time.sleep(0.1)
+        time.sleep(WARM)
+        others = {
+            "sadc": psutil.Popen([_sadc(), "1", str(SECONDS), str(folder / "sa")]),
+            "vmstat": psutil.Popen(["vmstat", "1", str(SECONDS)], stdout=subprocess.DEVNULL),
+        }
+        before = _cpu(ours)
+        time.sleep(SECONDS - 5)
+        cost = (_cpu(ours) - before) / (SECONDS - 5)
+        beside = {
+            name: (_cpu(one) / (SECONDS - 5), one.memory_info().rss / MB) for name, one in others.items()
+        }
+        resident = ours.memory_info().rss / MB
+        for one in (*others.values(), ours):
+            one.wait()
+    ticks = statistics.median(read(folder / "run.db").named("instrument.tick_cost")[0].values)
+    a_day = DAY * (folder / "sa").stat().st_size / SECONDS / MB
+    names = [(name, 1e3 * cpu) for name, (cpu, _) in beside.items()]
+    return [
+        Row("a tick of all monitors, CPU time", 1e3 * ticks, "ms", 1, tuple(names)),
+        Row(
+            "a second of the whole run (tick, packing, storing), CPU time", 1e3 * cost, "ms", 2, tuple(names)
+        ),
+        Row(
+            "supervisor between turns, resident",
+            resident,
+            "MB",
+            45,
+            tuple((n, r) for n, (_, r) in beside.items()),
+        ),
+        Row("database, a day at 1/s without load", _a_day(folder), "MB", 25, (("sadc's file", a_day),)),
+    ]
+
+
+def _sadc() -> str:
+    found = shutil.which("sadc", path="/usr/lib/sysstat:/usr/lib64/sa:/usr/lib/sa:" + os.environ["PATH"])
+    assert found, "sysstat is missing: apt-get install sysstat"
+    return found
+
+
+def _alone(folder: Path) -> dict[str, str]:
+    return os.environ | {"VPSBENCH_LOCK_DIR": str(folder)}
+
+
+def _cpu(process: psutil.Popen) -> float:
+    """CPU time so far, s: /proc/PID/stat would count in hundredths."""
+    return int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+
+
+def _a_day(folder: Path) -> float:
+    """The file that a day of such ticks makes, MB: those of the minute, over and over."""
+    path = folder / "day.db"
+    with closing(sqlite3.connect(folder / "run.db")) as db:
+        rows = db.execute("SELECT run, elapsed, samples, digest, others FROM ticks ORDER BY id").fetchall()
+    rows = rows[WARM:SECONDS]
+    with closing(database.writable(path)) as db:
+        empty = path.stat().st_size
+        many = (
+            (r, n, s, d, o)
+            for n, (r, _, s, d, o) in zip(range(DAY), rows * (DAY // len(rows) + 1), strict=False)
+        )
+        db.execute("PRAGMA foreign_keys = OFF")
+        with database.transaction(db):
+            db.executemany(
+                "INSERT INTO ticks (run, elapsed, samples, digest, others) VALUES (?, ?, ?, ?, ?)", many
+            )
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return (path.stat().st_size - empty) / MB
+
+
+def judge(folder: Path, days: int) -> tuple[float, float, float, float]:
+    """MB of the database; seconds of wall clock, of CPU, and MB at most, of a report about so many days."""
+    path = folder / f"{days}.db"
+
+    def write() -> None:
+        day.ROUND, day.BINS = ROUND, 1
+        day.write(path, seconds=days * DAY)
+
+    apart(write)
+    began = time.perf_counter()
+    command = [
+        "-m",
+        "vpsbench",
+        "report",
+        "--quiet",
+        "--db",
+        str(path),
+        "--html",
+        str(folder / "report.html"),
+    ]
+    process = subprocess.Popen([sys.executable, *command])
+    _, _, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    size = path.stat().st_size / MB
+    path.unlink()
+    return size, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / MB
+
+
+def help_seconds() -> float:
+    """The quickest of five."""
+    return min(_seconds("--help") for _ in range(5))
+
+
+def _seconds(*words: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "vpsbench", *words], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def installed(folder: Path) -> float:
+    """All packages that are needed, as pip lays them out, MB on disk."""
+    tree = Path(__file__).parents[1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--target", folder / "site", tree], check=True)
+    return sum(f.stat().st_blocks * 512 for f in (folder / "site").rglob("*") if f.is_file()) / MB
+
+
+def main() -> None:
+    """Measures, and writes the document."""
+    document = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/benchmarks.md")
+    with tempfile.TemporaryDirectory(prefix="vpsbench-benchmark-") as name:
+        folder = Path(name)
+        rows = watch(folder)
+        reports = {days: judge(folder, days) for days in DAYS}
+        _, wall, _, most = reports[7]
+        rows += [
+            Row("analysis and HTML of a week at 1/s, wall clock", wall, "s", 5),
+            Row("the same, resident at most", most, "MB", 300),
+            Row("`vpsbench --help`", help_seconds(), "s", 0.2),
+            Row("installed, with all packages", installed(folder), "MB", 250),
+        ]
+    head = document.read_text(encoding="utf-8").partition("<!-- measured -->")[0] if document.exists() else ""
+    document.write_text(f"{head}<!-- measured -->\n\n{_text(rows, reports)}", encoding="utf-8")
+
+
+def _text(rows: list[Row], reports: dict[int, tuple[float, float, float, float]]) -> str:
+    cpu = f"{os.cpu_count()} vCPUs, Linux {platform.release()}, Python {platform.python_version()}"
+    lines = [
+        f"Measured {time.strftime('%Y-%m-%d')} on {cpu}, by `make benchmark`.",
+        "",
+        "| what | vpsbench | limit | within | beside it |",
+        "|---|---|---|---|---|",
+        *map(str, rows),
+        "",
+        "| a run of | database, made-up figures | report, wall clock | report, CPU time | resident at most |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {days} d at 1/s | {size:.0f} MB | {wall:.1f} s | {cpu:.1f} s | {most:.0f} MB |"
+            for days, (size, wall, cpu, most) in reports.items()
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
