@@ -251,6 +251,7 @@ def _merges(case: Description) -> Iterator[Series]:
         return
     random = np.random.default_rng(merges.get("seed", 1))
     times = [60.0 * (n + 1) for n in range(len(merges["ages"]))]
+    yield series("merge.held", [0.0], [1.0])
     yield series("merge.age", times, merges["ages"])
     yield series("merge.own_ksm", times, merges.get("own", [0.0] * len(times)))
     for write, slow in (("first", merges["slow"]), ("second", merges.get("second", {}))):

@@ -131,7 +131,7 @@ def test_all_is_given_back_when_the_guest_needs_its_memory() -> None:
     emit = Collected()
     run(request(30, Options(pages=FEWEST)), emit, Shrinking())
     ((kind, detail),) = emit.events
-    assert (kind, emit.values("merge.held")[-1]) == ("memory.given_back", 0)
+    assert (kind, emit.values("merge.held")[-1]) == ("merge.given_back", 0)
     assert "only 30 MiB were left available, under the floor of 64 MiB: all was given back" in detail
 
 

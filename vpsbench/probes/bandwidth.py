@@ -146,7 +146,7 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         try:
             _measure(Triad(size), Chain(size // 4, np.random.default_rng(request.seed)), emit, guard, pace)
         except NeededElsewhere as reason:
-            emit.event("memory.given_back", f"{reason}: all was given back")
+            emit.event("bandwidth.given_back", f"{reason}: all was given back")
 
 
 def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: Pace) -> None:

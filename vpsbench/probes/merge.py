@@ -105,7 +105,7 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
             turn.lay_out(sets)
             turn.follow(sets)
         except NeededElsewhere as reason:
-            emit.event("memory.given_back", f"{reason}: all was given back")
+            emit.event("merge.given_back", f"{reason}: all was given back")
         finally:
             for one in sets:
                 one.give_back()

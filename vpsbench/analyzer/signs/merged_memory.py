@@ -92,7 +92,7 @@ def look(record: Record) -> list[Finding]:
     ages = [one for one in _ages(record) if min(one.first[arm].sum() for arm in ARMS) >= FEWEST]
     usable = [one for one in ages if not one.own]
     if not usable:
-        return [_unknown(len(ages))]
+        return [_unknown(record, len(ages))]
     bar = family.bar(record).chance / len(usable)
     standing = [one for one in usable if one.stands(bar)]
     return [_found(usable, standing) if standing else _nothing(usable)]
@@ -120,8 +120,13 @@ def _histograms(record: Record, t: float, write: str) -> dict[str, Floats]:
     return found
 
 
-def _unknown(ages: int) -> Finding:
-    why = "no age had enough pages" if not ages else "the guest's own kernel merged pages meanwhile"
+def _unknown(record: Record, ages: int) -> Finding:
+    given = [event.detail for event in record.events if event.kind == "merge.given_back"]
+    why = (
+        "the guest's own kernel merged pages meanwhile"
+        if ages
+        else "; ".join(given) or "no age had enough pages"
+    )
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
@@ -203,7 +208,7 @@ SIGN = Sign(
     name="merged_memory",
     question="Does the host keep equal pages only once?",
     promise="memory",
-    needs=("merge.write", "merge.age"),
+    needs=("merge.held",),  # told from the first page on
     look=look,
     claims=lambda profile, _guest, _plan: int(any(turn.probe == "merge" for turn in profile.turns)),
 )
