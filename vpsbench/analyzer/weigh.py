@@ -30,12 +30,13 @@ FEWEST: Final = 20  # batches below which nobody is accused
 class Weighed:
     """What came of it.
 
-    Times in s. ``interval``: None where not one batch was whole. ``needed``: how much measuring would
-    tell, None where it was told.
+    Times in s. ``worst``: the share in the worst tenth of the time. ``interval``: None where not one batch
+    was whole. ``needed``: how much measuring would tell, None where it was told.
     """
 
     level: Level
     share: float
+    worst: float
     interval: tuple[float, float] | None
     since: float
     until: float
@@ -68,7 +69,8 @@ def weigh(
     if level is Level.CLEAN and (share > limit or seconds < FEWEST * SHORTEST):
         level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
     since, until = float(table.start.min()), float(table.end.max())
-    return Weighed(level, share, _interval(values, share), since, until, seconds, needed)
+    worst = max(share, _worst(part(ledger.cut(table, shortest))))
+    return Weighed(level, share, worst, _interval(values, share), since, until, seconds, needed)
 
 
 def _length(table: ledger.Bins, part: ledger.Part, limit: float, shortest: float) -> float:
@@ -102,6 +104,11 @@ def _share(table: ledger.Bins, part: ledger.Part, shortest: float) -> float:
     if windows.start.size == 0:
         return ledger.share(table, part) or 0.0
     return float(np.average(part(windows), weights=windows.wanted))
+
+
+def _worst(values: Floats) -> float:
+    """The mean of the largest tenth of the values; 0 where there are none."""
+    return float(np.sort(values)[-max(1, values.size // 10) :].mean()) if values.size else 0.0
 
 
 def repeated(times: Floats, values: Floats, limit: float, bar: Bar) -> Level:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from vpsbench.analyzer import family, ledger, stats
 from vpsbench.analyzer.weigh import SHORTEST, Weighed, weigh
-from vpsbench.analyzer.words import percent
+from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record, Series
 
 if TYPE_CHECKING:
@@ -162,6 +162,14 @@ def quota_in_words(record: Record, quota: str) -> str:
         names = ", ".join(sorted(kinds))
         text += f"; this is a container ({names}): ask who set that limit, as the plan names none"
     return text
+
+
+def unsettled(weighed: Weighed, allowed: float) -> str:
+    """The end of a claim that cannot be made: what was seen, and how much more would tell."""
+    return (
+        f"{percent(weighed.worst)} in the worst tenth of it; that is too short or too uneven to judge "
+        f"against {percent(allowed)}; about {span(weighed.needed or 0.0)} would do."
+    )
 
 
 def excluded(weighed: Weighed) -> str:

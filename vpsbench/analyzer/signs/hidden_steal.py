@@ -48,8 +48,8 @@ def _claim(record: Record, loss: _cpu.Loss) -> str:
         )
     if weighed.needed is not None:
         return (
-            f"Busy vCPUs lost {share} of their time unseen in {span(weighed.seconds)} of measuring, which "
-            f"is too short or too uneven to judge against {allowed}; about {span(weighed.needed)} would do."
+            f"Busy vCPUs lost {share} of their time unseen in {span(weighed.seconds)} of measuring, "
+            f"{_cpu.unsettled(weighed, loss.allowed)}"
         )
     return (
         f"In {span(weighed.seconds)} of {load} {share} of the vCPUs' time was lost unseen "

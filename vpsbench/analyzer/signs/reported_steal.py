@@ -79,8 +79,8 @@ def _claim(record: Record, loss: _cpu.Loss) -> str:
         )
     if weighed.needed is not None:
         return (
-            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, which is too short "
-            f"or too uneven to judge against {allowed}; about {span(weighed.needed)} would do."
+            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, "
+            f"{_cpu.unsettled(weighed, loss.allowed)}"
         )
     return (
         f"In {span(weighed.seconds)} of {load} steal took {share} of the vCPUs' time, within the "
