@@ -1,8 +1,8 @@
 """What a container is guaranteed, and allowed, of the memory that was sold.
 
 A container's host writes both down where the container can read it: OpenVZ in its beancounters, others as
-limits of cgroups. Limits that the owner set further down (systemd's slices, Docker, Podman) are told, and
-nobody is accused of them.
+limits of cgroups. Of machines, only VMware's are told of a limit. Limits that the owner set further down
+(systemd's slices, Docker, Podman) are told, and nobody is accused of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from vpsbench.analyzer.signs import Sign, _memory
 from vpsbench.analyzer.words import size
-from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.model import Alternative, Finding, Guest, Level, Record
 
 PAGE: Final = 4096  # B; what OpenVZ counts in
 USED: Final = 0.95  # refused below that part of the limit: it was not the container that was greedy
@@ -32,8 +32,8 @@ MET: Final = ("max", "high", "oom", "oom_kill")  # memory.events: a limit was me
 
 def look(record: Record) -> list[Finding]:
     """A finding for each promise that the container's own papers break, or one that says what they say."""
-    found = [*_guarantees(record), *_bounds(record), *_limits(record), *_told(record), *_refused(record)]
-    return found or [_nothing(record)]
+    looked = (_guarantees, _bounds, _limits, _vmware, _told, _refused)
+    return [finding for part in looked for finding in part(record)] or [_nothing(record)]
 
 
 def _sold(record: Record) -> int | None:
@@ -115,6 +115,25 @@ def _owner(record: Record, path: str) -> tuple[Alternative, ...]:
     return (Alternative("a limit of the owner's own", None if perhaps else True, f"{path}: {why}"),)
 
 
+def _vmware(record: Record) -> Iterator[Finding]:
+    """VMware: what a machine has beyond its limit lies in a balloon, or in the host's swap."""
+    limit = _vmwares(record)
+    if limit is not None and _below(record, limit):
+        claim = (
+            f"VMware's host gives this machine {size(limit)} of the {size(_sold(record) or 0)} sold at most."
+        )
+        yield _finding(record, Level.STRONG, claim, limit, ("vmware.guest.limit",))
+
+
+def _vmwares(record: Record) -> float | None:
+    limits = [float(s.values.min()) for s in record.named("vmware.guest.limit") if s.values.size]
+    return min(limits, default=None)
+
+
+def _on_vmware(guest: Guest) -> bool:
+    return any(layer.kind == "vmware" for layer in guest.layers)
+
+
 def _told(record: Record) -> Iterator[Finding]:
     """What lxcfs writes into /proc/meminfo is no limit; the cgroup is what holds."""
     least = min(_memory.provider_limits(record).values(), default=None)
@@ -192,10 +211,10 @@ def _nothing(record: Record) -> Finding:
     """What was looked at, and whether that was enough to say that all is well."""
     papers = [f"{name} at {size(amount)}" for name, amount in _papers(record)]
     own = _own(record)
-    if not _memory.in_sold_container(record):
+    if not papers and not _memory.in_sold_container(record):
         level, claim = (
             Level.NOT_MEASURABLE,
-            "This is no container of a kind that is sold: nothing in a machine tells what is guaranteed.",
+            "This is no container of a kind that is sold, and nothing here tells what is guaranteed.",
         )
     elif not papers:
         level, claim = (
@@ -222,8 +241,9 @@ def _papers(record: Record) -> Iterator[tuple[str, float]]:
         amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
         if amounts:
             yield resource, min(amounts)
-    for path, amount in _memory.provider_limits(record).items():
-        yield path, amount
+    yield from _memory.provider_limits(record).items()
+    if (limit := _vmwares(record)) is not None:
+        yield "VMware's limit", limit
 
 
 def _why(record: Record) -> str:
@@ -252,5 +272,5 @@ SIGN = Sign(
     promise="memory",
     needs=(),
     look=look,
-    claims=lambda _profile, guest, _plan: int(_memory.is_sold_container(guest)),
+    claims=lambda _profile, guest, _plan: int(_memory.is_sold_container(guest) or _on_vmware(guest)),
 )
