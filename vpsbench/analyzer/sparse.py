@@ -26,7 +26,7 @@ CALM: Final = 0.25  # of all windows are the calm ones
 FEWEST_CALM: Final = 300  # reads: an upper bound of their 99 % quantile needs 299 (0.99 ** 299 < 0.05)
 FACTOR: Final = 3.0  # times the calm p99: slow. Windows chosen as calm look calmer than they are
 LEAST: Final = 0.002  # s; nobody is accused of less
-PROBE: Final = "disk_latency"
+QUANTILES: Final = (0.5, 0.99, 0.999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,20 @@ def lower(values: Floats, q: float) -> float:
     """The lower bound, likewise."""
     rank = int(values.size * q - 1.645 * sqrt(values.size * q * (1 - q))) - 1
     return float(np.sort(values)[max(rank, 1) - 1])
+
+
+def quantiles(found: Reads, width: float = 600.0, fewest: int = 100) -> Floats:
+    """Rows of (start, p50, p99, p99.9, lower and upper bound of p99), one for each part of ``width``.
+
+    Parts with fewer reads than ``fewest`` are left out, unless there are no others.
+    """
+    places = (found.at // width).astype(np.int64)
+    groups = [(place * width, found.latency[places == place]) for place in np.unique(places)]
+    full = [(start, values) for start, values in groups if values.size >= fewest] or groups
+    return np.array([
+        (start, *np.quantile(values, QUANTILES), lower(values, 0.99), bound(values, 0.99))
+        for start, values in full
+    ])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ PAUSE: Final = 10.0  # s without a reading: another turn
 BLOCK: Final = 4096  # B, of the burst job's reads
 IN_FLIGHT: Final = 64.0  # reads: two queues full, which a job's start and end may add or lose
 ALIKE: Final = 0.25  # by which two rates may differ and still be one limit's
+FOLLOWING: Final = ("drained", "refill")  # how the names of their jobs begin
 SOONER: Final = 600.0  # s after a burst until which doses belong to it
 
 
@@ -120,12 +121,18 @@ def _after(record: Record, job: str, end: float) -> Stretch | None:
     return min(found, key=lambda one: one.start, default=None)
 
 
+def followers(record: Record, burst: Stretch) -> dict[str, list[Stretch]]:
+    """By job, what the probe did after a burst that fell: larger reads, and loads after rests."""
+    names = {s.labels["job"] for s in record.named(METRIC)}
+    found = {name: _after(record, name, burst.end) for name in sorted(names) if name.startswith(FOLLOWING)}
+    return {name: [one] for name, one in found.items() if one}
+
+
 def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]:
     """The rests that followed a burst, and what each load after them got."""
-    names = {s.labels["job"] for s in record.named(METRIC) if s.labels["job"].startswith("refill")}
-    found = [one for name in names if (one := _after(record, name, burst.end))]
-    drained = _after(record, "drained", burst.end)
-    ended = drained.end if drained else burst.end
+    parts = followers(record, burst)
+    ended = max(one.end for one in [burst, *parts.pop("drained", [])])
+    found = [one for some in parts.values() for one in some]
     bandwidth = kind(record, burst, fall) == "bandwidth"
     for load in sorted(found, key=lambda one: one.start):
         rest = load.start - ended

@@ -8,7 +8,7 @@ of itself; or most reads are slow for half a minute and longer, which no scatter
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from vpsbench.analyzer import eprocess, family, sparse, stats, weigh
 from vpsbench.analyzer.signs import Sign, one_claim
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Level, Record
-
-if TYPE_CHECKING:
-    from vpsbench.model import Floats
 
 SERIES: Final = ("disk.sparse.latency", "disk.sparse.late")
 LIMIT: Final = (
@@ -28,8 +25,6 @@ MOST: Final = 0.5  # of a batch: most reads
 LASTING: Final = 30.0  # s, in which most reads are slow; a pause or a live migration is over sooner
 APART: Final = 3**0.5  # times what is slow: the median of such a batch; and where it must be empty below that
 VALLEY: Final = 0.25  # of their number, at most, may lie that much around it: a level that wanders fills it
-TEN_MINUTES: Final = 600.0
-QUANTILES: Final = (0.5, 0.99, 0.999)
 
 
 def look(record: Record) -> list[Finding]:
@@ -137,20 +132,9 @@ def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str
 
 def _worst(kept: sparse.Reads) -> str:
     """The highest p99 of ten minutes, with what it may be at 95 % on each side."""
-    rows = quantiles(kept)
+    rows = sparse.quantiles(kept)
     top = rows[int(rows[:, 2].argmax())]
     return f"{_ms(float(top[2]))}, {_ms(float(top[4]))} to {_ms(float(top[5]))}"
-
-
-def quantiles(kept: sparse.Reads) -> Floats:
-    """Rows of (start, p50, p99, p99.9, lower and upper bound of p99) for each ten minutes with 100 reads."""
-    places = (kept.at // TEN_MINUTES).astype(np.int64)
-    groups = [(place * TEN_MINUTES, kept.latency[places == place]) for place in np.unique(places)]
-    full = [(start, values) for start, values in groups if values.size >= 100] or groups
-    return np.array([
-        (start, *np.quantile(values, QUANTILES), sparse.lower(values, 0.99), sparse.bound(values, 0.99))
-        for start, values in full
-    ])  # fmt: skip
 
 
 def _ms(seconds: float) -> str:
