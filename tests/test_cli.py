@@ -28,7 +28,7 @@ probe = "cpu"
 duration = "2 s"
 [[turns]]
 probe = "disk"
-duration = "3 s"
+duration = "6 s"
 options = { jobs = ["randread-qd1"] }
 """
 

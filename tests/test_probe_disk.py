@@ -121,6 +121,7 @@ def test_time_asked_for_is_given_while_it_lasts() -> None:
     assert seconds_for("seqread", jobs[1:], 49, 20, 50) == 20
     assert seconds_for("mix", jobs[2:], 10, 20, 50) == 9
     assert seconds_for("mix", jobs[2:], 1.5, 20, 50) == 0
+    assert seconds_for("burst", list(JOBS), 6.0, 0, 0) == 1  # too little for all: the first ones run
     assert seconds_for("mix", jobs[2:], -5, 0, 0) == 0
     assert seconds_for("burst", jobs, 43, 10, 0) == 20  # 3 of overhead and 2 times 10 are not its own
 

@@ -77,7 +77,7 @@ EVERY: Final[dict[str, Job]] = {name: job for jobs in (JOBS, AFTER_BURST) for na
 
 
 def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, wanted: float, burst: float) -> int:
-    """Whole seconds for the next job; 0: there is no time for it.
+    """Whole seconds for the next job, one at least while there are any left; 0: there is no time for it.
 
     Args:
         name: the next job.
@@ -90,7 +90,7 @@ def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, wanted
     weights = {job: max((len(left) - 1) / 2, 1.0) if job == BURST else 1.0 for job in left if not asked[job]}
     free = remaining - OVERHEAD * len(left) - sum(asked.values())
     mine = asked[name] or free * weights[name] / sum(weights.values())
-    return max(int(min(mine, remaining - OVERHEAD)), 0)
+    return max(int(min(max(mine, 1.0), remaining - OVERHEAD)), 0)
 
 
 def budget_for(name: JobName, left: Sequence[JobName], budget: int) -> int:
