@@ -201,6 +201,18 @@ def test_a_steal_clock_that_cannot_count_gives_no_figure() -> None:
     assert "cpu.stolen" not in {one.name for one in figures(silent)}
 
 
+def test_memory_is_compared_with_the_area_that_was_gone_over() -> None:
+    series = [
+        {"metric": f"bandwidth.{name}", "values": [value] * count}
+        for name, value, count in (("area", 2**28, 1), ("triad", 9e9, 3), ("latency", 9e-8, 3))
+    ]
+    found = record(series=series)
+    assert {one.name: one.found.value for one in figures(found)} == {
+        "memory.bandwidth": 9e9, "memory.latency": pytest.approx(9e-8),
+    }  # fmt: skip
+    assert conditions(found)["memory area"] == "256 MiB"
+
+
 def test_a_record_of_nothing_has_no_figures_and_can_be_summed_up() -> None:
     found = summary(judge(record()))
     assert found.figures == ()

@@ -29,6 +29,7 @@ CONDITIONS: Final[dict[str, tuple[str, ...]]] = {
     "vpsbench": ("",),
     "Python": ("score.", "cpu.work"),
     "architecture": ("score.", "cpu.work"),
+    "memory area": ("memory.bandwidth", "memory.latency"),
     "score libraries": ("score.",),
     "score suite": ("score.",),
     "fio": ("disk.",),

@@ -123,15 +123,9 @@ def _geometric(series: tuple[Series, ...], suite: set[str], turn: Turn) -> float
 
 
 def _memory(record: Record) -> Iterator[Figure]:
+    yield from _plain(record, "memory.bandwidth", "bandwidth.triad", "memory bandwidth, one vCPU")
+    yield from _plain(record, "memory.latency", "bandwidth.latency", "memory latency")
     yield from _plain(record, "memory.first_touch", "memory.first_touch", "memory, first touch of a page")
-    for one in record.series:
-        if one.metric.name.startswith(("memory.bandwidth", "memory.latency")):
-            said = " ".join(one.labels.values())
-            name = ".".join([one.metric.name, *one.labels.values()])
-            kind = one.metric.name.removeprefix("memory.").replace(".", " ")
-            yield from _figure(
-                name, f"memory {kind} {said}".strip(), one.metric.unit, one.metric.better, _course(one)
-            )
 
 
 def _disk(record: Record) -> Iterator[Figure]:

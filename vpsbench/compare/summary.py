@@ -87,9 +87,18 @@ def conditions(record: Record) -> dict[str, str]:
         "vpsbench": guest.vpsbench,
         "Python": guest.python,
         "architecture": guest.arch,
+        **_memory_conditions(record),
         **_score_conditions(record),
         **_fio_conditions(record),
     }
+
+
+def _memory_conditions(record: Record) -> dict[str, str]:
+    """How much memory was gone over: a smaller area fits better into caches."""
+    areas = {
+        f"{value / 2**20:.0f} MiB" for s in record.named("bandwidth.area") for value in s.values.tolist()
+    }
+    return {"memory area": " or ".join(sorted(areas))} if areas else {}
 
 
 def _score_conditions(record: Record) -> dict[str, str]:

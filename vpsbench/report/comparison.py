@@ -14,8 +14,9 @@ from vpsbench.report.wording import duration, listed, number, plain, quantity
 
 # The figures that stand in the first table, in its order; all of them stand below it.
 KEY: Final = (
-    "score.single", "score.all", "cpu.work", "cpu.lost", "disk.randread-qd1.iops", "disk.randread-qd32.iops",
-    "disk.seqread.bandwidth", "disk.randwrite-qd1.iops", "disk.fdatasync.p99",
+    "score.single", "score.all", "cpu.work", "cpu.lost", "memory.bandwidth", "memory.latency",
+    "disk.randread-qd1.iops", "disk.randread-qd32.iops", "disk.seqread.bandwidth", "disk.randwrite-qd1.iops",
+    "disk.fdatasync.p99",
 )  # fmt: skip
 STANDINGS: Final = {
     Standing.BEST: "best value",
