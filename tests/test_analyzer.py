@@ -168,6 +168,10 @@ def test_what_would_settle_it_is_computed_from_the_run() -> None:
     assert bound is not None
     needed = span(150 * bound[1] / 0.05)
     assert lines["cpu"].settle == f"About {needed} of load would exclude more than 5 % on the long run."
+    short = judge(build({**GOOD, "loops": {"turns": [[10, 60]], "lost": 0.5}})).verdict
+    assert {p.item: p for p in short.promises}["cpu"].settle == (
+        "About 2.0 min of measuring would do: `vpsbench run --profile standard` has 75 min of full load."
+    )
     nothing = {p.item: p for p in judge(build({})).verdict.promises}
     assert "vpsbench doctor" in nothing["memory_held"].settle
 

@@ -304,6 +304,7 @@ class Finding:
     until: float | None = None
     series: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    needed: float | None = None  # s of measuring that would settle it, where more of it would
 
 
 class Word(StrEnum):

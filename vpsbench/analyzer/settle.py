@@ -84,6 +84,7 @@ def _open(item: Item, ground: list[Finding], record: Record) -> str:
     turns = [t for t in record.turns if t.probe == item.promise]
     if item.promise in STANDARD and not any(t.status is Status.OK for t in turns):
         return f"A run in which the {item.promise} probe works: `vpsbench doctor` says what it needs."
-    if item.promise in STANDARD and record.run.profile.duration < 3600:
-        return f"{LONGER}: {STANDARD[item.promise]}."
-    return "Measure again, for longer."
+    if needed := ground[0].needed:
+        longer = f": {LONGER} has {STANDARD[item.promise]}" if item.promise in STANDARD else ""
+        return f"About {span(needed)} of measuring would do{longer}."
+    return ""

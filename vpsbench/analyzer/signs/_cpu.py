@@ -123,6 +123,7 @@ def finding(  # noqa: PLR0913  one place that fills the fields of a finding
         until=weighed.until,
         series=series,
         alternatives=alternatives(record, loss.table, level),
+        needed=None if quota else weighed.needed,
     )
 
 
