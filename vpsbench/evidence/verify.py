@@ -220,5 +220,5 @@ def _check_stamp(found: Checked, seal: Sealed, roots: bytes | None) -> None:
     except ValueError as error:
         found.problem(name, f"it does not hold ({error})")
     else:
-        whose = "" if said.trusted else "; whether to trust it, --tsa-ca FILE would tell"
+        whose = "" if said.trusted else " (its signature was not checked; --tsa-ca FILE does)"
         found.about[name] = f"{said.time:%Y-%m-%d %H:%M:%S UTC}, {said.authority}{whose}"
