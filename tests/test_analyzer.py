@@ -10,7 +10,7 @@ import pytest
 from tests.sign_records import build
 from vpsbench import packages
 from vpsbench.analyzer.judge import ask, judge, skipped, why_missing
-from vpsbench.analyzer.signs import Promise, Sign, hidden_steal
+from vpsbench.analyzer.signs import Promise, Sign, disk_burst, hidden_steal
 from vpsbench.analyzer.verdict import verdict
 from vpsbench.analyzer.words import span
 from vpsbench.model import Finding, Level, Record, Verdict, Word
@@ -243,3 +243,10 @@ def test_a_quiet_guest_with_slow_swings_is_clean_without_an_interval() -> None:
     assert found.level is Level.CLEAN
     assert found.interval is None
     assert "too uneven" in found.claim
+
+
+def test_a_disk_measured_through_a_cache_says_why_nothing_was_found() -> None:
+    turn = {"probe": "disk", "started": 1, "elapsed": 9}
+    event = {"kind": "disk.cached", "detail": "disk: its file system takes no direct I/O"}
+    (found,) = ask(disk_burst.SIGN, build({"turns": [turn], "events": [event]}))
+    assert found.claim == "Not measured: the disk probe: disk: its file system takes no direct I/O."

@@ -97,6 +97,16 @@ def test_the_device_mapper(tmp_path: Path, uuid: str, parts: list[str], *, plain
     assert (not found.between) == plain
 
 
+def test_a_cgroups_limit_is_said(tmp_path: Path) -> None:
+    mounts = f"{ROOT}31 1 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    files = tree(tmp_path, mounts, VDA1)
+    (tmp_path / "proc/self/cgroup").write_text("0::/mine\n")
+    (tmp_path / "sys/fs/cgroup/mine").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/mine/io.max").write_text("254:0 rbps=max wbps=max riops=100 wiops=max\n")
+    found = place(files, "/x", "254:1")
+    assert found.between == ("/sys/fs/cgroup/mine/io.max: 254:0 rbps=max wbps=max riops=100 wiops=max",)
+
+
 def test_an_overmount_hides_what_lies_below(tmp_path: Path) -> None:
     mounts = ROOT + "30 1 0:50 / /data rw - nfs there:/ rw\n31 1 254:17 / /data rw - ext4 /dev/vdb1 rw\n"
     files = tree(

@@ -23,6 +23,7 @@ PROBES: Final = {
     "vmware.guest.": "vmware",
     "bandwidth.": "bandwidth",
     "disk.fio.": "disk",
+    "disk.flush.": "disk",
 }
 MONITORS: Final = {
     "cpu.time": "cpu_times",
@@ -77,6 +78,7 @@ def why_missing(record: Record, metric: str) -> str:
         if not turns:
             return f"this run's profile had no {probe} probe"
         reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
+        reasons += [event.detail for event in record.events if event.kind == f"{probe}.cached"]
         return (
             f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric}"
         )

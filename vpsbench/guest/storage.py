@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vpsbench.guest.files import Files
+from vpsbench.guest.limits import cgroup_folders
 
 MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
 CACHING: Final = frozenset({"zfs"})  # may serve a direct read from a cache of its own
@@ -38,6 +39,10 @@ _STACKED: Final = (  # devices that are no disks: the kernel's names, and what t
     (r"zd\d+", "a volume of a ZFS pool"),
     (r"(ram|zram|pmem)\d+", "memory"),
     (r"ploop\d+", "a file on the host's disk"),
+)
+_LIMITS: Final = (
+    "io.max",
+    *(f"blkio.throttle.{a}_{b}_device" for a in ("read", "write") for b in ("bps", "iops")),
 )
 _DISK: Final = re.compile(r"(sd|vd|xvd|hd|nvme|mmcblk|ubd|dasd).*")
 
@@ -95,8 +100,8 @@ def place(files: Files, path: str, device: str) -> Place:
     top = _block_device(files, mount)
     stack = tuple(dict.fromkeys(_below(files, top))) if top else ()
     disks = tuple(name for name in stack if not _lower(files, name))
-    between = tuple(dict.fromkeys([*_by_kind(mount, seen=bool(top)), *_by_devices(files, stack)]))
-    return Place(mount.point, mount.kind, mount.source, stack, disks, between)
+    between = [*_by_kind(mount, seen=bool(top)), *_by_devices(files, stack), *_by_cgroups(files)]
+    return Place(mount.point, mount.kind, mount.source, stack, disks, tuple(dict.fromkeys(between)))
 
 
 def _mount(mountinfo: str, path: str, device: str) -> _Mount | None:
@@ -175,6 +180,14 @@ def _by_mapping(files: Files, name: str) -> Iterator[str]:
     if not uuid.startswith("LVM-") or len(parts) != 1 or parts[0].startswith("dm-"):
         kind = uuid.partition("-")[0] or "of no known kind"
         yield f"{name}: made by the device mapper ({kind}) of {len(parts)} device(s)"
+
+
+def _by_cgroups(files: Files) -> Iterator[str]:
+    """Limits on I/O that are to be seen from in here are mostly the owner's."""
+    for folder in (*cgroup_folders(files), *cgroup_folders(files, "blkio")):
+        for name in _LIMITS:
+            if limit := (files.text(f"{folder}/{name}") or "").strip():
+                yield f"{folder}/{name}: {limit.splitlines()[0]}"
 
 
 def here(files: Files, folder: Path) -> Place:
