@@ -8,7 +8,9 @@ import pytest
 
 from tests.sign_records import build
 from vpsbench.analyzer import family
+from vpsbench.analyzer.judge import judge
 from vpsbench.model import Answer, Event, Plan, Record
+from vpsbench.report.account import sections
 
 PLAN = Plan(name="a plan")
 
@@ -49,3 +51,10 @@ def test_the_bar_is_the_number_declared_over_alpha() -> None:
 def test_a_record_that_declared_none_gets_what_would_be_declared_today() -> None:
     run = build({}).run
     assert family.of(build({})) == family.declare(run.profile, run.guest, None)
+
+
+def test_the_report_tells_the_claims_among_the_settings_and_not_among_what_happened() -> None:
+    told = sections(judge(with_family({"cpu_burst": 2, "hidden_steal": 3})))
+    assert next(s for s in told if s.name == "events").note.startswith("None")
+    (fact,) = (f for s in told if s.name == "settings" for f in s.facts if f.name.startswith("claims"))
+    assert fact.lines == ("5, declared before the run: cpu burst 2, hidden steal 3",)

@@ -8,7 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Run, Status, Turn
+from vpsbench.analyzer import family
+from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Status, Turn
 from vpsbench.report.load import in_words
 from vpsbench.report.wording import duration, moment, plain, quantity
 
@@ -49,7 +50,7 @@ def sections(judgement: Judgement) -> tuple[Section, ...]:
         _unmeasured(judgement),
         _load(record),
         _events(record),
-        _settings(record.run),
+        _settings(record),
         _repeat(record),
     )
 
@@ -146,23 +147,24 @@ def _spent(turns: list[Turn], elapsed: float) -> str:
 
 
 def _events(record: Record) -> Section:
+    events = [e for e in record.events if e.kind != family.DECLARED]  # that is a setting
     shown = [
         _fact(
             f"{duration(e.t)} into the run ({moment(record.run.started + e.t)})",
             f"{e.kind.replace('_', ' ')}: {e.detail}",
         )
-        for e in record.events[:EVENTS]
+        for e in events[:EVENTS]
     ]
     note = (
         "Gaps, pauses, clock steps, probes that died." if shown else "None: no gap, no pause, no clock step."
     )
-    if (rest := len(record.events) - EVENTS) > 0:
+    if (rest := len(events) - EVENTS) > 0:
         note += f" The first {EVENTS}; {rest} more are in the database."
     return Section("events", "What happened to the run", note, tuple(shown))
 
 
-def _settings(run: Run) -> Section:
-    profile = run.profile
+def _settings(record: Record) -> Section:
+    profile = record.run.profile
     facts = [
         _fact("profile", f"{profile.name}: {profile.description}"),
         _fact("planned duration", duration(profile.duration)),
@@ -170,9 +172,19 @@ def _settings(run: Run) -> Section:
         _fact("may write to disk", f"{quantity(profile.write_budget, 'B')} in all"),
         _fact("may load the machine for", f"{quantity(profile.duty, '1', share=True)} of a turn's time"),
         *_turn_facts(profile),
-        *_plan_facts(run.plan),
+        _claims(record),
+        *_plan_facts(record.run.plan),
     ]
     return Section("settings", "Settings: how it was measured, and what was promised", "", tuple(facts))
+
+
+def _claims(record: Record) -> Fact:
+    """How many claims may be made, which is what evidence is held to."""
+    claims = family.of(record)
+    known = any(e.kind == family.DECLARED for e in record.events)
+    when = "before the run" if known else "by this version: the run itself declared none"
+    each = ", ".join(f"{plain(sign, 80).replace('_', ' ')} {count}" for sign, count in claims.items())
+    return _fact("claims that may be made", f"{sum(claims.values())}, declared {when}: {each}")
 
 
 def _turn_facts(profile: Profile) -> list[Fact]:
