@@ -40,7 +40,7 @@ probe = "cpu"
 duration = "1 s"
 start = "{SECONDS + 15} s"
 """
-DAYS: Final = (1, 2, 4, 7)
+DAYS: Final = (1, 3, 7)
 # What the profile "week" does in an hour, on average: probe, start in the hour, seconds.
 ROUND: Final = (("cpu", 0, 180), ("disk", 200, 60), ("score", 300, 7))
 

@@ -112,6 +112,8 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
     stop_at_tick: bool = False,
     hasty: bool = False,
     duty: float = 1.0,
+    adjust: Callable[[Runner], None] = lambda _: None,
+    left: int = 0,
     background: str = "",
     alone: str = "",
 ) -> tuple[Record, RunState]:
@@ -152,11 +154,12 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
             seed=1,
             command=lambda name: [sys.executable, "-c", SAY + scripts[name]],
         )
+        adjust(runner)
         if stop_at_tick:
             progress.on_tick = lambda: setattr(runner, "stop", "stopped by a test")
         state = runner.run()
         collector.finish(state, clock.boot() - boot)
-    assert [p.name for p in folder.iterdir() if p.is_dir()] == [], "no turn leaves its folder behind"
+    assert len(list(folder.glob("vpsbench-turn-*"))) == left, "no turn leaves its folder behind"
     return records.read(folder / "run.db", number), state
 
 

@@ -146,10 +146,11 @@ def test_a_resumed_run_keeps_its_series_and_its_axis(tmp_path: Path) -> None:
         collector.add([free(2.0)], 10.0 + 60)
         collector.finish(RunState.FINISHED, 60)
     record = records.read(path)
-    [series] = record.series
-    assert (list(series.times), list(series.values)) == ([1, 60], [1, 2])
-    assert series.gaps == ((2, 60),)
     assert record.run.state is RunState.FINISHED
+    [series] = record.series
+    assert series.times.tolist() == [1, 60]
+    assert series.values.tolist() == [1, 2]
+    assert series.gaps == ((2, 60),)
 
 
 # --- what happens to the guest ---
@@ -304,3 +305,33 @@ def test_the_status_is_json_for_scripts(tmp_path: Path) -> None:
     documented = (Path(__file__).parents[1] / "docs/json.md").read_text(encoding="utf-8")
     table = documented.split("## `vpsbench status --json`")[1]
     assert [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")] == list(found)
+
+
+# --- a run of days ---
+
+
+def test_a_long_run_is_read_with_all_that_probes_found_and_its_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    with Collector(path) as collector:
+        example_run.begin(collector)
+        for n in range(1000):
+            collector.add([free(float(n))], BOOT + n)
+            if n % 97 == 50:
+                collector.add([example_run.steal(n)], BOOT + n, probed=True)
+            if n == 700:
+                collector.gap("cpu.time", (("vcpu", "1"),), BOOT + n)
+            collector.commit(n)
+        collector.finish(RunState.FINISHED, 1000)
+    whole = records.read(path)
+    monkeypatch.setattr(records, "_WHOLE", 999)
+    thin = records.read(path)
+    assert [list(s.values) for s in thin.named("cpu.time")] == [
+        list(s.values) for s in whole.named("cpu.time")
+    ]
+    assert [s.gaps for s in thin.named("cpu.time")] == [s.gaps for s in whole.named("cpu.time")]
+    [few], [all_of_it] = thin.named("memory.free"), whole.named("memory.free")
+    assert set(few.times) < set(all_of_it.times)
+    assert 1000 / 32 <= few.times.size < 60
+    assert few.times[0] == 0

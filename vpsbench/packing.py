@@ -2,7 +2,7 @@
 
 A tick is much like the one before it: its bytes, unpacked, are the dictionary that zlib begins with. That
 makes the database 40 % smaller. Packed by themselves are ticks that hold what a probe found, so that a long
-run can be read without unpacking all of it, and one in 64, so that one that is lost takes few along.
+run can be read without unpacking all of it, and one in 32, so that one that is lost takes few along.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-_ALONE: Final = 64  # ticks from one that is packed by itself to the next
+_ALONE: Final = 32  # ticks from one that is packed by itself to the next
 _ROW: Final = 20  # B of a reading: time, value, series
 Reading = tuple[int, float, float]  # series, time, value
 

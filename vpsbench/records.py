@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BATCH: Final = 512  # ticks taken apart together: about 2 MB, and 100 times quicker than one by one
-_WHOLE: Final = 100_000  # ticks: a little more than a day's at one a second
+_WHOLE: Final = 30_000  # ticks: eight hours at one a second, or half a day at one in 2 s
 _RUNS: Final = """
     SELECT id, state, started, seed, profile, plan, guest,
            coalesce(elapsed, (SELECT elapsed FROM ticks WHERE run = runs.id ORDER BY id DESC LIMIT 1), 0)
@@ -214,10 +214,10 @@ def _batches(db: sqlite3.Connection, run: int) -> Iterator[tuple[Floats, Floats,
 
 
 def _ticks(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
-    """The ticks as they are stored: all of a run of a day.
+    """The ticks as they are stored: all of a run of some hours.
 
     Of a longer one those that hold what a probe found, and of the others, when only the monitors read, one in
-    64: counters lose nothing by that.
+    32: counters lose nothing by that.
     """
     rows = db.execute("SELECT samples FROM ticks WHERE run = ? ORDER BY id", (run,))
     whole = db.execute("SELECT count(*) FROM ticks WHERE run = ?", (run,)).fetchone()[0] <= _WHOLE

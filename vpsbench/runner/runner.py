@@ -92,6 +92,7 @@ class Runner:
         done: the turns of this run that began in an earlier process.
         written: B that they wrote to disk.
         early: the verdict that was reached then.
+        next_early: when the next one is due, s since the run began.
     """
 
     profile: Profile
@@ -114,12 +115,12 @@ class Runner:
     done: tuple[Turn, ...] = ()
     written: float = 0.0
     early: Early | None = None
+    next_early: float = _EARLY_SECONDS
     stop: str = ""  # set by a signal handler: why the run is to end now
     _current: _Current | None = None
     _beside: list[_Current] = field(default_factory=list)  # the background turns that run now
     _schedule: Schedule = field(init=False)
     _background: Schedule = field(init=False)
-    _next_early: float = _EARLY_SECONDS
 
     def run(self) -> RunState:
         """Measures until the profile's time is up or ``stop`` is set."""
@@ -142,7 +143,7 @@ class Runner:
 
     def _go_on(self) -> None:
         """Takes up the schedule where an earlier process left it."""
-        self._next_early = _next_early(self.early.at) if self.early else _EARLY_SECONDS
+        self.next_early = _next_early(self.early.at) if self.early else _EARLY_SECONDS
         for schedule in (self._schedule, self._background):
             for spec, due in schedule.go_on(self.done, self._now()):
                 self._skip(spec, due, "nobody measured then: the run had been cut off")
@@ -184,8 +185,8 @@ class Runner:
     # --- turns ---
 
     def _begin(self) -> None:
-        if self.judge and self._now() >= self._next_early:
-            self._next_early = _next_early(self._now())
+        if self.judge and self._now() >= self.next_early:
+            self.next_early = _next_early(self._now())
             self._current = self._start(_EARLY, _EARLY.duration, self.judge, 0, self.judge_options)
         else:
             self._current = self._next(self._schedule)

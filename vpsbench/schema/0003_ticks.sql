@@ -1,5 +1,5 @@
 -- ticks.samples: from this format on, most ticks are packed with zlib's preset dictionary (RFC 1950, FDICT): the
--- unpacked bytes of the run's tick before it. Ticks that hold what a probe found, one in 64 of the others, and all
+-- unpacked bytes of the run's tick before it. Ticks that hold what a probe found, one in 32 of the others, and all
 -- of older formats need none.
 
 -- Ticks are read in the order of their ids, which is that of their time.
