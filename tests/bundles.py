@@ -13,7 +13,7 @@ from vpsbench import database as database_file
 from vpsbench import keys
 from vpsbench.collector import Collector
 from vpsbench.evidence.bundle import Order, make
-from vpsbench.model import RunState, Status
+from vpsbench.model import Plan, RunState, Status
 from vpsbench.sealing import Sealer
 
 HOST = "web7.example.org"
@@ -26,10 +26,10 @@ def key(folder: Path, name: str = "key.pem") -> keys.Key:
     return keys.Key.load(folder / name)
 
 
-def begin(collector: Collector) -> int:
+def begin(collector: Collector, plan: Plan | None = example_run.PLAN) -> int:
     return collector.begin(
         profile=example_run.PROFILE,
-        plan=example_run.PLAN,
+        plan=plan,
         guest=replace(example_run.GUEST, hostname=HOST),
         seed=42,
         metrics=example_run.METRICS,
@@ -40,9 +40,9 @@ def begin(collector: Collector) -> int:
     )
 
 
-def measure(collector: Collector, ticks: int = 20) -> int:
+def measure(collector: Collector, ticks: int = 20, plan: Plan | None = example_run.PLAN) -> int:
     """A run with a turn and two events that tell names."""
-    number = begin(collector)
+    number = begin(collector, plan)
     for n in range(ticks):
         at = example_run.BOOT + n
         collector.add([example_run.free(1e9 / (n + 3)), *(example_run.steal(n / 7, v) for v in range(3))], at)
@@ -62,12 +62,12 @@ def measure(collector: Collector, ticks: int = 20) -> int:
     return number
 
 
-def database(folder: Path) -> Path:
+def database(folder: Path, plan: Plan | None = example_run.PLAN) -> Path:
     """A database of two runs, of which the second is the one to be shown."""
     path = folder / "runs.db"
     with Collector(path, sealer=Sealer(key(folder))) as collector:
         example_run.fill(collector, ticks=3)
-        measure(collector)
+        measure(collector, plan=plan)
     return path
 
 

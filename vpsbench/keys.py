@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -50,7 +52,7 @@ class Key:
 
 
 def _make(path: Path) -> None:
-    """Writes a new key beside its place and links it there: of two who do so at once, one is first."""
+    """Writes a new key beside its place and links it there: whoever comes first makes the key of all."""
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  only who seals needs it
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  likewise
 
@@ -58,16 +60,15 @@ def _make(path: Path) -> None:
         form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # readable by its owner only
+    fresh = Path(name)
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(number, "wb") as file:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        path.hardlink_to(fresh)
-    except FileExistsError:
-        if not path.exists():
-            raise
+        with suppress(FileExistsError):  # of two who do so at once
+            path.hardlink_to(fresh)
     finally:
         fresh.unlink(missing_ok=True)
 

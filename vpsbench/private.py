@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -20,7 +21,7 @@ _BEGIN: Final = r"(?:(?<=\\[nrt])|(?<![\w.:-]))"
 _MAC: Final = re.compile(rf"{_BEGIN}(?:[0-9A-Fa-f]{{2}}[:-]){{5}}[0-9A-Fa-f]{{2}}(?![\w:-])")
 _IPV4: Final = re.compile(rf"{_BEGIN}(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?![\w-]|\.\d)")
 _IPV6: Final = re.compile(rf"{_BEGIN}(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}[0-9A-Fa-f]{{0,4}}(?![\w:])")
-_HOME: Final = re.compile(r"(?<![\w.-])(/(?:home|Users)/)([^/\s\"'\\:,;)]+)")
+_HOME: Final = re.compile(r"(?<![\w.-])(/(?:home|Users)/)([^/\s\"'\\:,;)\[]+)")
 _KEY: Final = re.compile(r"""(hostname\\*"\s*:\s*\\*")([^"\\]+)""")  # in JSON, however deep
 _ADDRESS: Final = "[address left out]"
 
@@ -38,7 +39,7 @@ class Cleaner:
             written: kind
             for name, kind in names.items()
             if len(name) >= _SHORTEST and name.lower() not in _ORDINARY.split()
-            for written in (name, name.encode("ascii", "backslashreplace").decode())
+            for written in (name, json.dumps(name)[1:-1])
         }
         longest_first = sorted(self._kinds, key=lambda name: (-len(name), name))
         either = "|".join(map(re.escape, longest_first))

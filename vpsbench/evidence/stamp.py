@@ -6,7 +6,6 @@ Needs the extra ``timestamp``; the library is loaded only where a stamp is asked
 from __future__ import annotations
 
 import re
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -61,7 +60,9 @@ def request(url: str, data: bytes) -> bytes:
     Raises:
         VpsbenchError: it cannot be reached, refuses, or answers something else than was asked.
     """
-    import rfc3161_client as tsp  # noqa: PLC0415  only who stamps needs it
+    import urllib.request  # noqa: PLC0415  it loads all of TLS; only who stamps needs it
+
+    import rfc3161_client as tsp  # noqa: PLC0415  likewise
 
     builder = tsp.TimestampRequestBuilder().data(data).hash_algorithm(tsp.HashAlgorithm.SHA256)
     asked = builder.cert_request(cert_request=True).build()
