@@ -1,7 +1,7 @@
 # make bench   sets everything up and measures this machine (about 10 minutes), with a report at the end
 # make test    sets everything up and runs the tests
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
-# make calibrate   measures how often signs accuse wrongly, and how soon rightly (about 20 minutes); SIGNS="…": only those
+# make calibrate   measures how often signs accuse wrongly, and how soon rightly (about ten minutes); SIGNS="…": only those
 # make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
 
 PROFILE ?= quick
