@@ -109,9 +109,27 @@ def merge(pages: int) -> None:
         Path(f"/sys/kernel/mm/ksm/{name}").write_text(str(value))
 
 
+def disturb() -> None:
+    """What may happen to a machine in the course of a long run, one after the other."""
+    online = "/sys/devices/system/cpu/cpu1/online"
+    for seconds, command in (
+        (40, "date -s '+1 hour'"),
+        (10, "date -s '-2 hours'"),
+        (15, f"echo 0 > {online}"),
+        (15, f"echo 1 > {online}"),
+        (15, "rtcwake -m freeze -s 8"),
+    ):
+        time.sleep(seconds)
+        done = subprocess.run(["sh", "-c", command], check=False)
+        print(f"{command}: status {done.returncode}", flush=True)
+
+
 def main() -> None:
     """Starts what the arguments say, and lasts as long as the guest."""
     what, amount, *rest = sys.argv[1:]
+    if what == "disturb":
+        disturb()
+        return
     if what == "swap":
         swap(int(amount), int(rest[0]))
     if what == "serve":
