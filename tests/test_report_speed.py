@@ -1,4 +1,4 @@
-"""The charts of memory's speed."""
+"""The charts of memory's speed, and of pages that were merged."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def test_bandwidth_and_latency_are_drawn_in_their_own_units() -> None:
 def test_without_readings_they_are_named_with_the_reason() -> None:
     _, left_out = draw(build({}))
     assert sum("the bandwidth probe gave no readings" in one.because for one in left_out) == 2
+
+
+def test_the_oldest_pages_are_drawn_arm_by_arm() -> None:
+    slow = {"duplicate": [0.0, 0.9], "unique": [0.0, 0.0]}
+    case = {"merges": {"ages": [20, 600], "slow": slow, "fast_ns": 300, "slow_ns": 5000}}
+    chart = {one.name: one for one in draw(build(case))[0]}["merge"]
+    assert chart.note.startswith("After 10 min.")
+    assert chart.shows == ("merged_memory",)
+    text = json.dumps(chart.spec)
+    assert all(name in text for name in ("equal pairs, second write", "the control", "of zeros"))

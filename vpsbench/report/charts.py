@@ -17,6 +17,7 @@ from vpsbench.report.disk_charts import burst_charts, sparse_chart
 from vpsbench.report.load import load_chart
 from vpsbench.report.loss_charts import duty_chart, hour_chart
 from vpsbench.report.memory_charts import touch_histograms
+from vpsbench.report.merge_chart import merge_chart
 from vpsbench.report.rate_chart import rate_chart
 from vpsbench.report.speed_chart import speed_charts
 from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, shade, tail
@@ -213,6 +214,6 @@ def _raised(series: Series, scale: Scale, clock: Clock) -> Floats:
 
 _PARTS: tuple[Callable[[Record, Clock], Iterator[Chart | Absent]], ...] = (
     turn_bands, load_chart, loop_charts, rate_chart, hour_chart, duty_chart, system_chart, memory_chart,
-    page_chart, touch_chart, touch_histograms, speed_charts, disk_charts, burst_charts, sparse_chart,
-    pressure_chart,
+    page_chart, touch_chart, touch_histograms, merge_chart, speed_charts, disk_charts, burst_charts,
+    sparse_chart, pressure_chart,
 )  # fmt: skip

@@ -89,16 +89,16 @@ class Age:
 
 def look(record: Record) -> list[Finding]:
     """One finding: the age that shows most, or what was looked at in vain."""
-    ages = [one for one in _ages(record) if min(one.first[arm].sum() for arm in ARMS) >= FEWEST]
-    usable = [one for one in ages if not one.own]
+    full = [one for one in ages(record) if min(one.first[arm].sum() for arm in ARMS) >= FEWEST]
+    usable = [one for one in full if not one.own]
     if not usable:
-        return [_unknown(record, len(ages))]
+        return [_unknown(record, len(full))]
     bar = family.bar(record).chance / len(usable)
     standing = [one for one in usable if one.stands(bar)]
     return [_found(usable, standing) if standing else _nothing(usable)]
 
 
-def _ages(record: Record) -> list[Age]:
+def ages(record: Record) -> list[Age]:
     """All ages in the order of time; each is told by when its pages were written to."""
     found = [
         (t, float(age)) for s in record.named("merge.age") for t, age in zip(s.times, s.values, strict=True)
