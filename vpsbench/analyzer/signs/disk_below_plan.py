@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 ALLOWED: Final = 0.1  # of the promise, that may be lacking on average
+COUNTS: Final = 2 * ALLOWED  # more than that counts as that: how far below matters less than how steadily
 PAUSE: Final = 2.5  # s between two readings: another job
 BUSY: Final = 0.5  # of a vCPU, that fio may use before it, and not the disk, may be the limit
 OTHERS: Final = 0.1  # of the disk's I/Os that may be the guest's own
@@ -126,7 +127,7 @@ def _judge(record: Record, promise: _Promise) -> Finding:
 
 def _weigh(record: Record, promise: _Promise, best: _Delivered, said: str) -> Finding:
     times, lacking, length = _batches(best, promise.least)
-    level = repeated(times, lacking, ALLOWED, family.bar(record))
+    level = repeated(times, np.minimum(lacking, COUNTS), ALLOWED, family.bar(record))
     if level is Level.CLEAN:
         claim = (
             f"{said}, in {span(best.widths.sum())} of load: that is too short, or too uneven, to prove it; "
@@ -171,9 +172,9 @@ def _gain(record: Record, metric: str, kind: _Kind, deep: float) -> float:
 def _batches(found: _Delivered, least: float) -> tuple[Floats, Floats, float]:
     """Batches that no pause cuts: their beginnings, what each lacked (a share), and their length in s."""
     pieces = np.split(np.arange(found.times.size), np.flatnonzero(np.diff(found.times) > PAUSE) + 1)
-    seen = np.minimum(_lacking(found, found.rates, least), eprocess.CAP * ALLOWED)  # all that a bet counts
+    seen = np.minimum(_lacking(found, found.rates, least), COUNTS)
     count = round(max(SHORTEST, MEMORIES * stats.correlation_time([seen[piece] for piece in pieces])))
-    if seen.min() == eprocess.CAP * ALLOWED:
+    if seen.min() == COUNTS:  # then none differs from the next
         count = round(SHORTEST)
     batches = [
         piece[start : start + count] for piece in pieces for start in range(0, piece.size - count + 1, count)
