@@ -30,6 +30,10 @@ LEAST_TAIL: Final = 0.2  # of the time, for which the low rate must last to the 
 # The share of variance that the best step explains in a random walk whose blips were taken out, at about
 # 1 in 10,000 (1 in 3,000 for 20 bins).
 EXPLAINED: Final = 0.96
+# Less will do where the low rate is as flat as only a limit makes it: a burst is as uneven as its machine.
+LIKELY: Final = 0.85
+FLAT: Final = 0.05  # of the low rate, that its middle nine tenths may differ by
+LEAST_FLAT: Final = 15  # bins
 BLIP: Final = 10  # a disturbance of up to a twentieth of the time, half of this part, hides no step
 RESAMPLES: Final = 400
 
@@ -73,13 +77,20 @@ def _knee(values: Floats, width: float, rest: Floats) -> Knee | None:
     place, explained = _step(_calmed(values))
     high, low = _levels(values, place)
     tail = (values.size - place) / values.size
-    if explained < EXPLAINED or tail < LEAST_TAIL or high <= 0 or 1 - low / high < LEAST_DROP:
+    if tail < LEAST_TAIL or high <= 0 or 1 - low / high < LEAST_DROP or not _stays(rest, high, low):
         return None
-    if not _stays(rest, high, low):
+    if explained < (LIKELY if _flat(values[place + 1 :]) else EXPLAINED):
         return None
     size = bucket(values, place, width)
     least, most = _interval(values, place, width)
     return Knee(place * width, high, low, size, (min(least, size), max(most, size)), explained)
+
+
+def _flat(values: Floats) -> bool:
+    if values.size < LEAST_FLAT:
+        return False
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
+    return bool(high - low <= FLAT * middle)
 
 
 def _stays(rest: Floats, high: float, low: float) -> bool:
