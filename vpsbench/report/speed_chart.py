@@ -9,6 +9,7 @@ from vpsbench.model import Record
 from vpsbench.report.course import envelope
 from vpsbench.report.vegalite import Absent, Chart, Clock, Curve, Scale, lines, shade
 
+_WHOSE: Final = "one vCPU"
 _NOTE: Final = (
     "It depends on the machine's kind and on its neighbours' work: no finding rests on it. Line: mean of a "
     "column; pale band: its lowest and highest reading."
@@ -27,6 +28,6 @@ def speed_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
             yield Absent(title, "the bandwidth probe gave no readings of it")
             continue
         top = 1.1 * factor * max(float(s.values.max()) for s in found)
-        colour = shade([metric])[metric]
-        curves = [Curve(metric, envelope(s.times, s.values, s.gaps, clock.span), colour) for s in found]
+        colour = shade([_WHOSE])[_WHOSE]
+        curves = [Curve(_WHOSE, envelope(s.times, s.values, s.gaps, clock.span), colour) for s in found]
         yield Chart(name, title, _NOTE, lines(clock, Scale(factor, form, (0, top)), curves))
