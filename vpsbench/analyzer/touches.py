@@ -89,12 +89,13 @@ def border(record: Record, found: list[Round]) -> tuple[int, bool]:
     Slow is beyond what a fresh page costs, a fault in the guest and the host that puts a page behind it: a
     page that the host only unmapped for a moment (NUMA balancing, migration, a snapshot) comes back for
     less. Below that, where pages come back that were swapped to memory, only what spares the pages in use
-    counts: who unmaps pages for a moment does it to all, and who needs room takes those that lie idle.
+    counts: who unmaps pages for a moment does it to all, and who needs room takes those that lie idle. And
+    held pages must be of two kinds there: caches can make all of them some times slower than the control.
     """
     held, hot, warm = (np.sum([getattr(r, arm) for r in found], axis=0) for arm in _ARMS)
     fresh, near = fresh_bin(record, hot), int(hot.argmax()) + BEYOND
     early = threshold(held, hot, near) if near < fresh and warm.any() else None
-    if early is not None and early < fresh:
+    if early is not None and early < fresh and _of_two_kinds(held, early):
         hits = warm[early:].sum() / sum(r.controls for r in found)
         if hits < SPARED * held[early:].sum() / held.sum():
             return early, True
@@ -102,15 +103,28 @@ def border(record: Record, found: list[Round]) -> tuple[int, bool]:
     return (fresh, False) if late is None else (late, True)
 
 
+def _of_two_kinds(held: Floats, border: int) -> bool:
+    """Whether held pages below the border are a mode of their own, and not the slope of the one beyond it."""
+    smooth = _smoothed(held)
+    peak = int(smooth[:border].argmax())
+    return bool(smooth[peak : border + 1].min() <= VALLEY * smooth[peak])
+
+
+def _smoothed(counts: Floats) -> Floats:
+    return np.convolve(counts, (0.25, 0.5, 0.25), mode="same")
+
+
 def threshold(held: Floats, hot: Floats, least: int) -> int | None:
     """The first bin that counts as slow: the valley before the slow mode; None: there is no slow mode.
 
-    A mode is slow beyond ``least`` with a valley before it. Cold caches and page tables make held pages
-    slower than the control too, but as a slope and not as a mode. The control's own quantiles would not do:
-    a host that is short of memory takes pages of the control too.
+    A mode is slow beyond ``least`` with a valley before it; the slope of one that lies before is none. Cold
+    caches and page tables make held pages slower than the control too, but as a slope and not as a mode. The
+    control's own quantiles would not do: a host that is short of memory takes pages of the control too.
     """
-    smooth = np.convolve(held + hot, (0.25, 0.5, 0.25), mode="same")
+    smooth = _smoothed(held + hot)
     fast = max(int(arm[:least].argmax()) for arm in (held, hot))
+    if smooth[least] < smooth[least - 1]:
+        fast = least
     lowest = np.minimum.accumulate(smooth[fast:])[least - fast :]
     beyond = smooth[least:]
     modes = np.where((lowest <= VALLEY * beyond) & (beyond > 0), beyond, 0.0)
