@@ -29,6 +29,7 @@ ALLOWED: Final = 0.1  # of the promise, that may be lacking on average
 COUNTS: Final = 2 * ALLOWED  # more than that counts as that: how far below matters less than how steadily
 PAUSE: Final = 2.5  # s between two readings: another job
 BUSY: Final = 0.5  # of a vCPU, that fio may use before it, and not the disk, may be the limit
+BLOCK: Final = 4096  # B, of a read of the sparse probe
 OTHERS: Final = 0.1  # of the disk's I/Os that may be the guest's own
 IOPS: Final = "disk.fio.iops"
 BANDWIDTH: Final = "disk.fio.bandwidth"
@@ -219,12 +220,8 @@ def _others(record: Record, promise: _Promise, best: _Delivered) -> float | None
     counters = [
         series for name in DEVICE[promise.metric] for series in record.named(name) if series.times.size > 1
     ]
-    inside = [
-        place
-        for place in range(best.times.size)
-        if place and best.times[place] - best.times[place - 1] < PAUSE
-    ]
-    if not counters or not inside:
+    inside = np.flatnonzero(np.diff(best.times, prepend=-inf) < PAUSE)
+    if not counters or not inside.size:
         return None
     ends = best.times[inside]
     starts = ends - best.widths[inside]
@@ -233,7 +230,16 @@ def _others(record: Record, promise: _Promise, best: _Delivered) -> float | None
         for s in counters
     )
     ours = float((best.rates[inside] * best.widths[inside]).sum())
+    ours += _sparse(record, starts, ends) * (1 if promise.metric == IOPS else BLOCK)
     return max(0.0, 1 - ours / grown) if grown > 0 else None
+
+
+def _sparse(record: Record, starts: Floats, ends: Floats) -> int:
+    """How many reads the probe made that looks at the disk all along: they are ours, too."""
+    count = 0
+    for series in record.named("disk.sparse.latency"):
+        count += int((np.searchsorted(series.times, ends) - np.searchsorted(series.times, starts)).sum())
+    return count
 
 
 def _alternatives(record: Record, promise: _Promise, best: _Delivered) -> tuple[Alternative, ...]:
