@@ -171,9 +171,12 @@ def test_scores_become_speeds_and_a_turn_that_was_cut_does_not_count() -> None:
         for name, times, values in (("json", [5, 105], [0.1, 0.4]), ("regex", [6], [0.4]))
     ]  # fmt: skip
     turns = [{"probe": "score", "started": at, "elapsed": 20} for at in (0, 100)]
-    (found,) = figures(record(series=series, turns=turns))
+    made = record(series=series, turns=turns)
+    (found,) = figures(made)
     assert (found.name, found.found.readings) == ("score.single", 1)
     assert found.found.value == pytest.approx(5.0)  # 1 / sqrt(0.1 * 0.4)
+    longer = replace(made.turns[0], options={"benchmarks": ["json", "regex", "float"]})
+    assert figures(replace(made, turns=(longer,))) == ()
 
 
 def test_work_is_counted_in_the_time_that_the_own_guest_left() -> None:
@@ -190,15 +193,16 @@ def test_work_is_counted_in_the_time_that_the_own_guest_left() -> None:
     assert found["cpu.lost"].value == pytest.approx(0.0)
 
 
-def test_a_steal_clock_that_cannot_count_gives_no_figure() -> None:
+@pytest.mark.parametrize(("clock", "figure"), [(True, True), (None, False), (False, False)])
+def test_no_steal_is_a_figure_only_where_it_would_be_counted(clock: bool | None, figure: bool) -> None:  # noqa: FBT001  parametrized
     times = np.arange(0.25, 30.1, 0.25).tolist()
     series = [
         {"metric": f"cpu.loop.{name}", "labels": {"arm": "all", "duty": "1", "vcpu": "0"}, "times": times,
          "values": [0.25] * len(times)}
         for name in ("wall", "gap")
     ]  # fmt: skip
-    silent = record(series=series, guest={"steal_clock": False})
-    assert "cpu.stolen" not in {one.name for one in figures(silent)}
+    silent = record(series=series, guest={"steal_clock": clock})
+    assert ("cpu.stolen" in {one.name for one in figures(silent)}) == figure
 
 
 def test_memory_is_compared_with_the_area_that_was_gone_over() -> None:

@@ -76,7 +76,8 @@ def _cpu(record: Record) -> Iterator[Figure]:
     yield from _figure(
         "cpu.lost", "CPU time lost to the host", "1", "lower", Readings(lost.start, ledger.lost(lost))
     )
-    if record.run.guest.steal_clock.value is not False:  # a counter that cannot count says nothing by its 0
+    clock = record.run.guest.steal_clock.value
+    if clock or (clock is None and table.steal.any()):  # a counter that may not count says nothing by its 0
         stolen = ledger.cut(table, _STEAL_SLOT)
         shares = Readings(stolen.start, ledger.reported(stolen))
         yield from _figure("cpu.stolen", "CPU time stolen, as reported", "1", "lower", shares)
@@ -110,13 +111,14 @@ def _scores(record: Record) -> Iterator[Figure]:
 
 
 def _geometric(series: tuple[Series, ...], suite: set[str], turn: Turn) -> float | None:
-    """Works a second in one turn; None where it did not end the whole suite."""
+    """Works a second in one turn; None where it was cut: a mean over other works is another figure."""
     logs: dict[str, list[float]] = defaultdict(list)
     for one in series:
         inside = (one.times >= turn.started) & (one.times <= turn.started + turn.elapsed + 1)
         logs[one.labels["benchmark"]] += (-np.log(one.values[inside])).tolist()
     whole = {name: np.mean(values) for name, values in logs.items() if values}
-    return float(np.exp(np.mean(list(whole.values())))) if suite and whole.keys() == suite else None
+    asked = suite | set(turn.options.get("benchmarks", ()))
+    return float(np.exp(np.mean(list(whole.values())))) if whole and whole.keys() == asked else None
 
 
 # --- memory and disk -------------------------------------------------------------------------------
