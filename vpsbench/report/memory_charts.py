@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = 40  # at most; of more rounds, neighbours share one
 TOLD: Final = 6  # rounds whose age is told one by one
 HEIGHT: Final = 130  # px
+_SHOWS: Final = ("vanishing_memory",)
 _TITLES: Final = {
     "held": "Touching memory again that had been left alone: how long it took, µs, round by round",
     "hot": "The control: touching memory that was kept in use, µs",
@@ -40,7 +41,7 @@ def touch_histograms(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     ends = (1e6 * touches.edge(int(seen[0])), 1e6 * touches.edge(int(seen[-1]) + 1))
     for arm, columns in arms.items():
         note = _note(rounds, slow) if arm == "held" else "Where both look alike, no page had gone."
-        yield Chart(f"touch-{arm}", _TITLES[arm], note, _heat(columns, ends, slow), timed=False)
+        yield Chart(f"touch-{arm}", _TITLES[arm], note, _heat(columns, ends, slow), timed=False, shows=_SHOWS)
 
 
 def _slow(record: Record, rounds: list[Round]) -> float | None:
