@@ -1,5 +1,6 @@
 # make bench   sets everything up and measures this machine (about 10 minutes), with a report at the end
 # make test    sets everything up and runs the tests
+# make benchmark   measures what vpsbench itself costs (about 8 minutes), and writes docs/benchmarks.md
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
 # make calibrate   measures how often signs accuse wrongly, and how soon rightly (about ten minutes); SIGNS="…": only those
 # make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint lab lab-smoke calibrate clean
+.PHONY: bench test lint benchmark lab lab-smoke calibrate clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/.bench
@@ -47,6 +48,10 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	@echo 'setting up (once): Python packages for the tests into $(VENV)' >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.bench
+
+benchmark: $(VENV)/.test
+	@.ci/packages sar=sysstat vmstat=procps
+	@$(BIN)/python -m tests.benchmark
 
 lab: $(VENV)/.test
 	@$(BIN)/python -m tests.lab $(if $(SCENARIO_FILE),--file '$(SCENARIO_FILE)') $(SCENARIOS)

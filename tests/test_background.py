@@ -60,6 +60,8 @@ def test_a_run_is_killed_and_goes_on_and_is_stopped(db: Path) -> None:
     assert (first["run"], first["state"], first["turn"]["probe"]) == (1, "running", "cpu")
     assert os.getsid(first["process"]) != os.getsid(0), "the end of this login does not reach it"
 
+    early = vpsbench("report", "--db", db, "--quiet")
+    assert "run 1 still goes on" in early.stderr
     assert "Another run goes on here" in vpsbench("run", "--profile", profile, "--db", db).stderr
     time.sleep(1)
     stored = read(db).run.elapsed

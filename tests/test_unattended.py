@@ -303,8 +303,8 @@ def test_the_status_is_json_for_scripts(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert (found["state"], found["process"], found["turns"]) == ("finished", None, {"failed": 1})
     documented = (Path(__file__).parents[1] / "docs/json.md").read_text(encoding="utf-8")
-    table = documented.split("## `vpsbench status --json`")[1]
-    assert [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")] == list(found)
+    lines = documented.split("## `vpsbench status --json`")[1].splitlines()
+    assert [line.split("`")[1] for line in lines if line.startswith("- `")] == list(found)
 
 
 # --- a run of days ---

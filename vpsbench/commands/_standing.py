@@ -93,6 +93,18 @@ def look(db: Path, number: int | None = None) -> Standing:
     )
 
 
+def tell_if_going(db: Path, run: Run) -> None:
+    """Says that a run goes on while it is reported, and how far it is."""
+    from vpsbench.commands._measure import say
+    from vpsbench.progress import clock_text
+    from vpsbench.runner.schedule import planned
+
+    told = lock.told()
+    if told and lock.holder() is not None and (Path(told.db), told.run) == (db.absolute(), run.id):
+        far = f"{clock_text(run.elapsed)} of {clock_text(planned(run.profile))}"
+        say(f"run {run.id} still goes on, {far}: what follows is an early answer")
+
+
 def _changed(db: Path) -> float:
     """When the file, or what waits beside it to get into it, was last written to, Unix time."""
     files = (db, db.with_name(f"{db.name}-wal"))

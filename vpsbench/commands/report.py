@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from vpsbench.commands import Command
+from vpsbench.commands import Command, _standing
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -38,7 +38,9 @@ def _run(args: Namespace) -> int:
     from vpsbench.records import read
     from vpsbench.report import json
 
-    judgement = judge(read(args.db or default_path(), args.run_id))
+    path = args.db or default_path()
+    judgement = judge(read(path, args.run_id))
+    _standing.tell_if_going(path, judgement.record.run)
     if json_file is not None:
         with replacing(json_file) as file:
             file.write(json.render(judgement))

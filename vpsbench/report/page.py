@@ -181,7 +181,8 @@ def _untold(judgement: Judgement) -> tuple[str, ...]:
     said = []
     if run.state != RunState.FINISHED:
         measured = f"{duration(run.elapsed)} of {duration(run.profile.duration)} were measured"
-        said.append(f"The run did not end as planned ({run.state}): {measured}.")
+        planned = f"did not end as planned ({run.state})"
+        said.append(f"The run {'has not ended' if run.state == RunState.RUNNING else planned}: {measured}.")
     said += [f.claim for f in judgement.findings if f.level == Level.DOUBT]
     said += [
         f"{a.cause} could not be excluded as a cause of “{_sign(f)}”: {a.because}"

@@ -20,7 +20,8 @@ def look(record: Record) -> list[Finding]:
     wrong = [t for t in record.turns if t.status not in GOOD]
     reasons = []
     if run.state is not RunState.FINISHED:
-        state = "never ended by itself" if run.state is RunState.RUNNING else f"was {run.state}"
+        going = "has not ended (it goes on, or was killed)"
+        state = going if run.state is RunState.RUNNING else f"was {run.state}"
         reasons.append(f"the run {state} after {span(run.elapsed)} of {span(run.profile.duration)}")
     if wrong:
         reasons.append(f"{len(wrong)} of {len(record.turns)} turns gave nothing or not all")
