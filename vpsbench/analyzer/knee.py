@@ -30,10 +30,11 @@ LEAST_TAIL: Final = 0.2  # of the time, for which the low rate must last to the 
 # The share of variance that the best step explains in a random walk whose blips were taken out, at about
 # 1 in 10,000 (1 in 3,000 for 20 bins).
 EXPLAINED: Final = 0.96
-# Less will do where the low rate is as flat as only a limit makes it: a burst is as uneven as its machine.
-LIKELY: Final = 0.85
-FLAT: Final = 0.05  # of the low rate, that its middle nine tenths may differ by
+# Where the low rate is as flat as only a limit makes it, what came before may be as uneven as its machine.
+FLAT: Final = 0.1  # of the low rate, by which nine in ten of its bins differ at most
 LEAST_FLAT: Final = 15  # bins
+STRAY: Final = 2  # bins that jitter may take from or give to the next ones
+MOSTLY: Final = 0.9  # of the bins before it lie above it, and of its own within that
 BLIP: Final = 10  # a disturbance of up to a twentieth of the time, half of this part, hides no step
 RESAMPLES: Final = 400
 
@@ -48,6 +49,7 @@ class Knee:
     bucket: float
     interval: tuple[float, float]
     explained: float
+    flat: bool = False  # found by its low rate's evenness
 
     @property
     def drop(self) -> float:
@@ -75,22 +77,32 @@ def throttled(rates: Floats, width: float) -> Knee | None:
 def _knee(values: Floats, width: float, rest: Floats) -> Knee | None:
     """The knee of a part of the load; in the ``rest``, which follows it, the rate must stay as low."""
     place, explained = _step(_calmed(values))
+    ceiling = _ceiling(values)
+    place = ceiling or place
     high, low = _levels(values, place)
     tail = (values.size - place) / values.size
     if tail < LEAST_TAIL or high <= 0 or 1 - low / high < LEAST_DROP or not _stays(rest, high, low):
         return None
-    if explained < (LIKELY if _flat(values[place + 1 :]) else EXPLAINED):
+    if explained < EXPLAINED and not ceiling:
         return None
     size = bucket(values, place, width)
-    least, most = _interval(values, place, width)
-    return Knee(place * width, high, low, size, (min(least, size), max(most, size)), explained)
+    least, most = _interval(values, place, width, moves=not ceiling)
+    return Knee(
+        place * width, high, low, size, (min(least, size), max(most, size)), explained, flat=bool(ceiling)
+    )
 
 
-def _flat(values: Floats) -> bool:
-    if values.size < LEAST_FLAT:
-        return False
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
-    return bool(high - low <= FLAT * middle)
+def _ceiling(values: Floats) -> int | None:
+    """Where a rate falls at once to a level that it then keeps, having been above it nearly all the time."""
+    level = float(np.median(values[-max(LEAST_FLAT, int(LEAST_TAIL * values.size)) :]))
+    off = np.abs(_median(values, STRAY) - level) > FLAT * level
+    strays = np.flatnonzero(off[: -FEWEST - 1])  # the last bins may hold the load's end
+    place = int(strays[-1]) + 1 if strays.size else 0
+    before, after = values[:place], off[place:]
+    if place < FEWEST or after.size < LEAST_FLAT or level <= 0:
+        return None
+    above = (before > (1 + FLAT) * level).mean() >= MOSTLY and after.mean() <= 1 - MOSTLY
+    return place if above and np.median(before[-FEWEST:]) >= level / (1 - LEAST_DROP) else None
 
 
 def _stays(rest: Floats, high: float, low: float) -> bool:
@@ -111,7 +123,11 @@ def _averaged(rates: Floats, width: float, most: int) -> tuple[Floats, float]:
 
 def _calmed(values: Floats) -> Floats:
     """The running median over a tenth of the values: a neighbour's short visit is no part of a step."""
-    half = values.size // BLIP // 2
+    return _median(values, values.size // BLIP // 2)
+
+
+def _median(values: Floats, half: int) -> Floats:
+    """The running median over ``half`` on each side."""
     padded = np.pad(values, half, mode="reflect")  # the edge itself may be an outlier
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
 
@@ -140,12 +156,12 @@ def bucket(values: Floats, place: int, seconds: float) -> float:
     return float((values[: place + 2] - low).sum()) * seconds
 
 
-def _interval(values: Floats, place: int, seconds: float) -> tuple[float, float]:
+def _interval(values: Floats, place: int, seconds: float, *, moves: bool) -> tuple[float, float]:
     """95 % of the buckets found after each of the two stretches was drawn anew."""
     random = np.random.default_rng(0)  # the same record gives the same report
     found = []
     for _ in range(RESAMPLES):
         drawn = np.concatenate([stats.redrawn(part, random) for part in (values[:place], values[place:])])
-        found.append(bucket(drawn, _step(_calmed(drawn))[0], seconds))
+        found.append(bucket(drawn, _step(_calmed(drawn))[0] if moves else place, seconds))
     low, high = np.quantile(found, (0.025, 0.975))
     return float(low), float(high)

@@ -169,7 +169,10 @@ def _noise(found: knee.Knee) -> Alternative:
     return Alternative(
         "noise or drift",
         ruled_out=True,
-        because=f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
+        because=f"it fell at once, and nine in ten readings then differ by {percent(knee.FLAT)} at most: "
+        "only a limit is so even"
+        if found.flat
+        else f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
         f"{percent(knee.EXPLAINED)} once in 10,000 times",
     )
 
