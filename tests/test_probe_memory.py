@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import subprocess
+import sys
 import time
 import zlib
 from collections import defaultdict
@@ -385,6 +388,44 @@ def test_filling_stops_above_the_reserve() -> None:
     run(request(1.5, Options(share=0.5, rounds=1, floor=0)), emit, Pretended(late=40 * MIB, after=8))
     assert max(emit.values("memory.held")) == 6 * BLOCK
     assert not emit.surprises()
+
+
+@dataclass(frozen=True)
+class Strained(Pretended):
+    """Tasks wait for memory, from so many looks at it on."""
+
+    since: int = 0
+
+    def text(self, name: str) -> str | None:
+        if name != "/proc/pressure/memory":
+            return super().text(name)
+        share = 30 if len(self.calls) > self.since else 0
+        return f"some avg10={share}.00 avg60=0.00 avg300=0.00 total=1\n"
+
+
+def test_a_guest_whose_tasks_wait_for_memory_already_is_left_alone() -> None:
+    with pytest.raises(Unavailable, match="needs its memory itself: some task of the guest waited"):
+        run(request(1, Options(share=0.16, floor=0)), Collected(), Strained())
+
+
+def test_a_guest_that_strains_keeps_the_probe_from_taking_more_and_gets_all_if_it_goes_on() -> None:
+    emit = Collected()
+    run(request(30, Options(share=0.3, rest=1.0, floor=0)), emit, Strained(since=9))
+    assert [kind for kind, _ in emit.surprises()] == ["memory.not_filled", "memory.given_back"]
+    assert max(emit.values("memory.held")) == 7 * BLOCK
+    assert emit.values("memory.held")[-1] == 0
+
+
+def test_a_probe_whose_runner_is_gone_before_it_could_ask_to_end_with_it_ends() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    asked = dataclasses.asdict(request(30, Options()))
+    command = [sys.executable, "-m", "vpsbench.probes", "memory"]
+    done = subprocess.run(
+        command, input=json.dumps(asked).encode(), stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (143, b"")
 
 
 def test_too_little_memory_is_unavailable() -> None:
