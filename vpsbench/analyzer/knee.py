@@ -32,6 +32,7 @@ LEAST_TAIL: Final = 0.2  # of the time, for which the low rate must last to the 
 EXPLAINED: Final = 0.96
 # Where the low rate is as flat as only a limit makes it, what came before may be as uneven as its machine.
 FLAT: Final = 0.1  # of the low rate, by which nine in ten of its bins differ at most
+EVEN: Final = 0.03  # likewise, by which their middle half does
 LEAST_FLAT: Final = 15  # bins
 STRAY: Final = 2  # bins that jitter may take from or give to the next ones
 MOSTLY: Final = 0.9  # of the bins before it lie above it, and of its own within that
@@ -101,7 +102,8 @@ def _ceiling(values: Floats) -> int | None:
     before, after = values[:place], off[place:]
     if place < FEWEST or after.size < LEAST_FLAT or level <= 0:
         return None
-    above = (before > (1 + FLAT) * level).mean() >= MOSTLY and after.mean() <= 1 - MOSTLY
+    even = np.subtract(*np.quantile(values[place:], (0.75, 0.25))) <= EVEN * level
+    above = even and (before > (1 + FLAT) * level).mean() >= MOSTLY and after.mean() <= 1 - MOSTLY
     return place if above and np.median(before[-FEWEST:]) >= level / (1 - LEAST_DROP) else None
 
 
