@@ -64,6 +64,7 @@ def _by_systemd(log: Path) -> subprocess.Popen[bytes]:
     """A unit of its own: no login's end, and no cleaning up after one, reaches it."""
     passed = [f"--setenv={name}={value}" for name, value in _environment(log).items()]
     command = ["systemd-run", f"--unit={UNIT}", "--collect", "--quiet", "--same-dir", *passed]
+    command += ["--property=KillMode=mixed", "--property=TimeoutStopSec=60"]  # its probe is its own to end
     command += [f"--property=StandardOutput=append:{log}", f"--property=StandardError=append:{log}"]
     return subprocess.Popen([*command, *again()])
 
