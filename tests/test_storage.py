@@ -64,6 +64,22 @@ def test_what_stands_between_is_said(tmp_path: Path, mount: str, device: str, ki
     assert found.caching == (kind == "zfs")
 
 
+@pytest.mark.parametrize(("upper", "memory"), [("/run/u", True), ("/var/u", False), ("/x/u", False)])
+def test_an_overlay_lies_where_it_writes_to(tmp_path: Path, upper: str, *, memory: bool) -> None:
+    run = "29 1 0:23 / /run rw - tmpfs tmpfs rw\n"
+    overlay = f"30 1 0:50 / /x rw - overlay overlay rw,lowerdir=/a,upperdir={upper},workdir=/w\n"
+    found = place(tree(tmp_path, ROOT + run + overlay, VDA1), "/x/y", "0:50")
+    assert (found.mount, found.file_system, found.memory) == ("/x", "overlay", memory)
+    assert found.between[0].startswith("overlay: ")
+    assert found.disks == (("vda",) if upper == "/var/u" else ())
+
+
+def test_a_ram_disk_is_memory(tmp_path: Path) -> None:
+    assert place(
+        tree(tmp_path, "30 1 1:0 / / rw - ext4 /dev/ram0 rw\n", {"ram0/dev": "1:0"}), "/", "1:0"
+    ).memory
+
+
 def test_btrfs_still_shows_its_device(tmp_path: Path) -> None:
     files = tree(tmp_path, "30 1 0:53 /@ / rw - btrfs /dev/vda1 rw\n", VDA1)
     assert place(files, "/x", "0:61").stack == ("vda1", "vda")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -31,13 +31,14 @@ _BETWEEN: Final = (  # file systems through which nothing can be said of a disk'
     (r"btrfs|bcachefs|nilfs2", "it writes to new places, and reads more than it was asked for"),
     (r"fuse.*", "a program that is a file system"),
 )
+_RAM: Final = re.compile(r"(ram|zram)\d+")
 _STACKED: Final = (  # devices that are no disks: the kernel's names, and what they are
     (r"loop\d+", "a loop device"),
     (r"md.*", "a RAID of the guest's own"),
     (r"bcache\d+", "a cache on another disk"),
     (r"(drbd|nbd|rbd)\d+", "a network"),
     (r"zd\d+", "a volume of a ZFS pool"),
-    (r"(ram|zram|pmem)\d+", "memory"),
+    (_RAM.pattern, "memory"),
     (r"ploop\d+", "a file on the host's disk"),
 )
 _LIMITS: Final = (
@@ -58,6 +59,7 @@ class Place:
         stack: the devices below it, from the topmost to the disks; empty where none can be seen.
         disks: those of them that rest on nothing else.
         between: what makes the folder's speed another one than the disk's; empty: nothing does.
+        memory: whether there is no disk at all.
     """
 
     mount: str
@@ -66,11 +68,7 @@ class Place:
     stack: tuple[str, ...]
     disks: tuple[str, ...]
     between: tuple[str, ...]
-
-    @property
-    def memory(self) -> bool:
-        """Whether there is no disk at all."""
-        return self.file_system in MEMORY
+    memory: bool = False
 
     @property
     def caching(self) -> bool:
@@ -84,6 +82,7 @@ class _Mount:
     point: str
     kind: str
     source: str
+    options: str
 
 
 def place(files: Files, path: str, device: str) -> Place:
@@ -94,14 +93,21 @@ def place(files: Files, path: str, device: str) -> Place:
         path: absolute, without symbolic links.
         device: the folder's device number, ``MAJOR:MINOR``.
     """
-    mount = _mount(files.text("/proc/self/mountinfo") or "", path, device)
+    mounts = files.text("/proc/self/mountinfo") or ""
+    mount = _mount(mounts, path, device)
     if mount is None:
         return Place("unknown", "unknown", "unknown", (), (), ("no mount of it is shown",))
+    upper = re.search(r"(?:^|,)upperdir=(/[^,]*)", mount.options)
+    if upper and _mount(mounts, upper[1], "") != mount:  # an overlay lies where it writes to
+        lower = place(files, upper[1], "")
+        notes = (*_by_kind(mount, seen=True), *lower.between)
+        return replace(lower, mount=mount.point, file_system=mount.kind, source=mount.source, between=notes)
     top = _block_device(files, mount)
     stack = tuple(dict.fromkeys(_below(files, top))) if top else ()
     disks = tuple(name for name in stack if not _lower(files, name))
     between = [*_by_kind(mount, seen=bool(top)), *_by_devices(files, stack), *_by_cgroups(files)]
-    return Place(mount.point, mount.kind, mount.source, stack, disks, tuple(dict.fromkeys(between)))
+    memory = mount.kind in MEMORY or any(_RAM.fullmatch(name) for name in disks)
+    return Place(mount.point, mount.kind, mount.source, stack, disks, tuple(dict.fromkeys(between)), memory)
 
 
 def _mount(mountinfo: str, path: str, device: str) -> _Mount | None:
@@ -121,7 +127,9 @@ def _mounts(mountinfo: str) -> Iterator[_Mount]:
         front, _, back = line.partition(" - ")
         before, after = front.split(), back.split()
         if len(before) >= 5 and len(after) >= 2:
-            yield _Mount(before[2], _unescaped(before[4]), after[0], _unescaped(after[1]))
+            yield _Mount(
+                before[2], _unescaped(before[4]), after[0], _unescaped(after[1]), " ".join(after[2:])
+            )
 
 
 def _unescaped(word: str) -> str:

@@ -6,6 +6,7 @@ guest's. fio cannot flush without a write before it, so this series is made with
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import time
@@ -18,6 +19,8 @@ import numpy as np
 from vpsbench.probes._layout import BLOCK, Target
 
 DIRTY: Final = (0, 4096, 1024**2, 16 * 1024**2, 256 * 1024**2)  # B
+FIRST: Final = 5  # rounds without the largest, as it may take all of the time
+PAGE: Final = 4096  # B, which a host that stores equal data once compares
 _LARGEST_SHARE: Final = 0.75  # of the budget, for the largest at most: it would leave nothing for the others
 
 
@@ -54,9 +57,11 @@ class Series:
 
     def _rounds(self, descriptor: int, buffer: mmap.mmap, until: float, budget: int) -> None:
         largest = int(budget * _LARGEST_SHARE) // DIRTY[-1]  # how many of them
+        buffer[:] = self.rng.bytes(BLOCK)
         _flush(descriptor)  # what others left
-        while True:
-            for dirty in self.rng.permutation(DIRTY if largest else DIRTY[:-1]).tolist():
+        for count in itertools.count():
+            sizes = DIRTY if largest and count >= FIRST else DIRTY[:-1]
+            for dirty in self.rng.permutation(sizes).tolist():
                 if dirty > budget or not self._write(descriptor, buffer, dirty, until):
                     return
                 budget -= dirty
@@ -67,7 +72,7 @@ class Series:
         """Whether all of it was written in time."""
         while count > 0 and _now() < until:
             part = min(count, BLOCK, self.target.size - self._offset)
-            buffer[:part] = self.rng.bytes(part)
+            np.frombuffer(buffer, np.uint64)[:: PAGE // 8] += 1  # no page is like any before
             done = os.pwrite(descriptor, memoryview(buffer)[:part], self._offset)
             self.wrote(done)
             count -= done

@@ -121,7 +121,7 @@ class _Turn:
     def _look_at_place(self) -> None:
         found = here(Files(), self._folder)
         if found.memory:
-            raise Unavailable(f"{self._folder} is a {found.file_system}: memory, not a disk")
+            raise Unavailable(f"{self._folder} lies in memory, not on a disk ({found.file_system})")
         if found.caching:
             self._cached(f"{found.file_system} may serve direct reads from the guest's own memory")
 
