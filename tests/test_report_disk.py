@@ -32,7 +32,7 @@ def test_the_burst_its_knee_and_all_that_followed() -> None:
     chart = drawn("disk_burst/fires_bucket_refills")["burst"]
     assert curve(chart, "burst")["y"][:7] == [3010, 3002, 3000, 3001, 3000, 1000, 200]
     assert curve(chart, "larger reads")["x"][0] == 62
-    assert max(curve(chart, "after a rest")["y"]) == 1800
+    assert max(curve(chart, "after a rest")["y"]) == 1740
     rules = [layer["encoding"] for layer in chart.spec["layer"] if layer["mark"]["type"] == "rule"]
     assert {"x": {"datum": 5.0}} in rules or {"x": {"datum": 6.0}} in rules
     assert {"y": {"datum": 200.0}} in rules
@@ -42,9 +42,9 @@ def test_the_burst_its_knee_and_all_that_followed() -> None:
 def test_what_came_back_stands_beside_what_a_bucket_takes() -> None:
     chart = drawn("disk_burst/fires_bucket_refills")["refill"]
     came, due = curve(chart, "came back"), curve(chart, "a bucket's, ± 15 %")
-    assert came["x"] == due["x"] == [2, 4, 8]
-    assert came["y"] == [400, 800, 1600]
-    assert due["y"] == [400, 800, 1600]
+    assert came["x"] == due["x"] == [pytest.approx(rest) for rest in (1.7, 3.7, 7.7)], "less what a job goes on"
+    assert came["y"] == [340, 740, 1540]
+    assert due["y"] == [pytest.approx(y) for y in (340, 740, 1540)]
     assert due["low"] == [pytest.approx(0.85 * y) for y in due["y"]]
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 METRIC: Final = "disk.fio.iops"
 PAUSE: Final = 10.0  # s without a reading: another turn
 BLOCK: Final = 4096  # B, of the burst job's reads
+EARLY: Final = 0.2  # s by which two of our clocks' readings may lie apart
+GOES_ON: Final = 0.3  # s that a job works on after its last whole second, and logs nothing
 IN_FLIGHT: Final = 64.0  # reads: two queues full, which a job's start and end may add or lose
 ALIKE: Final = 0.25  # by which two rates may differ and still be one limit's
 FOLLOWING: Final = ("drained", "refill")  # how the names of their jobs begin
@@ -134,32 +136,56 @@ def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]
     ended = max(one.end for one in [burst, *parts.pop("drained", [])])
     found = [one for some in parts.values() for one in some]
     bandwidth = kind(record, burst, fall) == "bandwidth"
+    disk = _disk(record, burst, bandwidth=bandwidth)
     for load in sorted(found, key=lambda one: one.start):
-        rest = load.start - ended
+        rest, length = load.start - ended - GOES_ON, load.end - load.start
         tail = float(np.median(load.rates[-max(2, load.rates.size // 4) :]))
+        got = None if bandwidth else _got(disk, ended, load, fall.low)
+        used = sum(_growth(one, ended, load.start) or 0.0 for one in disk) / (BLOCK if bandwidth else 1)
         yield Reload(
             rest=rest,
-            returned=float((load.rates - fall.low).sum()) * load.width,
-            expected=max(
-                0.0, rest * fall.low - _used(record, burst, (ended, load.start), bandwidth=bandwidth)
-            ),
+            returned=(float(load.rates.sum()) * load.width if got is None else got) - fall.low * length,
+            expected=max(0.0, rest * fall.low - used),
             drained=tail < (fall.low + fall.high) / 2,
         )
         ended = load.end
 
 
-def _used(record: Record, burst: Stretch, rest: tuple[float, float], *, bandwidth: bool) -> float:
-    """What this guest itself took of the disk in a rest, which fills no bucket, in reads of the burst job's.
+def _disk(record: Record, burst: Stretch, *, bandwidth: bool) -> list[Series]:
+    """What was read from and written to the disk that was read most in the burst: operations, or B.
 
-    The disk is the one that was read most in the burst. Where none is counted, as in containers, nothing is
-    known, and a bucket seems to take back less.
+    Where none is counted, as in containers, this guest's own use is not known: a bucket seems to take less.
     """
     reads, writes = ("disk.read_bytes", "disk.write_bytes") if bandwidth else ("disk.reads", "disk.writes")
     busiest = max(
         record.named(reads), key=lambda one: _growth(one, burst.start, burst.end) or 0.0, default=None
     )
-    both = [busiest, *record.named(writes, **busiest.labels)] if busiest else []
-    return sum(_growth(one, *rest) or 0.0 for one in both) / (BLOCK if bandwidth else 1)
+    return [busiest, *record.named(writes, **busiest.labels)] if busiest else []
+
+
+def _growth(series: Series, since: float, until: float) -> float | None:
+    """How much a counter grew by its readings within; None where there are fewer than two."""
+    inside = np.flatnonzero((series.times >= since) & (series.times <= until))
+    return float(series.values[inside[-1]] - series.values[inside[0]]) if inside.size > 1 else None
+
+
+def _got(disk: list[Series], ended: float, load: Stretch, low: float) -> float | None:
+    """The operations that the disk itself counted in a load after a rest.
+
+    The kernel merges neighbouring reads while they wait, so that fio sees more than a cap on operations lets
+    through. Counted from the last reading in the rest; None where there is none.
+    """
+    if not disk:
+        return None
+    times = disk[0].times
+    within = times[(times >= ended - EARLY) & (times <= load.start - EARLY)]
+    if not within.size:
+        return None
+    first = float(within[-1])
+    counted = sum(
+        float(np.interp(load.end, s.times, s.values) - np.interp(first, s.times, s.values)) for s in disk
+    )
+    return counted - low * max(0.0, ended - first)
 
 
 def laid_out(record: Record, burst: Stretch, fall: knee.Knee) -> float:
@@ -179,12 +205,6 @@ def laid_out(record: Record, burst: Stretch, fall: knee.Knee) -> float:
         for one in record.named("disk.fio.written", job="layout")
     )
     return max(0.0, written / BLOCK - fall.low * (burst.start - began))
-
-
-def _growth(series: Series, since: float, until: float) -> float | None:
-    """How much a counter grew by its readings within; None where there are fewer than two."""
-    inside = np.flatnonzero((series.times >= since) & (series.times <= until))
-    return float(series.values[inside[-1]] - series.values[inside[0]]) if inside.size > 1 else None
 
 
 def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
