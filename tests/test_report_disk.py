@@ -42,7 +42,7 @@ def test_the_burst_its_knee_and_all_that_followed() -> None:
 def test_what_came_back_stands_beside_what_a_bucket_takes() -> None:
     chart = drawn("disk_burst/fires_bucket_refills")["refill"]
     came, due = curve(chart, "came back"), curve(chart, "a bucket's, ± 15 %")
-    assert came["x"] == due["x"] == [pytest.approx(rest) for rest in (1.7, 3.7, 7.7)], "less what a job goes on"
+    assert came["x"] == due["x"] == [pytest.approx(rest) for rest in (1.7, 3.7, 7.7)]
     assert came["y"] == [340, 740, 1540]
     assert due["y"] == [pytest.approx(y) for y in (340, 740, 1540)]
     assert due["low"] == [pytest.approx(0.85 * y) for y in due["y"]]
