@@ -83,8 +83,11 @@ def test_what_is_judged_early_is_shown_and_never_recorded(tmp_path: Path) -> Non
 
 def test_a_run_that_goes_on_repeats_no_turn_and_tells_what_it_missed(tmp_path: Path) -> None:
     done = Turn("first", 0.0, 1.0, Status.OK, "", {}, {})
-    scripts = {"first": SAMPLE + DONE, "second": SAMPLE + DONE}
-    record, _ = measure(tmp_path, scripts, adjust=lambda runner: setattr(runner, "done", (done,)))
+
+    def adjust(runner: Runner) -> None:
+        runner.resumed, runner.done = True, (done,)
+
+    record, _ = measure(tmp_path, {"first": SAMPLE + DONE, "second": SAMPLE + DONE}, adjust=adjust)
     assert [turn.probe for turn in record.turns] == ["second"]
 
 

@@ -1,4 +1,4 @@
-from vpsbench.model import Profile, TurnSpec
+from vpsbench.model import Profile, Status, Turn, TurnSpec
 from vpsbench.runner.schedule import Schedule, planned
 
 
@@ -71,3 +71,39 @@ def test_a_run_is_planned_until_its_last_turn_ends() -> None:
     assert planned(Profile(name="p", description="", duration=30, turns=(once, once))) == 30
     again = TurnSpec(probe="cpu", duration=20, every=50)
     assert planned(Profile(name="p", description="", duration=100, turns=(once, again))) == 100
+
+
+def began(probe: str, started: float, status: Status = Status.OK) -> Turn:
+    return Turn(probe, started, 5.0, status, "", {}, {})
+
+
+def test_a_run_that_goes_on_repeats_nothing_and_is_late_once() -> None:
+    turns = (TurnSpec(probe="cpu", duration=5, every=20), TurnSpec(probe="disk", duration=5))
+    plan = schedule(200, *turns, TurnSpec(probe="memory", duration=5))
+    done = [began("cpu", 0), began("disk", 5, Status.INTERRUPTED)]
+    missed = [(spec.probe, due, count) for spec, due, count in plan.go_on(done, 110)]
+    assert missed == [("cpu", 20, 4)]
+    assert walk_from(plan, 110)[:3] == [("memory", 110), ("cpu", 115), ("cpu", 135)]
+
+
+def test_what_was_skipped_before_may_come_now() -> None:
+    plan = schedule(200, TurnSpec(probe="disk", duration=5))
+    assert list(plan.go_on([began("disk", 0, Status.SKIPPED)], 50)) == []
+    assert walk_from(plan, 50) == [("disk", 50)]
+
+
+def test_what_the_run_would_not_have_lasted_for_is_not_missed() -> None:
+    plan = schedule(100, TurnSpec(probe="cpu", duration=5, every=20))
+    assert [count for _, _, count in plan.go_on([began("cpu", 0)], 1e6)] == [4]
+    assert plan.next_due(1e6) is None
+
+
+def walk_from(plan: Schedule, now: float) -> list[tuple[str, float]]:
+    found = []
+    while (due := plan.next_due(now)) is not None:
+        now = max(now, due)
+        taken = plan.take(now)
+        assert taken
+        found.append((taken[0].probe, now))
+        now += taken[1]
+    return found

@@ -172,6 +172,7 @@ def _go_on(
         collector.turn(turn)
     collector.commit(now - found.boot)
     runner = _runner(order, order.number, collector, clock, progress, found.boot)
+    runner.resumed = True
     runner.done, runner.written, runner.early = (*past.turns, *cut), past.written, early(past)
     runner.watch.offset = found.offset
     note = dataclasses.replace(_note(order, order.number, found.boot), early=runner.early)

@@ -89,7 +89,8 @@ class Runner:
         command: starts the process of a probe.
         judge: starts one that judges the run so far; its request's options are ``judge_options``.
         remember: told which turns run, and the latest verdict, each time that changes.
-        done: the turns of this run that began in an earlier process.
+        resumed: whether an earlier process began this run.
+        done: the turns that began then.
         written: B that they wrote to disk.
         early: the verdict that was reached then.
         next_early: when the next one is due, s since the run began.
@@ -112,6 +113,7 @@ class Runner:
     judge: list[str] | None = None
     judge_options: dict[str, Any] = field(default_factory=dict)
     remember: Callable[[tuple[Began, ...], Early | None], None] = lambda *_: None
+    resumed: bool = False
     done: tuple[Turn, ...] = ()
     written: float = 0.0
     early: Early | None = None
@@ -125,10 +127,10 @@ class Runner:
     def run(self) -> RunState:
         """Measures until the profile's time is up or ``stop`` is set."""
         self._schedule, self._background = Schedule(self.profile), Schedule(self.profile, background=True)
-        for reason in self.ticker.unavailable:
-            self._event("monitor_unavailable", reason)
-        if self.done:
+        if self.resumed:
             self._go_on()
+        for reason in () if self.resumed else self.ticker.unavailable:
+            self._event("monitor_unavailable", reason)
         try:
             self._loop()
         finally:
@@ -145,8 +147,9 @@ class Runner:
         """Takes up the schedule where an earlier process left it."""
         self.next_early = _next_early(self.early.at) if self.early else _EARLY_SECONDS
         for schedule in (self._schedule, self._background):
-            for spec, due in schedule.go_on(self.done, self._now()):
-                self._skip(spec, due, "nobody measured then: the run had been cut off")
+            for spec, due, count in schedule.go_on(self.done, self._now()):
+                times = f"{count} times" if count > 1 else "once"
+                self._skip(spec, due, f"{times}, as nobody measured then: the run had been cut off")
 
     def _skip(self, spec: TurnSpec, at: float, reason: str) -> None:
         self._record(Turn(spec.probe, at, 0.0, Status.SKIPPED, reason, spec.options, {}))

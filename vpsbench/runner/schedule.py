@@ -58,7 +58,7 @@ class Schedule:
         line.take(now)
         return line.spec, min(line.spec.duration, left)
 
-    def go_on(self, turns: Iterable[Turn], now: float) -> Iterator[tuple[TurnSpec, float]]:
+    def go_on(self, turns: Iterable[Turn], now: float) -> Iterator[tuple[TurnSpec, float, int]]:
         """Takes the turns of a run that was cut off as taken, passes over what should have begun meanwhile.
 
         A line that comes again and again is late once, not once for each turn that it missed.
@@ -68,16 +68,18 @@ class Schedule:
             now: when the run goes on.
 
         Yields:
-            Each turn that is passed over, and when it was due.
+            For each line that missed turns: the line, when the first of them was due, and how many.
         """
         for turn in turns:
             fitting = [line for line in self._lines if line.due is not None and line.began(turn)]
             if fitting:
                 min(fitting, key=lambda one: one.due or 0.0).take(turn.started)
         for line in self._lines:
-            while line.due is not None and line.spec.every is not None and line.due + line.spec.every <= now:
-                yield line.spec, line.due
-                line.due += line.spec.every
+            first, missed = line.due, 0
+            while self._missed(line, now):
+                line.due, missed = (line.due or 0.0) + (line.spec.every or 0.0), missed + 1
+            if first is not None and missed:
+                yield line.spec, first, missed
 
     def next_due(self, now: float) -> float | None:
         """When something can start next; None: nothing more fits into this run."""
@@ -91,6 +93,12 @@ class Schedule:
     def never_began(self) -> Iterator[TurnSpec]:
         """The turns that no time was left for."""
         return (line.spec for line in self._lines if line.due == line.spec.start)
+
+    def _missed(self, line: _Line, now: float) -> bool:
+        """Whether the next turn of a line is due, too, and would have fitted in."""
+        if line.due is None or line.spec.every is None:
+            return False
+        return line.due + line.spec.every <= now and self._fits(line, line.due)
 
     def _fits(self, line: _Line, now: float) -> bool:
         starts = max(line.due or 0.0, now)
