@@ -23,6 +23,7 @@ import pytest
 
 from vpsbench.probes import Request, Unavailable, disk
 from vpsbench.probes._engine import FioError
+from vpsbench.probes._flush import Series
 from vpsbench.probes._jobs import BURST, FLUSH, JOBS, JobName, arguments, budget_for, seconds_for
 from vpsbench.probes._layout import BLOCK, Target, file_size, lay_out
 from vpsbench.probes._pace import Pace
@@ -387,6 +388,37 @@ def test_no_budget_no_turn(folder: Path) -> None:
 def test_no_fio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "apt-get install fio" in str(disk.missing(None))  # type: ignore[arg-type]  # no guest is looked at
+
+
+@pytest.mark.parametrize(("budget", "largest"), [(500, 1), (300, 0), (16, 0)])
+def test_flushes_of_all_sizes_heed_the_budget(
+    monkeypatch: pytest.MonkeyPatch, budget: int, largest: int
+) -> None:
+    for name, answer in (("open", 9), ("close", None), ("fdatasync", None)):
+        monkeypatch.setattr(os, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(os, "pwrite", lambda _descriptor, data, _offset: len(data))
+    written: list[int] = []
+    dirty: list[int] = []
+    took = Series(TARGET, np.random.default_rng(1), written.append, lambda size, _: dirty.append(size))
+    took.run(math.inf, budget * MIB)
+    assert sum(written) <= budget * MIB
+    assert dirty.count(256 * MIB) == largest
+    assert 256 * MIB not in dirty[:20]  # it takes long: the others are known before it
+    assert {0, 4096} <= set(dirty) or budget < 20
+
+
+def test_no_page_that_is_flushed_is_like_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(8 * BLOCK))
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda file, flags: real(file, flags & ~os.O_DIRECT))
+    series = Series(
+        Target(path, 8 * BLOCK, direct=True), np.random.default_rng(1), lambda _: None, lambda *_: None
+    )
+    series.run(math.inf, 8 * BLOCK)
+    data = path.read_bytes()
+    pages = [page for start in range(0, len(data), 4096) if any(page := data[start : start + 4096])]
+    assert len(set(pages)) == len(pages) > 1000
 
 
 # --- the real fio ------------------------------------------------------------------------------------
