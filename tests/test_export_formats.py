@@ -205,6 +205,14 @@ def test_an_older_export_is_replaced_as_a_whole_and_a_failed_one_leaves_it(tmp_p
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.db", "b.db"]
 
 
+@pytest.mark.parametrize("name", ["csv", "sqlite", "parquet"])
+def test_the_database_itself_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    db = small(tmp_path / "a.db")
+    before = db.read_bytes()
+    assert "is the database" in refused("--db", db, f"--{name}", tmp_path / "." / "a.db").message
+    assert db.read_bytes() == before
+
+
 def test_a_stream_tells_the_run_that_was_asked_for(tmp_path: Path) -> None:
     small(tmp_path / "a.db")
     with stream(small(tmp_path / "a.db"), 1) as found:

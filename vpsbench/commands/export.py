@@ -39,7 +39,7 @@ def _run(args: Namespace) -> int:
             "Nothing to export.", f"Name a format: {', '.join(f'--{name}' for name in _FORMATS)}."
         )
     for name, target in wanted.items():
-        _check(name, target)
+        _check(name, target, _database(args))
         if target != _STDOUT:
             require_writable(Path(target))
     for name, target in wanted.items():
@@ -49,7 +49,9 @@ def _run(args: Namespace) -> int:
     return 0
 
 
-def _check(name: str, target: str) -> None:
+def _check(name: str, target: str, database: Path) -> None:
+    if target != _STDOUT and Path(target).exists() and database.exists() and database.samefile(target):
+        raise VpsbenchError(f"{target} is the database that is read.", "Name another file.")
     if name == "pyperf" and target.endswith(".gz"):
         raise VpsbenchError(f"{target} would not be compressed, as pyperf expects of .gz.", "Leave .gz out.")
     if target == _STDOUT and name in {"parquet", "sqlite"}:
