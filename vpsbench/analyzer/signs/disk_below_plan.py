@@ -202,11 +202,12 @@ def _excuse(record: Record, promise: _Promise, best: _Delivered) -> str:
     between = record.run.guest.facts.get("disk.between", "this run did not note it")
     if between != "nothing":
         return f"what stands between it and us may take its time: {between}"
+    quota = record.run.guest.limits.cgroup_cpus
     if any(event.kind == "disk.engine" and "psync is used" in event.detail for event in record.events):
         return "this guest lets us make no more than one I/O at a time"
     if best.gain * best.mean >= (1 - ALLOWED) * promise.least:
         return f"with more than {best.kind.depth} I/Os under way it may have delivered more"
-    if (busy := _busy(record, best.kind)) is None or busy > BUSY:
+    if (busy := _busy(record, best.kind)) is None or busy > BUSY * min(1.0, quota or 1.0):
         return "our own program may have been the limit" + (
             f": it used {percent(busy)} of a vCPU" if busy else ""
         )
