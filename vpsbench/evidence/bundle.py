@@ -46,6 +46,7 @@ def make(order: Order, key: keys.Key, out: Path) -> None:
 
 
 def _fill(folder: Path, order: Order, key: keys.Key) -> None:
+    _attach(folder, order.attached)
     database = folder / contents.DATABASE
     alone.write(order.database, order.run, database, redact=order.redact)
     judgement = contents.judged(database)
@@ -71,7 +72,6 @@ def _fill(folder: Path, order: Order, key: keys.Key) -> None:
         path = folder / file.name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(file.data)
-    _attach(folder, order.attached)
     sums = "".join(f"{contents.digest(folder / name)}  {name}\n" for name in archive.names(folder)).encode()
     (folder / contents.SUMS).write_bytes(sums)
     (folder / contents.SIGNATURE).write_bytes(key.sign(sums))
