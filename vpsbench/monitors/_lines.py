@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from vpsbench.monitors import Texts
@@ -51,6 +51,33 @@ def first(texts: Texts, file: str) -> Line:
     raise LookupError(f"{file}, line 1: the file is empty")
 
 
-def by_name(texts: Texts, file: str) -> dict[str, Line]:
-    """The lines by their first words without a colon; LookupError where the file could not be read."""
-    return {line.words[0].removesuffix(":"): line for line in lines(texts, file)}
+class Table(Mapping[str, Line]):
+    """Lines by their first words without a colon; one is taken apart when it is asked for."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self._file = file
+        self._lines = {
+            words[0].removesuffix(":"): (number, line)
+            for number, line in enumerate(text.splitlines(), 1)
+            if (words := line.split(None, 1))
+        }
+
+    def __getitem__(self, name: str) -> Line:
+        number, line = self._lines[name]
+        return Line(self._file, number, tuple(line.split()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+def by_name(texts: Texts, file: str) -> Table:
+    """The lines by their first words; LookupError where the file could not be read."""
+    if file not in texts:
+        raise LookupError(f"{file}: could not be read")
+    return Table(file, texts[file])

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +27,10 @@ from vpsbench.report import charts, page
 from vpsbench.report.files import replacing
 from vpsbench.report.vegalite import Chart
 
+_BUNDLE: Final = """
+import sys, vl_convert
+sys.stdout.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+"""
 _CLIP: Final = re.compile(r'(id="clip|url\(#clip)(\d+)')
 
 
@@ -53,6 +59,8 @@ def write(judgement: Judgement, path: Path) -> None:
 def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
     """The page, piece by piece; without ``live`` its pictures stay still."""
     drawn, absent = charts.draw(judgement.record)
+    specs = {c.name: c.spec for c in drawn if c.timed} if live else {}
+    scripts = _scripts() if specs else ()  # before the pictures are drawn, which takes memory, too
     built = page.build(judgement)
     environment = Environment(
         loader=PackageLoader("vpsbench.report"),
@@ -62,14 +70,13 @@ def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
         lstrip_blocks=True,
     )
     environment.globals["still"] = partial(_placed, {chart.name: still(chart) for chart in drawn})
-    specs = {c.name: c.spec for c in drawn if c.timed} if live else {}
     yield from environment.get_template("report.html.j2").generate(
         page=built,
         lead=lead(built, drawn),
         charts=drawn,
         absent=absent,
         specs=specs,
-        scripts=_scripts() if specs else (),
+        scripts=scripts,
         style=Markup(_asset("style.css")),  # noqa: S704  our own file
     )
 
@@ -100,8 +107,14 @@ def _placed(stills: dict[str, str], chart: Chart, place: str) -> Markup:
 
 def _scripts() -> tuple[Script, ...]:
     """The bundle that draws, and our few lines that use it. Neither holds anything from outside."""
-    texts = (vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), _asset("zoom.js"))
+    texts = (_bundle(), _asset("zoom.js"))
     return tuple(Script(Markup(text)) for text in texts)  # noqa: S704
+
+
+def _bundle() -> str:
+    """The library that draws, put together in a process of its own: that takes 130 MB, and keeps them."""
+    command = [sys.executable, "-X", "utf8", "-c", _BUNDLE]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def _asset(name: str) -> str:
