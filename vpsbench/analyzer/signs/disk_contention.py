@@ -2,7 +2,7 @@
 
 What is always there cannot be seen so. Two ways to be found, both a notice at most, as no plan promises a
 latency: reads are slow too often, proven by bets on batches that are long against what the slowness remembers
-of itself; or most reads are slow for half a minute and longer, which no scatter of single reads makes.
+of itself; or most reads take far longer for half a minute and more, which no scatter of single reads makes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ SERIES: Final = ("disk.sparse.latency", "disk.sparse.late")
 LIMIT: Final = (
     0.01  # of the time, in which reads may be slow: beyond it the run's p99 is that of no calm disk
 )
-MOST: Final = 0.5  # of a batch: most reads
-LASTING: Final = 30.0  # s, in which most reads are slow; a pause or a live migration is over sooner
-APART: Final = 3**0.5  # times what is slow: the median of such a batch; and where it must be empty below that
-VALLEY: Final = 0.25  # of their number, at most, may lie that much around it: a level that wanders fills it
+LASTING: Final = 30.0  # s, in which most reads take far longer; a pause or a live migration is over sooner
+FAR: Final = 5.0  # times the median of the calm parts
+VALLEY: Final = (
+    0.25  # of such batches, at most, may lie below that, down to its root: a wandering level fills it
+)
 
 
 def look(record: Record) -> list[Finding]:
@@ -49,11 +50,12 @@ def _unable(why: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """What the batches tell. ``lasting``: s in which most reads were slow."""
+    """What the batches tell. ``lasting``: s in which most reads took longer than ``far``, s."""
 
     share: float
     interval: tuple[float, float]
     lasting: float
+    far: float
     proven: bool
 
 
@@ -64,7 +66,7 @@ def _weighed(record: Record, found: sparse.Reads, kept: sparse.Reads, slow: floa
             f"{span(fine.slow.size * sparse.length(kept))} without I/O of this guest's own are too short"
         )
     told = weighed(kept, slow, fine, family.bar(record).capital)
-    accused = told.share > LIMIT and (told.proven or told.lasting >= LASTING)
+    accused = told.proven or told.lasting >= LASTING
     unsure = told.share > LIMIT and not accused
     level = Level.NOTICE if accused else Level.NOT_MEASURABLE if unsure else Level.CLEAN
     return Finding(
@@ -92,18 +94,25 @@ def weighed(kept: sparse.Reads, slow: float, fine: sparse.Batches, bar: float) -
     values = fine.slow
     if memory > width:
         values = sparse.batches(kept, slow, weigh.MEMORIES * memory).slow
-    share = float(fine.slow.mean())
+    long, far = lasting(fine)
+    share = max(float(fine.slow.mean()), long / (width * fine.slow.size))
     low, high = eprocess.interval(values) if values.size else (0.0, 1.0)
     proven = values.size >= weigh.FEWEST and eprocess.proves(values, LIMIT, bar)
-    return _Weighed(share, (min(low, share), max(high, share)), lasting(fine, slow), proven)
+    return _Weighed(share, (min(low, share), max(high, share)), long, far, proven)
 
 
-def lasting(fine: sparse.Batches, slow: float) -> float:
-    """The s in which most reads were slow, their median far beyond; 0 where the level only wandered there."""
-    beyond = (fine.slow >= MOST) & (fine.middle >= APART * slow)
-    around = (fine.middle >= slow / APART) & (fine.middle < APART * slow)
+def lasting(fine: sparse.Batches) -> tuple[float, float]:
+    """The s in which most reads took far longer than in the calm parts, and what counts as far longer.
+
+    0 s where the level only wandered there: then stretches of middling latencies lead to it. Stretches in
+    which a quarter of the pauses were as late are those of a vCPU that was taken away.
+    """
+    calm = float(np.quantile(fine.middle, sparse.CALM / 2))
+    far = max(sparse.LEAST, FAR * calm)
+    beyond = (fine.middle >= far) & (fine.late < far)
+    around = (fine.middle >= far / FAR**0.5) & (fine.middle < far)
     stands = around.sum() <= VALLEY * beyond.sum()
-    return float(np.diff(fine.start).min() * beyond.sum()) if stands else 0.0
+    return float(np.diff(fine.start).min() * beyond.sum()) if stands else 0.0, far
 
 
 def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str:
@@ -114,16 +123,17 @@ def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str
         f"99 % of them keep to in the calm parts of the run"
     )
     if level is Level.NOTICE:
-        lasting = f", for {span(told.lasting)} nearly all of them" if told.lasting else ""
+        if told.lasting >= LASTING:
+            seen = (
+                f"for {span(told.lasting)} most single reads of 4 KiB took more than {_ms(told.far)}, "
+                f"{FAR:.0f} times what is usual in the calm parts of the run, or more"
+            )
         return (
-            f"Something outside of this guest slows its disk down at times: {seen}{lasting} (p99 of the "
-            f"worst ten minutes {worst}). It is a neighbour, or work of the host's own: which of them cannot "
-            "be told."
+            f"Something outside of this guest slows its disk down at times: {seen} (p99 of the worst ten "
+            f"minutes {worst}). It is a neighbour, or work of the host's own: which of them cannot be told."
         )
     if level is Level.NOT_MEASURABLE:
-        return (
-            f"{seen[0].upper()}{seen[1:]}; that came too unevenly, or too seldom, to tell others from chance."
-        )
+        return f"{seen[0].upper()}{seen[1:]}; too unevenly, or too seldom, to tell others from chance."
     return (
         f"{seen[0].upper()}{seen[1:]} (p99 of the worst ten minutes {worst}). What slows the disk down all "
         "the time, or at other hours, cannot be seen so."
