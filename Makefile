@@ -24,7 +24,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/vpsbench run --profile '$(PROFILE)' $(if $(PLAN),--plan '$(PLAN)')
 
 test: $(VENV)/.test
-	@.ci/packages fio=fio chromium=chromium
+	@.ci/packages fio=fio chromium=chromium openssl=openssl sqlite3=sqlite3
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
 
