@@ -45,7 +45,7 @@ NOTE = Note(
     turns=(Began("cpu", 40.0, 60.0, {"arm": "all"}),),
     early=Early(30.0, "kept: so far"),
 )
-PAST = Past(elapsed=50.0, started=1_000_000.0, drift=0.0, turns=(), written=0.0, note=NOTE)
+PAST = Past(elapsed=50.0, started=1_000_000.0, offset=999_900.0, drift=0.0, turns=(), written=0.0, note=NOTE)
 
 
 def holder() -> subprocess.Popen[str]:
@@ -109,6 +109,7 @@ def test_on_the_same_boot_the_axis_is_the_same() -> None:
     found = axis(PAST, "one", 210.0, 5.0)
     assert found.boot == 100.0
     assert found.offset == 1_000_000.0 - 100.0
+    assert found.shift == 0.0
     assert [kind for kind, _ in found.events] == ["resumed"]
     assert "60.0 s" in found.events[0][1]
 
@@ -116,6 +117,8 @@ def test_on_the_same_boot_the_axis_is_the_same() -> None:
 def test_over_a_reboot_the_wall_clock_carries_the_axis() -> None:
     found = axis(PAST, "two", 20.0, 1_000_000.0 + 50.0 + 300.0)
     assert 20.0 - found.boot == 350.0, "elapsed now"
+    now = 1_000_000.0 + 350.0 - 20.0  # wall clock minus CLOCK_BOOTTIME
+    assert now + found.shift == PAST.offset, "a reboot is no step of the clock"
     assert [kind for kind, _ in found.events] == ["resumed", "reboot"]
 
 

@@ -174,7 +174,7 @@ def _go_on(
     runner = _runner(order, order.number, collector, clock, progress, found.boot)
     runner.resumed = True
     runner.done, runner.written, runner.early = (*past.turns, *cut), past.written, early(past)
-    runner.watch.offset = found.offset
+    runner.watch.offset, runner.watch.shift = found.offset, found.shift
     note = dataclasses.replace(_note(order, order.number, found.boot), early=runner.early)
     return runner, note
 

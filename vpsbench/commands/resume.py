@@ -105,6 +105,7 @@ def _past(record: Record, note: Note | None) -> Past:
     return Past(
         elapsed=record.run.elapsed,
         started=record.run.started,
+        offset=float(offsets[0]) if offsets else record.run.started,
         drift=float(offsets[-1] - offsets[0]) if offsets else 0.0,
         turns=tuple(replace(turn, raw={}) for turn in record.turns),
         written=written,

@@ -22,7 +22,8 @@ class Past:
 
     elapsed: float  # when it was last heard of, s since it began
     started: float  # Unix time at which it began, s
-    drift: float  # of the wall clock against CLOCK_BOOTTIME from the beginning to then, s
+    offset: float  # wall clock minus CLOCK_BOOTTIME when it began, s
+    drift: float  # how that changed until it was last heard of, s
     turns: tuple[Turn, ...]  # without their raw output
     written: float  # B, by probes
     note: Note | None  # None: it was lost
@@ -34,6 +35,7 @@ class Axis:
 
     boot: float  # CLOCK_BOOTTIME at which it began, or would have, s
     offset: float | None  # wall clock minus CLOCK_BOOTTIME at the last tick; None: of another boot
+    shift: float  # to be added to that difference, so that it goes on as if there had been no reboot
     events: tuple[Happened, ...]
 
 
@@ -49,11 +51,11 @@ def axis(past: Past, boot_id: str, boot: float, wall: float) -> Axis:
         boot: CLOCK_BOOTTIME now, s.
         wall: Unix time now, s.
     """
-    note = past.note
+    note, first = past.note, past.started - past.offset  # CLOCK_BOOTTIME when the run began, of that boot
     if note and note.boot_id == boot_id:
         gap = boot - note.boot - past.elapsed
         offset = past.started - note.boot + past.drift
-        return Axis(note.boot, offset, (_resumed(gap, past),))
+        return Axis(note.boot, offset, note.boot - first, (_resumed(gap, past),))
     told = wall - (past.started + past.elapsed + past.drift)  # by the wall clock
     gap = max(told, boot)
     events = [_resumed(gap, past)]
@@ -62,7 +64,8 @@ def axis(past: Past, boot_id: str, boot: float, wall: float) -> Axis:
     if told < boot - _STEP_SECONDS:
         back = f"the wall clock went back by at least {boot - told:.0f} s over the reboot"
         events.append(("clock_step", f"{back}: how long the gap was is not known, only that it was longer"))
-    return Axis(boot - past.elapsed - gap, None, tuple(events))
+    began = boot - past.elapsed - gap
+    return Axis(began, None, began - first, tuple(events))
 
 
 def _resumed(gap: float, past: Past) -> Happened:

@@ -18,7 +18,9 @@ from vpsbench.runner.ticker import Ticker
 from vpsbench.runner.watch import Watch
 
 METRICS: Final = (
-    Metric("clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME"),
+    Metric(
+        "clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME of the first boot"
+    ),
     Metric("instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"),
     Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
     Metric("load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"),
@@ -364,7 +366,7 @@ class Runner:
             for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
         ]
         offset = self.watch.offset
-        return loads if offset is None else [Sample("clock.wall_offset", offset), *loads]
+        return loads if offset is None else [Sample("clock.wall_offset", offset + self.watch.shift), *loads]
 
 
 def _next_early(last: float) -> float:

@@ -35,6 +35,7 @@ class Watch:
     clock: Clock
     limits: Callable[[], Limits]
     offset: float | None = None
+    shift: float = 0.0  # what reboots made of it, so that the run's series goes on as if there had been none
     slept: float = 0.0  # s, in the latest look
     _asleep: float | None = None
     known: Limits | None = None  # as they were
