@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from tests.calibration.days import QUICK, STANDARD, Machine, Schedule, full_load, record
-from tests.calibration.honest import PLANS
+from tests.calibration.days import FULL, QUICK, STANDARD, Machine, Schedule, full_load, record
+from tests.calibration.honest import PLANS, PROMISED
 from tests.calibration.noise import autoregressive, calm, long_visits, neighbour, steady
 from tests.calibration.tally import Said, accusing, gravest
 from vpsbench.model import Plan
@@ -84,7 +84,11 @@ CASES: Final = (
         for share in (0.8, 0.5, 0.2)
     ),
     *(
-        Case("disk_below_plan", f"{1 - lack:.0%} of what was promised", Machine(course=steady, taken=lack))
+        Case(
+            "disk_below_plan",
+            f"{FULL * (1 - lack) / PROMISED:.0%} of what was promised",
+            Machine(course=steady, taken=lack),
+        )
         for lack in (0.3, 0.5, 0.8)
     ),
     Case("merged_memory", "all equal pages kept once", Machine(course=calm, merged=0.97, cold=2.0)),

@@ -76,7 +76,7 @@ def summary(found: Results) -> str:
     return "\n".join([
         *_false(found.honest),
         *_conditions(found.honest),
-        *_power(found.oversold),
+        *(_power(found.oversold) if found.oversold else ()),
         *(_others(found.others) if found.others else ()),
         *(_whole(found.whole) if found.whole else ()),
     ])  # fmt: skip
@@ -119,7 +119,8 @@ def _conditions(honest: Tallies) -> Iterator[str]:
 
 
 def _power(oversold: Tallies) -> Iterator[str]:
-    yield POWER
+    each = max((tally.days for parts in oversold.values() for tally in parts.values()), default=0)
+    yield f"{POWER}Simulated {each} times each."
     for sign, parts in oversold.items():
         yield f"\n### {sign}\n"
         effects = list(dict.fromkeys(condition.partition("|")[0] for condition in parts))
