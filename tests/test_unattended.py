@@ -156,6 +156,27 @@ def test_a_resumed_run_keeps_its_series_and_its_axis(tmp_path: Path) -> None:
     assert series.gaps == ((2, 60),)
 
 
+def test_counters_go_on_over_a_reboot_and_those_of_a_new_cgroup_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    ours = replace(example_run.STEAL, name="cgroup.cpu.throttled")
+    with Collector(path) as collector:
+        run = example_run.begin(collector)
+        collector.add([example_run.steal(100.0)], BOOT + 1)
+        collector.add([example_run.steal(103.0)], BOOT + 2)
+        collector.commit(2)
+    with Collector(path) as collector:
+        collector.resume(run, metrics=[*example_run.METRICS, ours], boot=0.0)
+        for kind in ("resumed", "reboot"):
+            collector.event(kind, "", 60.0)
+        for at, value in ((60.5, 4.0), (61.5, 6.0)):
+            collector.add([example_run.steal(value), replace(example_run.free(value), metric=ours.name)], at)
+        collector.finish(RunState.FINISHED, 62)
+    record = records.read(path)
+    assert record.named("cpu.time")[0].values.tolist() == [100, 103, 107, 109]
+    assert record.named(ours.name)[0].values.tolist() == [4, 6]
+    assert "counter_backwards" not in {event.kind for event in record.events}
+
+
 # --- what happens to the guest ---
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby, islice
 from pathlib import Path
@@ -83,15 +83,17 @@ def read(path: Path, run: int | None = None) -> Record:
     """One whole run; by default the latest.
 
     Series are in a fixed order, by name and labels. One whose readings all failed has no times, only a
-    gap. Besides the stored events there is one ``counter_backwards`` for each counter that ever fell.
+    gap. Besides the stored events there is one ``counter_backwards`` for each counter that ever fell. One
+    that began anew because the machine did goes on from where it was.
 
     Raises:
         VpsbenchError: no such run, or the file is missing, foreign, newer or damaged.
     """
     with _reading(path) as db:
         found = _found(db, path, run)
-        series = _all_series(db, found)
-        events = [*_events(db, found.id), *(e for s in series for e in _backwards(s))]
+        told = _events(db, found.id)
+        series = tuple(_carried_on(one, told) for one in _all_series(db, found))
+        events = [*told, *(e for s in series for e in _backwards(s))]
         return Record(found, series, _turns(db, found.id), tuple(sorted(events, key=lambda e: e.t)))
 
 
@@ -264,6 +266,20 @@ def _gaps(times: Floats, failed: NDArray[np.bool_], end: float) -> tuple[tuple[f
     edges = np.flatnonzero(np.diff(failed.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     closing = np.append(times, max(end, *times[-1:]))  # a gap without a next good reading lasts to the end
     return tuple((float(times[first]), float(closing[good])) for first, good in edges)
+
+
+def _carried_on(series: Series, events: list[Event]) -> Series:
+    """A counter goes on over each reboot; one of our cgroup also in a new process, perhaps of another cgroup."""
+    if series.metric.kind is not Kind.COUNTER:
+        return series
+    ours = series.metric.name.startswith("cgroup.")
+    values = series.values
+    for event in events:
+        place = int(np.searchsorted(series.times, event.t))
+        if event.kind == ("resumed" if ours else "reboot") and 0 < place < values.size:
+            anew = values[place] if ours else 0.0
+            values = np.concatenate((values[:place], values[place:] + values[place - 1] - anew))
+    return replace(series, values=values)
 
 
 def _backwards(series: Series) -> Iterator[Event]:
