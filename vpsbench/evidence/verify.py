@@ -123,15 +123,16 @@ def _check_signature(found: Checked, folder: Path) -> None:
 
 
 def _check_run(found: Checked, folder: Path, roots: bytes | None) -> None:
-    judgement = contents.judged(folder / contents.DATABASE)
-    number = judgement.record.run.id
     with database_checks.guarded(folder / contents.DATABASE) as db:
+        (number,) = db.execute("SELECT id FROM runs").fetchone()
         sealed = seals(db, number)
         if sealed:
-            found.problems += [*problems(db, number), *numbering(db)]
+            found.problems.extend(numbering(db))
+            found.problems.extend(problems(db, number))
         else:
             found.problem(contents.DATABASE, "the run has no chain: its readings could be anything")
-        hidden = db.execute("SELECT count(*) FROM private WHERE salt IS NULL").fetchone()[0]
+        (hidden,) = db.execute("SELECT count(*) FROM private WHERE salt IS NULL").fetchone()
+    judgement = contents.judged(folder / contents.DATABASE)
     _check_derived(found, folder, judgement, sealed)
     _check_findings(found, folder, judgement)
     _tell(found, judgement, sealed, hidden)
