@@ -269,7 +269,7 @@ def _gaps(times: Floats, failed: NDArray[np.bool_], end: float) -> tuple[tuple[f
 
 
 def _carried_on(series: Series, events: list[Event]) -> Series:
-    """A counter goes on over each reboot; one of our cgroup also in a new process, perhaps of another cgroup."""
+    """A counter goes on over each reboot; one of our cgroup also in a new process, perhaps in another."""
     if series.metric.kind is not Kind.COUNTER:
         return series
     ours = series.metric.name.startswith("cgroup.")

@@ -19,7 +19,7 @@ def apart(work: Callable[[], T]) -> T:
         VpsbenchError: the fork died.
     """
     reading, writing = os.pipe()
-    if os.fork() == 0:
+    if (child := os.fork()) == 0:
         try:
             os.close(reading)
             with os.fdopen(writing, "wb") as pipe:
@@ -29,7 +29,7 @@ def apart(work: Callable[[], T]) -> T:
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
-    os.wait()
+    os.waitpid(child, 0)  # and no other: a probe may be running
     if not data:
         raise VpsbenchError("A process that looks around died.", "Is memory short?", FAILED)
     value, error = pickle.loads(data)  # noqa: S301  written by our own fork, a moment ago
