@@ -141,15 +141,26 @@ def _left(record: Record, taken: Taken) -> float:
     return float(totals.min()) - max(taken.most - lacking, 0.0)
 
 
+def _beyond(record: Record, sold: int, taken: Taken) -> float:
+    """How much less than was sold was left, beyond what a guest may lack without anybody's fault, B.
+
+    What Xen gave is exact, and a machine's own map lacks what the firmware keeps; MemTotal lacks the kernel's
+    part, too.
+    """
+    if given := _memory.xen_given(record):
+        return _memory.least(sold) - min(given) - max(LEAST, LEAST_SHARE * sold)
+    if mapped := _memory.mapped(record):
+        return _memory.least(sold) - (mapped - taken.most) - _memory.firmware(sold)
+    return _memory.least(sold) - _left(record, taken) - _memory.reserve(sold)
+
+
 def _level(record: Record, taken: Taken, least: float) -> Level:
     """Against a plan it is a static fact; without one it must come or stay, as anything else must."""
     plan = record.run.plan
-    sold = plan.memory if plan else None
-    if sold is not None:
-        lacking = _memory.least(sold) - _left(record, taken)
-        if lacking <= _memory.reserve(sold):
-            return Level.CLEAN
-        return Level.STRONG if lacking > _memory.reserve(sold) + _memory.crash_kernel(sold) else Level.NOTICE
+    if plan and plan.memory:
+        beyond = _beyond(record, plan.memory, taken)
+        strong = beyond > _memory.crash_kernel(plan.memory)
+        return Level.CLEAN if beyond <= 0 else Level.STRONG if strong else Level.NOTICE
     if taken.series == "xen.memory.low" and taken.grown <= least:
         return Level.NOT_MEASURABLE
     return strength_of(taken.times.tolist(), (taken.values > least).tolist(), 2, 0.0)
@@ -173,8 +184,8 @@ def _when(taken: Taken, least: float) -> str:
     """When it went, and whether it came back."""
     began, back = taken.began(least), taken.back(least)
     if taken.grown <= least:
-        returned = f", and gave it back {span(back)} into this run" if back is not None else ""
-        return f", all of it before this run began{returned}"
+        again = f", and gave it back {span(back)} into this run" if back is not None else ""
+        return f", all of it before this run began{again}"
     part = f"{size(taken.grown)} of it " if taken.before > least else ""
     since = f", {part}from {span(began)} into this run on"
     if back is not None:
