@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from vpsbench.probes import _doses
+from vpsbench.probes import Request, _doses, disk
+from vpsbench.probes._fio_output import Totals
+from vpsbench.probes._layout import Target
 
 
 def bucket(high: float, low: float, size: float, seconds: int) -> list[float]:
@@ -65,3 +69,37 @@ def test_a_disk_that_gives_nothing_at_all_in_the_end_is_no_division_by_zero() ->
     rates: Sequence[float] = [3000.0] * 10 + [0.0] * 30
     assert _doses.fell(rates)
     assert _doses.plan(rates, 2.0, 200.0, 1.0) is not None
+
+
+class Fake(disk._Turn):  # noqa: SLF001  the order of its jobs is what is tested
+    """A turn whose fio only notes what it is asked."""
+
+    def __init__(self, request: Request, delivered: list[float]) -> None:
+        super().__init__(request, Mock())
+        self.asked: list[tuple[str, int]] = []
+        self._rates = {"burst": delivered}
+
+    def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
+        assert (engine, budget) == ("psync", 0)
+        del target
+        self.asked.append((name, length))
+        return None
+
+
+@pytest.mark.parametrize(
+    ("delivered", "seconds", "jobs"),
+    [
+        (bucket(3000, 200, 15_000, 45), 120.0, ["drained", "refill-1", "refill-2", "refill-4"]),
+        (bucket(3000, 200, 15_000, 45), 20.0, []),
+        ([900.0] * 45, 120.0, []),
+    ],
+)
+def test_a_burst_that_fell_is_followed_by_larger_reads_and_loads_after_rests(
+    monkeypatch: pytest.MonkeyPatch, delivered: list[float], seconds: float, jobs: list[str]
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("vpsbench.probes.disk.time.sleep", rests.append)
+    turn = Fake(Request(seconds, disk.Options(rest=2.0), 0, "/", (0,), 1), delivered)
+    turn._refill(Target(Path("/data"), 1, direct=True), "psync")  # noqa: SLF001  likewise
+    assert [name for name, _ in turn.asked] == jobs
+    assert rests == pytest.approx([2.0, 4.0, 8.0] if jobs else [])
