@@ -23,9 +23,7 @@ LIMIT: Final = (
 )
 LASTING: Final = 30.0  # s, in which most reads take far longer; a pause or a live migration is over sooner
 FAR: Final = 5.0  # times the median of the calm parts
-VALLEY: Final = (
-    0.25  # of such batches, at most, may lie below that, down to its root: a wandering level fills it
-)
+VALLEY: Final = 0.1  # of such stretches, at most, may lie between √5 and 5 times: a wandering level does
 
 
 def look(record: Record) -> list[Finding]:
