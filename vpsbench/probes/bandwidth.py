@@ -188,4 +188,5 @@ PROBE: Final = Probe(
     options=Options,
     missing=missing,
     run=run,
+    alone=True,
 )  # fmt: skip
