@@ -75,7 +75,7 @@ def test_below_a_fresh_pages_cost_pages_that_are_all_slower_are_there(times: flo
 
 @pytest.mark.parametrize("period", [5.0, 40.0, 150.0])
 def test_a_host_that_unmaps_all_pages_for_a_moment_took_none(period: float) -> None:
-    """Every page is met once a period; 30 s lie between two rounds, and in each of them hot pages are read."""
+    """Every page is met once a period; 30 s lie between two rounds, hot pages are read in each."""
     random = np.random.default_rng(3)
 
     def met(count: int, share: float) -> Floats:
