@@ -56,6 +56,7 @@ class Table(Mapping[str, Line]):
 
     def __init__(self, file: str, text: str) -> None:
         self._file = file
+        self._taken: dict[str, Line] = {}
         self._lines = {
             words[0].removesuffix(":"): (number, line)
             for number, line in enumerate(text.splitlines(), 1)
@@ -63,8 +64,11 @@ class Table(Mapping[str, Line]):
         }
 
     def __getitem__(self, name: str) -> Line:
-        number, line = self._lines[name]
-        return Line(self._file, number, tuple(line.split()))
+        found = self._taken.get(name)
+        if found is None:
+            number, line = self._lines[name]
+            found = self._taken[name] = Line(self._file, number, tuple(line.split()))
+        return found
 
     def __contains__(self, name: object) -> bool:
         return name in self._lines

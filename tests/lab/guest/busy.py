@@ -117,7 +117,6 @@ def disturb() -> None:
         (10, "date -s '-2 hours'"),
         (15, f"echo 0 > {online}"),
         (15, f"echo 1 > {online}"),
-        (15, "rtcwake -m freeze -s 8"),
     ):
         time.sleep(seconds)
         subprocess.run(["sh", "-xc", command], check=False)  # what fails is told in beside.txt
