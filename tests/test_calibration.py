@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,9 @@ def test_a_tally_counts() -> None:
     tally = Tally()
     tally.levels.update([Level.NOTICE, Level.STRONG, Level.CLEAN, Level.NOT_MEASURABLE])
     assert (tally.days, tally.judged, tally.accused, tally.strong) == (4, 3, 2, 1)
+
+
+def test_the_document_is_what_the_last_calibration_wrote() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    assert text.startswith(page.ABOUT)
+    assert all(f"| {name} |" in text for name in (ANY, "hidden_steal", "reported_steal", "disk_burst"))

@@ -9,7 +9,6 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -48,7 +47,7 @@ def main() -> int:
     if unknown := set(args.signs) - known.keys():
         sys.stderr.write(f"no such sign: {', '.join(sorted(unknown))}; there are {', '.join(known)}\n")
         return 2
-    names, began = args.signs or list(known), time.monotonic()
+    names = args.signs or list(known)
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         found = Results(
             honest=tallies(_honest(pool, names, args.days)),
@@ -58,7 +57,7 @@ def main() -> int:
         )
     sys.stdout.write(page.summary(found))
     if not args.signs:
-        DOCUMENT.write_text(page.document(found, time.monotonic() - began), encoding="utf-8")
+        DOCUMENT.write_text(page.document(found), encoding="utf-8")
         sys.stdout.write(f"\n{DOCUMENT} written\n")
     return 0
 
