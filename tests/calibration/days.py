@@ -257,6 +257,7 @@ def _equal_pages(
     random: np.random.Generator, machine: Machine, times: Floats, slow: float
 ) -> Iterator[Series]:
     """Writes to pages in equal pairs and to unique ones beside them."""
+    yield series("merge.held", times, [1.0])
     yield series("merge.age", times, [120.0])
     yield series("merge.own_ksm", times, [0.0])
     for write in ("first", "second"):
