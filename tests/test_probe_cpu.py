@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from vpsbench.probes import Request, _doses, cpu
-from vpsbench.probes._loop import Bin, Loop, parse_ticks
+from vpsbench.probes._loop import WORK, Bin, Loop, parse_ticks
+from vpsbench.probes._loops import between
 
 MS = 1_000_000
 
@@ -52,6 +54,16 @@ def test_an_undisturbed_loop_loses_nothing() -> None:
     assert sum(b.turns for b in bins) > 9_000
     assert sum(b.wall for b in bins) == pytest.approx(100 * MS, rel=0.01)
     assert all(b.wanted == pytest.approx(b.wall, rel=0.001) for b in bins)
+
+
+@pytest.mark.parametrize(
+    ("name", "work"), [("hpet\n", WORK), ("acpi_pm\n", WORK), ("tsc\n", range(0)), ("kvm-clock\n", range(0))]
+)
+def test_a_clock_with_a_lock_is_read_less_often(tmp_path: Path, name: str, work: range) -> None:
+    source = tmp_path / "current_clocksource"
+    assert between(source) == range(0)
+    source.write_text(name)
+    assert between(source) == work
 
 
 def test_a_gap_of_the_hosts_is_counted_whole_and_our_own_wait_is_told_apart() -> None:

@@ -24,6 +24,10 @@ PERIOD_NS: Final = 20_000_000
 LOGGED_NS: Final = 60_000_000_000  # for so long each gap is kept by itself, to find a rhythm in them
 WAIT_NS: Final = 1_000_000  # own waits from here on are kept beside them
 HAND_OVER_NS: Final = 1_000_000_000  # bins are handed over together, as that takes time itself
+# Clocks that Linux reads from a device. hpet's has a lock: a loop that only reads it holds that half of its
+# time, and where the host takes its vCPU meanwhile, all others wait for it. So the loop works in between.
+DEVICE_CLOCKS: Final = {"hpet", "acpi_pm"}
+WORK: Final = range(200)  # empty turns between two readings, 3 to 40 µs: far below what counts as a gap
 # What the loop itself does between two bins may take so many times the least seen; the rest is a gap.
 _ITSELF: Final = 3
 _FADE: Final = 0.97  # what earlier gaps weigh, from bin to bin, in what is a usual one
@@ -123,12 +127,14 @@ class Loop:
         duty: the share of each period in which it wants to run.
         clock: ns.
         sleep: s.
+        work: what it does between two readings of a clock that is a device.
     """
 
     counters: Counters
     duty: float = 1.0
     clock: Callable[[], int] = time.perf_counter_ns
     sleep: Callable[[float], None] = time.sleep
+    work: range = range(0)
     _waited: int = 0  # own wait when it was read last
     _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
     _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
@@ -183,8 +189,10 @@ class Loop:
 
     def _spin(self, one: Bin, last: int, stop: int, grid: Grid) -> int:
         """Turns until ``stop``; a gap counts as far as the loop wanted to run in it. Returns the time."""
-        clock, turns = self.clock, 0
+        clock, work, turns = self.clock, self.work, 0
         while True:
+            for _ in work:
+                pass
             now = clock()
             turns += 1
             if now - last > SHORT_GAP_NS:
