@@ -1,10 +1,13 @@
 """Does measuring change what is measured? fio through vpsbench against bare fio, one job on one file.
 
-    python -m tests.fidelity [PAIRS [FOLDER]]
+    python -m tests.fidelity [SECONDS [FOLDER]]
 
-In pairs, one right after the other, which of them goes first by chance, as the disk has moods of its own. The
-ratio ours / bare of each pair, its median over the pairs, and an interval for it by order statistics.
-Prints a table for docs/method.md. Needs a disk that nobody else uses; a pair of all jobs takes about 30 s.
+Many short pairs, one right after the other, which of them goes first by chance, all jobs in turn, as the disk
+has moods of its own: what lasts longer than a pair falls out. Of each pair the ratio ours / bare, on a log
+scale; of all pairs the Hodges-Lehmann estimate (the median of the means of every two), which wastes less than
+the median does, and its 95 % interval by Wilcoxon's signed ranks. Assumed: pairs are independent, and their
+log ratios symmetric, as they are where only chance says who goes first.
+Prints a table for docs/method.md. Needs a disk that nobody else uses.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from math import comb, inf
+from math import exp, inf, log, sqrt
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -31,11 +34,12 @@ from vpsbench.probes._layout import Target, lay_out
 from vpsbench.probes._pace import Pace
 
 JOBS: Final[tuple[JobName, ...]] = ("randread-qd1", "randread-qd32", "seqread", "randwrite-qd1")
-SECONDS: Final = 3
-SIZE: Final = 512 * 1024**2
+LENGTH: Final = 2  # s of a job: two reports
+SIZE: Final = 256 * 1024**2
 BUDGET: Final = 256 * 1024**2  # B a writing job may write
-HEAD: Final = "| job | IOPS, bare | IOPS: ours / bare | p99, bare | p99: ours / bare |\n|---|---|---|---|---|"
+HEAD: Final = "| job | pairs | IOPS, bare | IOPS: ours / bare | p99, bare | p99: ours / bare |"
 OURS: Final = ("--status-interval", "--write_", "--log_")  # what bare fio is not told
+Both = tuple[tuple[float, float], tuple[float, float]]  # ours and bare: IOPS and p99 in s
 
 
 class Kept:
@@ -82,48 +86,46 @@ def bare(line: list[str], job: str, folder: Path) -> tuple[float, float]:
     return float(way["iops"]), way["clat_ns"]["percentile"]["99.000000"] / 1e9
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """For the median, 95 %, by order statistics: no assumption but that pairs are independent."""
-    count = len(values)
-    below, rank = 0.0, 0
-    while below + comb(count, rank) / 2**count <= 0.025:
-        below += comb(count, rank) / 2**count
-        rank += 1
-    ordered = sorted(values)
-    return (ordered[rank - 1], ordered[count - rank]) if rank else (0.0, inf)
+def estimate(ratios: Sequence[float]) -> tuple[float, float, float]:
+    """Of ratios (two at least): the Hodges-Lehmann estimate and its 95 % interval."""
+    logs, count = [log(ratio) for ratio in ratios], len(ratios)
+    walsh = sorted((logs[i] + logs[j]) / 2 for i in range(count) for j in range(i, count))
+    spread = sqrt(count * (count + 1) * (2 * count + 1) / 24)  # of the signed-rank statistic
+    out = max(int(len(walsh) / 2 - 1.96 * spread), 0)
+    return exp(median(walsh)), exp(walsh[out]), exp(walsh[-1 - out])
 
 
-def main(pairs: int, place: str | None) -> None:
+def main(seconds: float, place: str | None) -> None:
     """Measures and prints."""
-    rng = np.random.default_rng()
+    rng, until = np.random.default_rng(), time.monotonic() + seconds
     with tempfile.TemporaryDirectory(dir=place) as path:
-        folder = Path(path)
-        target = lay_out(folder / "data", SIZE, inf, rng, Pace(1.0))
-        engine = find(target)
-        sys.stdout.write(f"{pairs} pairs, {engine.name}\n{HEAD}\n")
+        target = lay_out(Path(path) / "data", SIZE, inf, rng, Pace(1.0))
+        engine = find(target).name
+        pairs: dict[JobName, list[Both]] = {job: [] for job in JOBS}
         for job in JOBS:
-            sys.stdout.write(f"{_row(job, target, engine.name, pairs, rng)}\n")
-            sys.stdout.flush()
+            _pair(job, target, engine, rng)  # once for nothing: the first is always another one
+        while time.monotonic() < until:
+            for job in JOBS:
+                pairs[job].append(_pair(job, target, engine, rng))
+    sys.stdout.write(f"{engine}\n{HEAD}\n{'|---' * 6}|\n")
+    for job in JOBS:
+        sys.stdout.write(f"{_row(job, pairs[job])}\n")
 
 
-def _row(job: JobName, target: Target, engine: str, pairs: int, rng: np.random.Generator) -> str:
-    line, folder = arguments(job, target, engine, SECONDS, BUDGET), target.path.parent
-    bare(line, job, folder)  # once for nothing: the first is always another one
-    found = []
-    for _ in range(pairs):
-        both = {}
-        for way in rng.permutation(np.array([ours, bare])):
-            both[way] = way(line, job, folder)
-            time.sleep(0.2)
-        found.append((both[ours], both[bare]))
-    cells: list[str] = [job]
+def _pair(job: JobName, target: Target, engine: str, rng: np.random.Generator) -> Both:
+    line = arguments(job, target, engine, LENGTH, BUDGET)
+    both = {way: way(line, job, target.path.parent) for way in rng.permutation(np.array([ours, bare]))}
+    return both[ours], both[bare]
+
+
+def _row(job: JobName, pairs: list[Both]) -> str:
+    cells = [job, str(len(pairs))]
     for place, unit in enumerate(("{:,.0f}", "{:.3g} s")):
-        ratios = [mine[place] / plain[place] for mine, plain in found]
-        low, high = interval(ratios)
-        cells += [unit.format(median(plain[place] for _, plain in found))]
-        cells += [f"{median(ratios):.3f} ({low:.3f} to {high:.3f})"]
+        found, low, high = estimate([mine[place] / plain[place] for mine, plain in pairs])
+        cells += [unit.format(median(plain[place] for _, plain in pairs))]
+        cells += [f"{found:.3f} ({low:.3f} to {high:.3f})"]
     return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2] if len(sys.argv) > 2 else None)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 460, sys.argv[2] if len(sys.argv) > 2 else None)
