@@ -80,6 +80,18 @@ def test_a_switch_between_our_own_processes_that_takes_a_little_longer_is_no_los
     assert sum(b.short_gap for b in bins) == pytest.approx(4 * 300_000, rel=0.01)
 
 
+def test_while_bins_are_handed_over_no_gap_would_be_seen_and_that_is_told() -> None:
+    story, found = Story({}), []
+
+    def slowly(bins: list[Bin]) -> None:
+        found.extend(bins)
+        story.now += 12 * MS
+
+    Loop(story, 1.0, story.clock, story.sleep).watch(2.5, 0.5, slowly)  # type: ignore[arg-type]
+    assert sum(b.gap for b in found) == 0
+    assert [length for b in found for _, length in b.waits] == pytest.approx([12 * MS] * 2, rel=0.01)
+
+
 def test_short_gaps_have_a_band_of_their_own_and_their_waits_do_not_excuse_long_ones() -> None:
     bins = seen(Story({100: (400_000, 200_000), 200: (5 * MS, 0)}))
     assert sum(b.short_gap for b in bins) == pytest.approx(210_000, rel=0.01)

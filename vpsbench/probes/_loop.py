@@ -41,7 +41,8 @@ class Bin:
 
     ``gap`` and ``short_gap`` sum the gaps whose part outside of this guest fell into either band; ``gap``
     with the own wait inside (``own_wait_in_gaps``). ``gaps``: (CLOCK_BOOTTIME of its end, length) of each
-    such part; ``waits``: likewise each own wait of ``WAIT_NS`` and more.
+    such part; ``waits``: likewise each own wait of ``WAIT_NS`` and more, and each handing over, in which no
+    gap would be seen by itself.
     """
 
     end: int = 0
@@ -136,7 +137,7 @@ class Loop:
     sleep: Callable[[float], None] = time.sleep
     work: range = range(0)
     _waited: int = 0  # own wait when it was read last
-    _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
+    _least: dict[str, int] = field(default_factory=dict)  # time before a bin, by what went before it
     _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
     _squares: float = 0.0  # and of the squares
 
@@ -146,23 +147,25 @@ class Loop:
         last = began = self.clock()
         ends, length = last + round(seconds * 1e9), round(bin_ * 1e9)
         grid = Grid(last, round(self.duty * PERIOD_NS))
-        ticks = self.counters.ticks()
+        ticks, after = self.counters.ticks(), "start"
         while last < ends:
             found: list[Bin] = []
             until = min(last + max(HAND_OVER_NS, length), ends)
             while last < until:
-                last, one = self._bin(last, min(last + length, until), grid, first=not found)
+                last, one = self._bin(last, min(last + length, until), grid, after)
+                after = "bin"
                 found.append(one)
                 if last > began + LOGGED_NS:
                     one.gaps, one.waits = [], []
             before, ticks = ticks, self.counters.ticks()
             _share_out(found, before, ticks)
             hand_over(found)
+            after = "hand-over"
 
-    def _bin(self, began: int, ends: int, grid: Grid, *, first: bool) -> tuple[int, Bin]:
+    def _bin(self, began: int, ends: int, grid: Grid, after: str) -> tuple[int, Bin]:
         """One bin, from where the one before ended; returns the time of its own end, too."""
         one, waited = Bin(), self._waited
-        last = self._resume(one, began, grid, handed_over=first)
+        last = self._resume(one, began, grid, after)
         while last < ends:
             last = self._spin(one, last, min(grid.stop(last), ends), grid)
             if grid.stop(last) <= last < ends:
@@ -177,14 +180,16 @@ class Loop:
         self._gaps, self._squares = self._gaps * _FADE, self._squares * _FADE
         return last, one
 
-    def _resume(self, one: Bin, began: int, grid: Grid, *, handed_over: bool) -> int:
+    def _resume(self, one: Bin, began: int, grid: Grid, after: str) -> int:
         """Takes up the spinning; the time since ``began`` is our own doing, but for what is far too much."""
         own = self._own_wait()
         now = self.clock()
         outside = max(0, grid.wanted(now) - grid.wanted(began) - own)
-        least = self._least[handed_over] = min(outside, self._least.get(handed_over, outside))
+        least = self._least[after] = min(outside, self._least.get(after, outside))
         if outside - _ITSELF * least >= GAP_NS:
             self._lost(one, outside - _ITSELF * least, now)
+        if now - began >= WAIT_NS:
+            one.waits.append((now, now - began))
         return now
 
     def _spin(self, one: Bin, last: int, stop: int, grid: Grid) -> int:

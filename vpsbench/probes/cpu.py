@@ -159,7 +159,7 @@ PROBE = Probe(
         _gauge(
             "one_gap", "s", "one gap of 500 µs and more, less the own wait in it, at the end of that part"
         ),
-        _gauge("one_wait", "s", "one own wait of 1 ms and more, at its end"),
+        _gauge("one_wait", "s", "one own wait, or handing over of bins, of 1 ms and more, at its end"),
     ),
     options=Options,
     missing=missing,
