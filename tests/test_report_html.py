@@ -147,6 +147,11 @@ def test_names_from_outside_are_text_everywhere() -> None:
     assert any("alert(1)" in v["of"] for s in json.loads(specs).values() for v in s["data"]["values"])
 
 
+def test_only_what_is_quoted_is_code() -> None:
+    assert html.commands("run `a <b>` now") == "run <code>a &lt;b&gt;</code> now"
+    assert html.commands("one ` is <none>") == "one ` is &lt;none&gt;"
+
+
 def test_names_in_a_chart_are_text() -> None:
     rows = np.array([[0.0, 1, 1, 1], [5, 1, 1, 1]])
     chart = Chart("x", "x", "", lines(Clock(10), Scale(1, "~s"), [Curve("<b>&\"'</svg>", rows, "#000")]))

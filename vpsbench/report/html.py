@@ -20,7 +20,7 @@ from typing import Final
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from vpsbench.model import Judgement
 from vpsbench.report import charts, page
@@ -69,6 +69,7 @@ def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["commands"] = commands
     environment.globals["still"] = partial(_placed, {chart.name: still(chart) for chart in drawn})
     yield from environment.get_template("report.html.j2").generate(
         page=built,
@@ -96,6 +97,17 @@ def still(chart: Chart) -> str:
     svg: str = vl_convert.vegalite_to_svg(chart.spec)
     numbers: dict[str, int] = {}
     return _CLIP.sub(lambda found: f"{found[1]}{numbers.setdefault(found[2], len(numbers))}", svg)
+
+
+def commands(text: str) -> Markup:
+    """A text in which what stands between backticks is set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one is left over: it was no quotation
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
 
 
 def _placed(stills: dict[str, str], chart: Chart, place: str) -> Markup:

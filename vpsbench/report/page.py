@@ -109,7 +109,7 @@ def build(judgement: Judgement) -> Page:
         headline=headline(judgement),
         lead=_lead(judgement),
         untold=_untold(judgement),
-        promises=tuple(_promise(p) for p in judgement.verdict.promises),
+        promises=tuple(_promise(p) for p in sorted(judgement.verdict.promises, key=_weight)),
         claims=tuple(_claim(f, checks.get(f.sign), run.started) for f in claims),
         sections=sections(judgement),
     )
@@ -167,6 +167,10 @@ def _lead(judgement: Judgement) -> str:
     if judgement.record.run.plan is None:
         parts.append("No plan was given, so only what every seller promises could be checked.")
     return " ".join(parts)
+
+
+def _weight(verdict: PromiseVerdict) -> int:
+    return (Word.BROKEN, Word.SUSPECT, Word.KEPT, Word.INCONCLUSIVE).index(verdict.word)
 
 
 def _promise(verdict: PromiseVerdict) -> Promise:
