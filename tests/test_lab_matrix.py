@@ -254,11 +254,12 @@ def test_figures_read_well() -> None:
 
 def test_faults_come_and_go_in_the_order_of_time() -> None:
     truth = Truth()
-    actions = bench.timeline(one("neighbour-heavy").fault, truth)
+    throttle, neighbour = one("neighbour-heavy").fault
+    actions = bench.timeline((neighbour, throttle), truth)
     assert [(a.at, a.fault.kind, a.begins) for a in actions] == [
-        (0, "disk_throttle", True),
-        (20, "neighbour", True),
-        (35, "neighbour", False),
+        (throttle.start, "disk_throttle", True),
+        (neighbour.start, "neighbour", True),
+        (neighbour.end, "neighbour", False),
     ]
     assert [note["began"] for note in truth.faults] == [None, None]
 
