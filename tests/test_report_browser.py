@@ -69,7 +69,7 @@ def opened(browser: Browser) -> Iterator[Opener]:
 def shown(page: Page) -> set[tuple[float, float]]:
     """The first and the last label of each live chart's time axis."""
     texts = page.eval_on_selector_all(
-        ".live", "all => all.map(one => [...one.querySelector('.role-axis-label').querySelectorAll('text')]"
+        ".timed", "all => all.map(one => [...one.querySelector('.role-axis-label').querySelectorAll('text')]"
         ".map(label => Number(label.textContent)))",
     )  # fmt: skip
     return {(min(labels), max(labels)) for labels in texts}

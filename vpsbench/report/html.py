@@ -59,7 +59,7 @@ def write(judgement: Judgement, path: Path) -> None:
 def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
     """The page, piece by piece; without ``live`` its pictures stay still."""
     drawn, absent = charts.draw(judgement.record)
-    specs = {c.name: c.spec for c in drawn if c.timed} if live else {}
+    specs = {c.name: c.spec for c in drawn} if live else {}
     scripts = _scripts() if specs else ()  # before the pictures are drawn, which takes memory, too
     built = page.build(judgement)
     environment = Environment(

@@ -1,5 +1,5 @@
 "use strict";
-// Draws each timed chart once more so that all of them can be zoomed together. The still picture is hidden
+// Draws each chart once more, as wide as the page; those over time can be zoomed together. The still picture is hidden
 // only when its live one stands; whatever fails here leaves the page as it was.
 (async () => {
   const specs = JSON.parse(document.getElementById("specs").textContent);
@@ -66,9 +66,12 @@
       }
       const settings = { actions: false, ast: true, defaultStyle: false, renderer: "svg", tooltip: false };
       const { view } = await vegaEmbed(holder, fitted, settings);
-      views.push(view);
-      whole = view.signal("to");
-      drag(holder, view);
+      if (spec.params) { // it has the shared time axis
+        views.push(view);
+        whole = view.signal("to");
+        drag(holder, view);
+        holder.classList.add("timed");
+      }
       window.addEventListener("resize", () => view.signal("width", width(figure)).runAsync());
       figure.classList.add("drawn");
     } catch (error) {
