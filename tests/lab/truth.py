@@ -119,6 +119,7 @@ class Watch:
         if self.cgroup:
             texts = self.cgroup.texts()
             yield "cgroup.swapped", cgroups.swapped(self.cgroup.version, texts)
+            yield "cgroup.read_ahead", cgroups.read_ahead(self.cgroup.version, texts)
             yield "cgroup.throttled", cgroups.throttled(self.cgroup.version, texts)
         if self.qmp:
             yield "balloon.actual", self._balloon(self.qmp)
