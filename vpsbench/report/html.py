@@ -31,7 +31,7 @@ _BUNDLE: Final = """
 import sys, vl_convert
 sys.stdout.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 """
-_CLIP: Final = re.compile(r'(id="clip|url\(#clip)(\d+)')
+_ID: Final = re.compile(r'( id="|url\(#)((?:clip|gradient_)\d+)')  # all that a picture calls by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ def lead(built: page.Page, drawn: Sequence[Chart]) -> Chart | None:
 def still(chart: Chart) -> str:
     """A chart as SVG text; the renderer escapes what came from outside.
 
-    The renderer numbers clip paths on and on while the process lives; here they begin anew, so that a run's
-    report has the same bytes each time.
+    The renderer numbers clip paths and gradients on and on while the process lives; here they begin anew, so
+    that a run's report has the same bytes each time.
     """
     svg: str = vl_convert.vegalite_to_svg(chart.spec)
     numbers: dict[str, int] = {}
-    return _CLIP.sub(lambda found: f"{found[1]}{numbers.setdefault(found[2], len(numbers))}", svg)
+    return _ID.sub(lambda found: f"{found[1]}clip{numbers.setdefault(found[2], len(numbers))}", svg)
 
 
 def commands(text: str) -> Markup:
@@ -111,9 +111,8 @@ def commands(text: str) -> Markup:
 
 
 def _placed(stills: dict[str, str], chart: Chart, place: str) -> Markup:
-    """A still picture for one place of the page, its ids its own: clip paths would be shared otherwise."""
-    own = f"{place}{chart.name}-clip"
-    svg = stills[chart.name].replace('id="clip', f'id="{own}').replace("url(#clip", f"url(#{own}")
+    """A still picture for one place of the page, with ids of its own: those of a hidden one draw nothing."""
+    svg = _ID.sub(rf"\g<1>{place}{chart.name}-\g<2>", stills[chart.name])
     return Markup(svg)  # noqa: S704  made by the renderer, which escapes
 
 

@@ -293,7 +293,7 @@ def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve]
         "encoding": {**shared, "y": y_value("low", scale), "y2": {"field": "high"}},
     }
     by_group = {"domain": [_name(c.name) for c in groups], "range": sizes}
-    size = {"field": "of", "type": "nominal", "scale": by_group, "legend": None}
+    size = {"field": "of", "type": "ordinal", "scale": by_group, "legend": None}
     point = {
         "mark": {"type": "point", "filled": True, "opacity": 0.8, "aria": False},
         "encoding": {**shared, "y": y_value("y", scale), "size": size},
