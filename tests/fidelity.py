@@ -99,7 +99,7 @@ def main(seconds: float, place: str | None) -> None:
     """Measures and prints."""
     rng, until = np.random.default_rng(), time.monotonic() + seconds
     with tempfile.TemporaryDirectory(dir=place) as path:
-        target = lay_out(Path(path) / "data", SIZE, inf, rng, Pace(1.0))
+        target = lay_out(Path(path) / "data", SIZE, inf, rng.bytes, Pace(1.0))
         engine = find(target).name
         pairs: dict[JobName, list[Both]] = {job: [] for job in JOBS}
         for job in JOBS:

@@ -376,7 +376,7 @@ def test_the_free_part_of_the_file_system_stays_free(folder: Path, monkeypatch: 
     monkeypatch.setattr(os, "fstatvfs", filling)
     written: list[int] = []
     random = np.random.default_rng(1)
-    target = lay_out(folder / "data", 16 * BLOCK, math.inf, random, Pace(1.0), written.append)
+    target = lay_out(folder / "data", 16 * BLOCK, math.inf, random.bytes, Pace(1.0), written.append)
     assert target.size == sum(written) == BLOCK
 
 

@@ -72,6 +72,16 @@ def test_quantiles_of_single_reads_rise_with_a_neighbour_and_break_where_this_gu
     assert chart.shows == ("disk_contention",)
 
 
+def test_days_by_the_hour_show_the_tail_of_each() -> None:
+    chart = drawn("disk_contention/silent_evenings")["sparse-hours"]
+    mean = curve(chart, "mean over the days")
+    levels = dict(zip(mean["x"], mean["y"], strict=True))
+    assert len(curve(chart, "one hour of one day")["y"]) in {72, 73}
+    assert levels[16.5] == pytest.approx(2.4, rel=0.1)
+    assert levels[10.5] == pytest.approx(0.8, rel=0.1)
+    assert chart.shows == ("disk_contention",)
+
+
 def test_charts_that_have_nothing_to_show_say_why() -> None:
     absent = {
         one.title: one.because for one in charts.draw(build({"sparse": {"parts": [{"seconds": 5}]}}))[1]

@@ -141,9 +141,9 @@ def test_the_course_is_by_the_clock_and_leaves_quiet_hours_open() -> None:
     record = build({"loops": {"turns": turns, "lost": 0.02, "vcpus": 2, "by_hour": by_hour}})
     found = rhythm.course(record)
     assert found.first == STARTED // 3600
-    assert found.lost[:2] == pytest.approx([0.02, 0.12], abs=0.005)
-    assert np.isnan(found.lost[2:5]).all()  # the third turn is too short for a window
-    assert found.lost[5:] == pytest.approx([0.02, 0.02], abs=0.005)
+    assert found.values[:2] == pytest.approx([0.02, 0.12], abs=0.005)
+    assert np.isnan(found.values[2:5]).all()  # the third turn is too short for a window
+    assert found.values[5:] == pytest.approx([0.02, 0.02], abs=0.005)
 
 
 def test_without_loops_there_is_no_course() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.sign_records import build, wander
+from tests.sign_records import STARTED, build, wander
 from vpsbench.analyzer import sparse
+from vpsbench.analyzer.rhythm import Course
 from vpsbench.analyzer.signs import disk_contention
+from vpsbench.model import Record
 
 BAR = 20_000.0  # about what a family of twenty claims asks for
 
@@ -83,3 +85,33 @@ def test_scatter_that_comes_from_no_neighbour_is_not_accused(memory: float, spre
         told = disk_contention.weighed(kept, slow, sparse.batches(kept, slow, 5.0), BAR)
         accused += told.proven or told.lasting >= disk_contention.LASTING
     assert accused == 0
+
+
+def three_days(*parts: dict[str, float]) -> Record:
+    return build({
+        "run": {"elapsed": 3 * 86_400, "duration": 3 * 86_400},
+        "sparse": {"every": 5.0, "times": 3, "parts": parts},
+    })  # fmt: skip
+
+
+def test_an_hours_p99_is_by_the_clock_and_takes_enough_reads() -> None:
+    record = three_days({"seconds": 7200.0}, {"seconds": 3600.0, "median": 0.004}, {"seconds": 75_600.0})
+    found = sparse.hourly(record, sparse.reads(record))
+    assert (found.first, found.days) == (STARTED // 3600, 3)
+    assert found.at(10) == pytest.approx([0.008] * 3, rel=0.2)
+    assert found.at(9) == pytest.approx([0.0008] * 3, rel=0.2)
+    few = sparse.hourly(record, sparse.reads(record).only(np.arange(sparse.reads(record).at.size) % 3 == 0))
+    assert not few.covered
+
+
+def test_days_that_are_alike_by_chance_only_are_no_rhythm() -> None:
+    random, said = np.random.default_rng(4), 0
+    for _ in range(100):
+        hours = 0.01 * np.exp(0.5 * wander(random, 72, 0.8))
+        said += bool(disk_contention.by_hour(Course(8, hours)))
+    assert said <= 5, "at 1 % each more than 5 of 100 has a chance of 1 in 1,800"
+    assert not disk_contention.by_hour(Course(8, np.tile(0.0004 + 0.0004 * (np.arange(24) < 6), 3)))
+    assert not disk_contention.by_hour(Course(8, np.tile(0.01 + 0.002 * (np.arange(24) < 6), 3)))
+    assert "between 08:00 and 14:00 UTC, and 10 ms" in disk_contention.by_hour(
+        Course(8, np.tile(0.01 + 0.01 * (np.arange(24) < 6), 3))
+    )

@@ -1,4 +1,4 @@
-"""The daily rhythm: what busy vCPUs lost by hour of the day (UTC), and whether one day is like the next.
+"""The daily rhythm: what busy vCPUs lost by hour of the day (UTC), or another figure; and are days alike?
 
 The unit is one hour of one day. All bins in it meet the same neighbours, so however many there are they count
 as one value, and an interval for an hour of the day rests on as many values as there were days.
@@ -41,33 +41,33 @@ STUDENT: Final = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45)
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The share that busy vCPUs lost to the outside, for each hour by the clock from the first on.
+    """One figure for each hour by the clock from the first on, such as the share that busy vCPUs lost.
 
-    ``first`` counts hours since 1970, UTC. ``lost`` is NaN where no vCPU was kept busy.
+    ``first`` counts hours since 1970, UTC. ``values`` has NaN where nothing was measured.
     """
 
     first: int
-    lost: Floats
+    values: Floats
 
     @property
     def days(self) -> int:
         """How many times each hour of the day was passed."""
-        return self.lost.size // DAY
+        return self.values.size // DAY
 
     @property
     def covered(self) -> float:
         """The part of the hours in which something was measured."""
-        return float(np.isfinite(self.lost).mean()) if self.lost.size else 0.0
+        return float(np.isfinite(self.values).mean()) if self.values.size else 0.0
 
     def at(self, hour: int) -> Floats:
         """The values of one hour of the day, one a day."""
-        found = self.lost[(hour - self.first) % DAY :: DAY]
+        found = self.values[(hour - self.first) % DAY :: DAY]
         return found[np.isfinite(found)]
 
     def quarter(self, start: int) -> Floats:
         """The mean over the six hours from ``start`` on, for each whole day; NaN where none was seen."""
-        hours = (self.first + np.arange(self.lost.size)) % DAY
-        inside = np.where((hours - start) % DAY < QUARTER, self.lost, np.nan)
+        hours = (self.first + np.arange(self.values.size)) % DAY
+        inside = np.where((hours - start) % DAY < QUARTER, self.values, np.nan)
         rows = inside[: DAY * self.days].reshape(self.days, DAY)
         seen = np.isfinite(rows).sum(axis=1)
         mean: Floats = np.nansum(rows, axis=1) / np.where(seen > 0, seen, np.nan)
@@ -78,8 +78,8 @@ class Course:
 class Rhythm:
     """How the quarters of the day differ, over whole days.
 
-    ``worst`` and ``best`` are the hours (UTC) at which they begin; ``swing`` is the difference of their
-    shares, with what the days leave possible (95 %). ``chance``: how often noise alone looks as regular.
+    ``worst`` and ``best`` are the hours (UTC) at which they begin, ``shares`` their means; ``swing`` is the
+    difference, with what the days leave possible (95 %). ``chance``: how often noise alone looks as regular.
     """
 
     days: int
@@ -95,9 +95,14 @@ class Rhythm:
         return self.shares[0] - self.shares[1]
 
     @property
+    def regular(self) -> bool:
+        """Whether the days are alike beyond chance."""
+        return self.chance < ALPHA
+
+    @property
     def found(self) -> bool:
-        """Whether the days are alike beyond chance, and the hours differ enough to matter."""
-        return self.chance < ALPHA and self.swing >= SWING
+        """Whether they are, and the hours differ by a share that matters."""
+        return self.regular and self.swing >= SWING
 
 
 def course(record: Record) -> Course:
@@ -135,7 +140,7 @@ def rhythm(found: Course) -> Rhythm:
 
 def _whole(found: Course) -> Floats:
     """The whole days without holes."""
-    lost = found.lost[: DAY * found.days]
+    lost = found.values[: DAY * found.days]
     seen = np.flatnonzero(np.isfinite(lost))
     return np.interp(np.arange(lost.size), seen, lost[seen])
 
@@ -168,3 +173,9 @@ def _daily(power: Floats, days: int) -> Floats:
         beside = power[..., at - reach : at].sum(axis=-1) + power[..., at + 1 : at + reach + 1].sum(axis=-1)
         found += np.log1p(power[..., at] / np.maximum(beside, least))
     return found
+
+
+def hours(start: int, length: int) -> str:
+    """``18:00 and 24:00 UTC``."""
+    end = start + length if start + length == DAY else (start + length) % DAY
+    return f"{start:02}:00 and {end:02}:00 UTC"

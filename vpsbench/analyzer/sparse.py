@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vpsbench.analyzer.rhythm import Course
 from vpsbench.model import Record
 
 if TYPE_CHECKING:
@@ -147,6 +148,19 @@ def quantiles(found: Reads, width: float = 600.0, fewest: int = 100) -> Floats:
         (start, *np.quantile(values, QUANTILES), lower(values, 0.99), bound(values, 0.99))
         for start, values in full
     ])  # fmt: skip
+
+
+def hourly(record: Record, found: Reads) -> Course:
+    """The p99 of each hour, in s; NaN where fewer than ``FEWEST_CALM`` reads tell it."""
+    hour = np.floor((record.run.started + found.at) / 3600).astype(np.int64)
+    if not hour.size:
+        return Course(0, np.zeros(0))
+    values = np.full(hour[-1] - hour[0] + 1, np.nan)
+    cuts = np.flatnonzero(np.diff(hour)) + 1
+    for place, latencies in zip(hour[np.r_[0, cuts]], np.split(found.latency, cuts), strict=True):
+        if latencies.size >= FEWEST_CALM:
+            values[place - hour[0]] = np.quantile(latencies, 0.99)
+    return Course(int(hour[0]), values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from vpsbench.guest.files import Files
 from vpsbench.probes import Unavailable
 from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import room
 
 BLOCK: Final = 4 * 1024**2  # B, one write
+_PIECE: Final = 256 * 1024  # B made at once: random bytes take three times their size while they are made
 FREE_SHARE: Final = 0.15  # of the file system, always left free
 SMALLEST: Final = 4 * BLOCK  # a smaller file would fit into any cache
 _SPARE_SHARE: Final = 0.5  # of what is free beyond that, at most
@@ -76,20 +75,21 @@ def lay_out(  # noqa: PLR0913, PLR0917  what is written where, how long and how 
     path: Path,
     size: int,
     until: float,
-    rng: np.random.Generator,
+    random: Callable[[int], bytes],
     pace: Pace,
     wrote: Callable[[int], None] = lambda _: None,
 ) -> Target:
     """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
 
     At least one block is written, however slow the disk; none that would take what is to stay free, should
-    others write meanwhile. ``wrote`` is told the B of each. Where the file system takes no direct I/O, the
-    data go through the guest's cache, and so will all that is done with the file.
+    others write meanwhile. ``random`` makes so many B; ``wrote`` is told the B of each block. Where the file
+    system takes no direct I/O, the data go through the guest's cache, and so will all that is done with the
+    file.
 
     Raises:
         OSError: the disk is full, broken or read-only.
     """
-    fill = _Fill(size, until, rng, pace, wrote)
+    fill = _Fill(size, until, random, pace, wrote)
     try:
         return Target(path, fill.write(path, os.O_DIRECT), direct=True)
     except OSError as error:
@@ -105,7 +105,7 @@ class _Fill:
 
     size: int
     until: float
-    rng: np.random.Generator
+    random: Callable[[int], bytes]
     pace: Pace
     wrote: Callable[[int], None]
 
@@ -116,7 +116,8 @@ class _Fill:
         try:
             with mmap.mmap(-1, BLOCK) as buffer:  # direct I/O wants memory that begins at a page
                 while not written or self._goes_on(descriptor, written):
-                    buffer[:] = self.rng.bytes(BLOCK)
+                    for at in range(0, BLOCK, _PIECE):
+                        buffer[at : at + _PIECE] = self.random(_PIECE)
                     done = os.write(descriptor, buffer)
                     self.wrote(done)
                     written += done

@@ -111,9 +111,9 @@ class _Turn:
         size = room_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
         until = _now() + LAYOUT_SHARE * self._request.seconds
-        rng = np.random.default_rng(self._request.seed)
+        random = np.random.default_rng(self._request.seed).bytes
         wrote = partial(self._spend, "layout")
-        target = lay_out(self._folder / FILE, size, until, rng, self._pace, wrote)
+        target = lay_out(self._folder / FILE, size, until, random, self._pace, wrote)
         if not target.direct:
             self._cached("its file system takes no direct I/O, so all goes through the guest's own memory")
         return target

@@ -13,7 +13,7 @@ from vpsbench.analyzer.signs.disk_burst import FOLLOWING
 from vpsbench.model import Record, Series
 from vpsbench.report.course import COLUMNS, envelope, growth, merged
 from vpsbench.report.cpu_charts import loop_charts, system_chart
-from vpsbench.report.disk_charts import burst_charts, sparse_chart
+from vpsbench.report.disk_charts import burst_charts, sparse_chart, sparse_hour_chart
 from vpsbench.report.load import load_chart
 from vpsbench.report.loss_charts import duty_chart, hour_chart
 from vpsbench.report.memory_charts import touch_histograms
@@ -215,5 +215,5 @@ def _raised(series: Series, scale: Scale, clock: Clock) -> Floats:
 _PARTS: tuple[Callable[[Record, Clock], Iterator[Chart | Absent]], ...] = (
     turn_bands, load_chart, loop_charts, rate_chart, hour_chart, duty_chart, system_chart, memory_chart,
     page_chart, touch_chart, touch_histograms, merge_chart, speed_charts, disk_charts, burst_charts,
-    sparse_chart, pressure_chart,
+    sparse_chart, sparse_hour_chart, pressure_chart,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The disk's burst, its knee and its refill; and how long single reads took over the run."""
+"""The disk's burst, its knee and its refill; how long single reads took, over the run and by the hour."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vpsbench.analyzer import knee, refill, sparse
 from vpsbench.analyzer.signs import disk_burst
 from vpsbench.analyzer.signs.disk_burst import Stretch
 from vpsbench.model import Record
+from vpsbench.report.loss_charts import ByHour
 from vpsbench.report.vegalite import (
     BLACK,
     BLUE,
@@ -30,6 +31,8 @@ from vpsbench.report.vegalite import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vpsbench.model import Floats
 
 _BURST: Final = "The disk at full rate: reads a second, from the beginning of the burst"
@@ -122,9 +125,7 @@ def _doses(loads: list[refill.Reload]) -> Chart:
 
 def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Quantiles of the background's reads over time; those beside this guest's own I/O are left out."""
-    found = sparse.reads(record)
-    free = sparse.undisturbed(record, found) if found.at.size else None
-    kept = found if free is None else found.only(free)
+    found, free, kept = _kept(record)
     if kept.at.size < _FEWEST:
         because = (
             "too few reads met no I/O of this guest's own" if found.at.size else "no such reads were made"
@@ -147,6 +148,30 @@ def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     )
     scale = Scale(1000.0, "~g", (ends[0], max(ends[1], 10 * ends[0])), log=True)
     yield Chart("sparse", _SPARSE, note, lines(clock, scale, curves), shows=("disk_contention",))
+
+
+def _kept(record: Record) -> tuple[sparse.Reads, NDArray[np.bool_] | None, sparse.Reads]:
+    """All single reads, which of them met no I/O of this guest's own (None: not known), and those."""
+    found = sparse.reads(record)
+    free = sparse.undisturbed(record, found) if found.at.size else None
+    return found, free, found if free is None else found.only(free)
+
+
+_HOURS: Final = ByHour(
+    "sparse-hours",
+    "p99 of single reads of 4 KiB by hour of the day (UTC), ms",
+    "one hour of one day; reads beside this guest's own I/O are left out, where that is counted.",
+    lambda greatest: Scale(1000.0, "~g", (0.0, 1150.0 * greatest)),
+    "disk_contention",
+)
+
+
+def sparse_hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """The tail of the background's reads by hour of the day, over runs of a day and more."""
+    del clock
+    kept = _kept(record)[2]
+    if kept.at.size:  # else the chart over the run says so
+        yield _HOURS.chart(sparse.hourly(record, kept), record.run.elapsed)
 
 
 def _steps(rows: Floats, width: float) -> Floats:

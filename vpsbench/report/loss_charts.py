@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,32 +19,42 @@ if TYPE_CHECKING:
 _DAY = rhythm.DAY
 _SMALL, _LARGE = 18, 60  # px², of points
 _BARE = (np.nan, np.nan)  # no interval
-_POINT = "one hour of one day, what its minutes of load lost, all vCPUs together."
 _MEAN = "Large: their mean, with its 95 % interval, from the days alone; at the upper edge it goes on."
 _FEWEST = 3  # days below which an interval says less than the days themselves
 
 
-def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
-    """Loss by hour of the day, over runs of a day and more."""
-    del clock
-    title = "CPU time lost to the outside, by hour of the day (UTC)"
-    course = rhythm.course(record)
-    if course.days < 1:
-        yield Absent(title, f"it takes a day of measuring; this run lasted {duration(record.run.elapsed)}")
-        return
-    days = {hour + 0.5: values for hour in range(_DAY) if (values := course.at(hour)).size}
-    each = _rows([(x, lost, *_BARE) for x, values in days.items() for lost in values])
-    scale = _scale(each)
-    top = scale.domain[1] if scale.domain else 1.0
-    means = _rows([(x, float(v.mean()), *_within(v, top)) for x, v in days.items() if v.size >= _FEWEST])
-    groups = [Curve("one hour of one day", each, GREY)]
-    note = f"Points: {_POINT} An interval for each hour takes three days."
-    if len(means):
-        groups.append(Curve("mean over the days", means, BLUE))
-        note = f"Small points: {_POINT} {_MEAN}"
-    ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
-    spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE])
-    yield Chart("hours", title, note, spec, timed=False, shows=("daily_rhythm",))
+@dataclass(frozen=True, slots=True)
+class ByHour:
+    """How a figure is drawn by the hour of the day.
+
+    ``point`` says what one point is; ``scale`` is made for the greatest value.
+    """
+
+    name: str
+    title: str
+    point: str
+    scale: Callable[[float], Scale]
+    shows: str
+
+    def chart(self, course: rhythm.Course, lasted: float) -> Chart | Absent:
+        """Each hour of each day, and from three days on the mean; absent in runs of less than a day."""
+        if course.days < 1:
+            return Absent(self.title, f"it takes a day of measuring; this run lasted {duration(lasted)}")
+        if not course.covered:
+            return Absent(self.title, "no hour saw enough of it")
+        days = {hour + 0.5: values for hour in range(_DAY) if (values := course.at(hour)).size}
+        each = _rows([(x, value, *_BARE) for x, values in days.items() for value in values])
+        scale = self.scale(float(each[:, 1].max()))
+        top = scale.domain[1] / scale.factor if scale.domain else 1.0
+        means = _rows([(x, float(v.mean()), *_within(v, top)) for x, v in days.items() if v.size >= _FEWEST])
+        groups = [Curve("one hour of one day", each, GREY)]
+        note = f"Points: {self.point} An interval for each hour takes three days."
+        if len(means):
+            groups.append(Curve("mean over the days", means, BLUE))
+            note = f"Small points: {self.point} {_MEAN}"
+        ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
+        spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE])
+        return Chart(self.name, self.title, note, spec, timed=False, shows=(self.shows,))
 
 
 def _within(values: Floats, top: float) -> tuple[float, float]:
@@ -52,10 +63,25 @@ def _within(values: Floats, top: float) -> tuple[float, float]:
     return max(low, 0.0), min(high, top)
 
 
-def _scale(each: Floats) -> Scale:
+def _scale(greatest: float) -> Scale:
     """From 0 to a little above the greatest value; what is very small is not blown up beyond 1 %."""
-    top = max(0.01, 1.15 * float(each[:, 1].max()))
+    top = max(0.01, 1.15 * greatest)
     return Scale(1, ".0%" if top > 0.05 else ".1%", (0.0, min(1.0, top)))
+
+
+_LOSS: Final = ByHour(
+    "hours",
+    "CPU time lost to the outside, by hour of the day (UTC)",
+    "one hour of one day, what its minutes of load lost, all vCPUs together.",
+    _scale,
+    "daily_rhythm",
+)
+
+
+def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """Loss by hour of the day, over runs of a day and more."""
+    del clock
+    yield _LOSS.chart(rhythm.course(record), record.run.elapsed)
 
 
 def _rows(points: list[tuple[float, float, float, float]]) -> Floats:
@@ -87,5 +113,5 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     )
     groups = [Curve("one vCPU", _rows(each), GREY), Curve("all vCPUs", _rows(means), BLUE)]
     x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
-    spec = scatter(x, _scale(_rows(each)), groups, [_SMALL, _LARGE])
+    spec = scatter(x, _scale(float(_rows(each)[:, 1].max())), groups, [_SMALL, _LARGE])
     yield Chart("duty", title, note, spec, timed=False, shows=("cpu_quota",))

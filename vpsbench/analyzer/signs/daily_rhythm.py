@@ -40,16 +40,16 @@ def _short(course: Course, elapsed: float) -> str:
         )
     lost = {hour: float(values.mean()) for hour in range(DAY) if (values := course.at(hour)).size}
     worst, best = max(lost, key=lost.__getitem__), min(lost, key=lost.__getitem__)
-    often = "once" if course.lost.size <= DAY + 1 else "once or twice"
+    often = "once" if course.values.size <= DAY + 1 else "once or twice"
     return (
         f"Each hour of the day was seen {often}, so no daily rhythm can be told; two full days would do. "
-        f"Busy vCPUs lost most between {_hours(worst, 1)}, {percent(lost[worst])}, and least between "
-        f"{_hours(best, 1)}, {percent(lost[best])}."
+        f"Busy vCPUs lost most between {rhythm.hours(worst, 1)}, {percent(lost[worst])}, and least between "
+        f"{rhythm.hours(best, 1)}, {percent(lost[best])}."
     )
 
 
 def _claim(found: Rhythm) -> str:
-    worst, best = _hours(found.worst, QUARTER), _hours(found.best, QUARTER)
+    worst, best = rhythm.hours(found.worst, QUARTER), rhythm.hours(found.best, QUARTER)
     quarters = (
         f"busy vCPUs lost {percent(found.shares[0])} of their time between {worst}, the worst quarter of the "
         f"day, and {percent(found.shares[1])} between {best}, the best ({100 * found.swing:.2g} points apart)"
@@ -66,12 +66,6 @@ def _claim(found: Rhythm) -> str:
         f"The hours of the day differ, and alike on each of {found.days} days: {quarters}. That breaks no "
         f"promise; it says when to measure again.{few}"
     )
-
-
-def _hours(start: int, length: int) -> str:
-    """``18:00 and 24:00 UTC``."""
-    end = start + length if start + length == DAY else (start + length) % DAY
-    return f"{start:02}:00 and {end:02}:00 UTC"
 
 
 SIGN = Sign(

@@ -10,14 +10,23 @@ limit C has 1/C = 1/X(n) - 1/(n X(1)).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from vpsbench.analyzer import eprocess, family, stats
 from vpsbench.analyzer.signs import Sign, one_each_look
+from vpsbench.analyzer.signs._disk_delivered import (
+    BANDWIDTH,
+    IOPS,
+    PAUSE,
+    Delivered,
+    Kind,
+    Promise,
+    busy,
+    delivered,
+    others,
+)
 from vpsbench.analyzer.weigh import FEWEST, MEMORIES, SHORTEST, repeated
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record
@@ -27,55 +36,8 @@ if TYPE_CHECKING:
 
 ALLOWED: Final = 0.1  # of the promise, that may be lacking on average
 COUNTS: Final = 2 * ALLOWED  # more than that counts as that: how far below matters less than how steadily
-PAUSE: Final = 2.5  # s between two readings: another job
 BUSY: Final = 0.5  # of a vCPU, that fio may use before it, and not the disk, may be the limit
-BLOCK: Final = 4096  # B, of a read of the sparse probe
 OTHERS: Final = 0.1  # of the disk's I/Os that may be the guest's own
-IOPS: Final = "disk.fio.iops"
-BANDWIDTH: Final = "disk.fio.bandwidth"
-DEVICE: Final = {IOPS: ("disk.reads", "disk.writes"), BANDWIDTH: ("disk.read_bytes", "disk.write_bytes")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """One way to deliver what was promised: the jobs of a long queue, its length, and the one of one I/O."""
-
-    what: str
-    deep: tuple[str, ...]
-    depth: int
-    single: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Promise:
-    metric: str
-    least: float
-    text: str
-    kinds: tuple[_Kind, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivered:
-    """What came: rates in seconds of jobs with a long queue.
-
-    Args:
-        kind: of which load.
-        times: of the ends of the readings, s.
-        widths: of the readings, s.
-        rates: one a reading.
-        gain: how many times as much an endless queue may have delivered.
-    """
-
-    kind: _Kind
-    times: Floats
-    widths: Floats
-    rates: Floats
-    gain: float
-
-    @property
-    def mean(self) -> float:
-        """Over all of the time."""
-        return float(np.average(self.rates, weights=self.widths))
 
 
 def look(record: Record) -> list[Finding]:
@@ -86,17 +48,17 @@ def look(record: Record) -> list[Finding]:
     return [_judge(record, promise) for promise in promises]
 
 
-def _promises(plan: Plan | None) -> list[_Promise]:
+def _promises(plan: Plan | None) -> list[Promise]:
     found = []
     if plan and plan.disk_iops:
-        reads = _Kind("reads of 4 KiB", ("burst", "randread-qd32"), 32, "randread-qd1")
-        writes = _Kind("writes of 4 KiB", ("randwrite-qd32",), 32, "randwrite-qd1")
-        found.append(_Promise(IOPS, plan.disk_iops, _say(IOPS, plan.disk_iops), (reads, writes)))
+        reads = Kind("reads of 4 KiB", ("burst", "randread-qd32"), 32, "randread-qd1")
+        writes = Kind("writes of 4 KiB", ("randwrite-qd32",), 32, "randwrite-qd1")
+        found.append(Promise(IOPS, plan.disk_iops, _say(IOPS, plan.disk_iops), (reads, writes)))
     if plan and plan.disk_bandwidth:
-        reads = _Kind("reads of 1 MiB", ("seqread",), 8, "seqread-qd1")
-        writes = _Kind("writes of 1 MiB", ("seqwrite",), 8, "seqread-qd1")
+        reads = Kind("reads of 1 MiB", ("seqread",), 8, "seqread-qd1")
+        writes = Kind("writes of 1 MiB", ("seqwrite",), 8, "seqread-qd1")
         found.append(
-            _Promise(BANDWIDTH, plan.disk_bandwidth, _say(BANDWIDTH, plan.disk_bandwidth), (reads, writes))
+            Promise(BANDWIDTH, plan.disk_bandwidth, _say(BANDWIDTH, plan.disk_bandwidth), (reads, writes))
         )
     return found
 
@@ -105,13 +67,13 @@ def _say(metric: str, rate: float) -> str:
     return f"{rate:,.0f} I/O a second" if metric == IOPS else f"{rate / 1e6:,.3g} MB a second"
 
 
-def _judge(record: Record, promise: _Promise) -> Finding:
-    ways = [way for kind in promise.kinds if (way := _delivered(record, promise.metric, kind))]
+def _judge(record: Record, promise: Promise) -> Finding:
+    ways = [way for kind in promise.kinds if (way := delivered(record, promise.metric, kind))]
     if not ways:
         return _unknown(f"No job with a long queue ran long enough to hold against {promise.text}.")
     best = _telling(ways, promise.least)
-    delivered = f"{_say(promise.metric, best.mean)} ({best.kind.what})"
-    said = f"The disk delivered {delivered} of the {promise.text} promised"
+    came = f"{_say(promise.metric, best.mean)} ({best.kind.what})"
+    said = f"The disk delivered {came} of the {promise.text} promised"
     if best.mean >= (1 - ALLOWED) * promise.least:
         return _finding(promise, best, Level.CLEAN, f"{said}, in {span(best.widths.sum())} of load.")
     if record.run.plan and record.run.plan.disk_burst:
@@ -126,15 +88,15 @@ def _judge(record: Record, promise: _Promise) -> Finding:
     return _weigh(record, promise, best, said)
 
 
-def _telling(ways: list[_Delivered], least: float) -> _Delivered:
+def _telling(ways: list[Delivered], least: float) -> Delivered:
     """The fastest, where it kept the promise or may have; else the one that was measured for longest."""
-    fastest = max(ways, key=lambda way: way.gain * way.mean)
-    if fastest.gain * fastest.mean >= (1 - ALLOWED) * least:
-        return max(ways, key=lambda way: (way.mean >= (1 - ALLOWED) * least, way.gain * way.mean))
+    fastest = max(ways, key=lambda way: way.allowance * way.mean)
+    if fastest.allowance * fastest.mean >= (1 - ALLOWED) * least:
+        return max(ways, key=lambda way: (way.mean >= (1 - ALLOWED) * least, way.allowance * way.mean))
     return max(ways, key=lambda way: float(way.widths.sum()))
 
 
-def _weigh(record: Record, promise: _Promise, best: _Delivered, said: str) -> Finding:
+def _weigh(record: Record, promise: Promise, best: Delivered, said: str) -> Finding:
     times, lacking, length = _batches(best, promise.least)
     level = repeated(times, np.minimum(lacking, COUNTS), ALLOWED, family.bar(record))
     if level is Level.CLEAN:
@@ -145,40 +107,13 @@ def _weigh(record: Record, promise: _Promise, best: _Delivered, said: str) -> Fi
         return _finding(promise, best, Level.NOT_MEASURABLE, claim)
     low, high = eprocess.interval(lacking)
     claim = (
-        f"{said}: even with an endless queue it would have been at most "
-        f"{_say(promise.metric, best.gain * best.mean)}, {percent(low)} to {percent(high)} short."
+        f"{said}: even with an endless queue{_and_vcpus(best)} it would have been at most "
+        f"{_say(promise.metric, best.allowance * best.mean)}, {percent(low)} to {percent(high)} short."
     )
     return _finding(promise, best, level, claim, _alternatives(record, promise, best))
 
 
-def _delivered(record: Record, metric: str, kind: _Kind) -> _Delivered | None:
-    """What a kind's jobs delivered; None where they made less than one batch."""
-    parts = [
-        (series.times, np.diff(series.times, prepend=-inf), series.values)
-        for job in kind.deep
-        for series in record.named(metric, job=job)
-    ]
-    if not parts:
-        return None
-    times, widths, rates = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.argsort(times)
-    widths = np.where(widths > PAUSE, 1.0, widths)[order]
-    if widths.sum() < SHORTEST:
-        return None
-    found = _Delivered(kind, times[order], widths, rates[order], 1.0)
-    return _Delivered(kind, found.times, widths, found.rates, _gain(record, metric, kind, found.mean))
-
-
-def _gain(record: Record, metric: str, kind: _Kind, deep: float) -> float:
-    """How many times as much an endless queue may deliver; infinite where nothing bounds it."""
-    values = [series.values for series in record.named(metric, job=kind.single) if series.values.size]
-    if not values or deep <= 0:
-        return inf if deep > 0 else 1.0
-    most = kind.depth * float(np.concatenate(values).mean())  # if nothing but distance took time
-    return most / (most - deep) if most > deep else inf
-
-
-def _batches(found: _Delivered, least: float) -> tuple[Floats, Floats, float]:
+def _batches(found: Delivered, least: float) -> tuple[Floats, Floats, float]:
     """Batches that no pause cuts: their beginnings, what each lacked (a share), and their length in s."""
     pieces = np.split(np.arange(found.times.size), np.flatnonzero(np.diff(found.times) > PAUSE) + 1)
     seen = np.minimum(_lacking(found, found.rates, least), COUNTS)
@@ -193,66 +128,44 @@ def _batches(found: _Delivered, least: float) -> tuple[Floats, Floats, float]:
     return times, _lacking(found, rates, least), float(count)
 
 
-def _lacking(found: _Delivered, rates: Floats, least: float) -> Floats:
-    return np.clip(1 - found.gain * rates / least, 0, 1)
+def _lacking(found: Delivered, rates: Floats, least: float) -> Floats:
+    return np.clip(1 - found.allowance * rates / least, 0, 1)
 
 
-def _excuse(record: Record, promise: _Promise, best: _Delivered) -> str:
+def _excuse(record: Record, promise: Promise, best: Delivered) -> str:
     """What else explains it, as a clause; empty: nothing that we know."""
     between = record.run.guest.facts.get("disk.between", "this run did not note it")
     if between != "nothing":
         return f"what stands between it and us may take its time: {between}"
-    quota = record.run.guest.limits.cgroup_cpus
     if any(event.kind == "disk.engine" and "psync is used" in event.detail for event in record.events):
         return "this guest lets us make no more than one I/O at a time"
     if best.gain * best.mean >= (1 - ALLOWED) * promise.least:
         return f"with more than {best.kind.depth} I/Os under way it may have delivered more"
-    if (busy := _busy(record, best.kind)) is None or busy > BUSY * min(1.0, quota or 1.0):
-        return "our own program may have been the limit" + (
-            f": it used {percent(busy)} of a vCPU" if busy else ""
+    if best.stolen and best.allowance * best.mean >= (1 - ALLOWED) * promise.least:
+        return (
+            f"vCPUs may have been away for up to {percent(best.stolen)} of the time, and it waited for them"
         )
-    if (others := _others(record, promise, best)) is not None and others > OTHERS:
-        return f"{percent(others)} of its work was for other programs of this guest"
+    return _own_part(record, promise, best)
+
+
+def _own_part(record: Record, promise: Promise, best: Delivered) -> str:
+    """What this guest itself may have had to do with it, as a clause."""
+    quota = record.run.guest.limits.cgroup_cpus
+    if (used := busy(record, best.kind)) is None or used > BUSY * min(1.0, quota or 1.0):
+        return "our own program may have been the limit" + (
+            f": it used {percent(used)} of a vCPU" if used else ""
+        )
+    if (share := others(record, promise.metric, best)) is not None and share > OTHERS:
+        return f"{percent(share)} of its work was for other programs of this guest"
     return ""
 
 
-def _busy(record: Record, kind: _Kind) -> float | None:
-    """The most of a vCPU that fio used in one of the jobs; None: it is not known."""
-    values = [
-        s.values.max() for job in kind.deep for s in record.named("disk.fio.cpu", job=job) if s.values.size
-    ]
-    return float(max(values)) if values else None
+def _and_vcpus(best: Delivered) -> str:
+    return " and vCPUs that are never away" if best.stolen else ""
 
 
-def _others(record: Record, promise: _Promise, best: _Delivered) -> float | None:
-    """The share of the disks' work that was not ours; None: no monitor saw it."""
-    counters = [
-        series for name in DEVICE[promise.metric] for series in record.named(name) if series.times.size > 1
-    ]
-    inside = np.flatnonzero(np.diff(best.times, prepend=-inf) < PAUSE)
-    if not counters or not inside.size:
-        return None
-    ends = best.times[inside]
-    starts = ends - best.widths[inside]
-    grown = sum(
-        float((np.interp(ends, s.times, s.values) - np.interp(starts, s.times, s.values)).sum())
-        for s in counters
-    )
-    ours = float((best.rates[inside] * best.widths[inside]).sum())
-    ours += _sparse(record, starts, ends) * (1 if promise.metric == IOPS else BLOCK)
-    return max(0.0, 1 - ours / grown) if grown > 0 else None
-
-
-def _sparse(record: Record, starts: Floats, ends: Floats) -> int:
-    """How many reads the probe made that looks at the disk all along: they are ours, too."""
-    count = 0
-    for series in record.named("disk.sparse.latency"):
-        count += int((np.searchsorted(series.times, ends) - np.searchsorted(series.times, starts)).sum())
-    return count
-
-
-def _alternatives(record: Record, promise: _Promise, best: _Delivered) -> tuple[Alternative, ...]:
-    others = _others(record, promise, best)
+def _alternatives(record: Record, promise: Promise, best: Delivered) -> tuple[Alternative, ...]:
+    share = others(record, promise.metric, best)
     return (
         Alternative(
             "a longer queue",
@@ -263,14 +176,21 @@ def _alternatives(record: Record, promise: _Promise, best: _Delivered) -> tuple[
         Alternative(
             "the guest's own CPU",
             ruled_out=True,
-            because=f"fio used {percent(_busy(record, best.kind) or 0.0)} of a vCPU at most",
+            because=f"fio used {percent(busy(record, best.kind) or 0.0)} of a vCPU at most",
+        ),
+        Alternative(
+            "a vCPU that was taken away",
+            ruled_out=None if best.stolen is None else True,
+            because="this run shows neither steal nor what busy vCPUs lose"
+            if best.stolen is None
+            else f"for {percent(best.stolen)} of the time at most, by steal and by what busy vCPUs lost",
         ),
         Alternative(
             "other programs of this guest",
-            ruled_out=None if others is None else True,
+            ruled_out=None if share is None else True,
             because="the guest shows no counters of its disks"
-            if others is None
-            else f"{percent(others)} of the disks' work was theirs",
+            if share is None
+            else f"{percent(share)} of the disks' work was theirs",
         ),
         Alternative(
             "a promise of something else",
@@ -281,7 +201,7 @@ def _alternatives(record: Record, promise: _Promise, best: _Delivered) -> tuple[
 
 
 def _finding(
-    promise: _Promise, best: _Delivered, level: Level, claim: str, alternatives: tuple[Alternative, ...] = ()
+    promise: Promise, best: Delivered, level: Level, claim: str, alternatives: tuple[Alternative, ...] = ()
 ) -> Finding:
     low, high = (float(q) for q in np.quantile(best.rates, (0.05, 0.95)))
     return Finding(

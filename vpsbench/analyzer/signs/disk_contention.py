@@ -7,12 +7,13 @@ of itself; or most reads take far longer for half a minute and more, which no sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp
 from typing import Final
 
 import numpy as np
 
-from vpsbench.analyzer import eprocess, family, sparse, stats, weigh
+from vpsbench.analyzer import eprocess, family, rhythm, sparse, stats, weigh
 from vpsbench.analyzer.signs import Sign, one_claim
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Alternative, Finding, Level, Record
@@ -23,6 +24,7 @@ LIMIT: Final = (
 )
 LASTING: Final = 30.0  # s, in which most reads take far longer; a pause or a live migration is over sooner
 FAR: Final = 5.0  # times the median of the calm parts
+SWELL: Final = 1.5  # times the p99 of the best quarter of the day, that of the worst one: worth a word
 VALLEY: Final = 0.1  # of such stretches, at most, may lie between √5 and 5 times: a wandering level does
 
 
@@ -70,7 +72,7 @@ def _weighed(record: Record, found: sparse.Reads, kept: sparse.Reads, slow: floa
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=_claim(level, kept, slow, told),
+        claim=_claim(level, kept, slow, told) + by_hour(sparse.hourly(record, kept)),
         promised="a disk that answers as fast at all times" if accused else None,
         measured=told.share,
         interval=told.interval,
@@ -135,6 +137,21 @@ def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str
     return (
         f"{seen[0].upper()}{seen[1:]} (p99 of the worst ten minutes {worst}). What slows the disk down all "
         "the time, or at other hours, cannot be seen so."
+    )
+
+
+def by_hour(course: rhythm.Course) -> str:
+    """A sentence on the hours of the day; empty where the run does not carry one, or they do not differ."""
+    if course.days < 2 or course.covered < rhythm.COVERED:
+        return ""
+    found = rhythm.rhythm(replace(course, values=np.log(np.maximum(course.values, 1e-9))))
+    worst, best = (exp(mean) for mean in found.shares)
+    if not found.regular or worst < max(sparse.LEAST, SWELL * best):
+        return ""
+    quarters = [rhythm.hours(start, rhythm.QUARTER) for start in (found.worst, found.best)]
+    return (
+        f" The hours of the day differ, and alike on each of {found.days} days: an hour's p99 was "
+        f"{_ms(worst)} between {quarters[0]}, and {_ms(best)} between {quarters[1]} (geometric means)."
     )
 
 
