@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +24,7 @@ DESKTOP, TABLET, PHONE = (ViewportSize(width=w, height=900) for w in (1280, 800,
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
+        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
         yield running
         running.close()
 
