@@ -67,6 +67,14 @@ def test_a_promise_in_the_plan_alone_accuses_nobody() -> None:
         assert gravest(ask(sign, build({"plan": plan}))).level not in {Level.NOTICE, Level.STRONG}
 
 
+def test_each_accusation_names_what_else_could_explain_it() -> None:
+    for file in CASES:
+        for found in ask(SIGNS[file.parent.name], build(json.loads(file.read_text(encoding="utf-8")))):
+            if found.level in {Level.NOTICE, Level.STRONG}:
+                assert all(other.cause and other.because for other in found.alternatives), file
+                assert found.alternatives, file
+
+
 def test_nobody_is_accused_by_a_sign_that_declared_no_claim() -> None:
     for file in CASES:
         case = json.loads(file.read_text(encoding="utf-8"))

@@ -64,7 +64,8 @@ def _guarantees(record: Record) -> Iterator[Finding]:
             f"Only {size(amount)} of the {size(_sold(record) or 0)} sold is {meaning} ({resource}); the rest "
             "is there only while others leave it."
         )
-        yield _finding(record, Level.STRONG, claim, amount, ("ubc.barrier",))
+        others = (_hosts_own(resource), _stood(record, "ubc.barrier", resource=resource), _no_vswap(amount))
+        yield _finding(record, claim, amount, ("ubc.barrier",), others)
 
 
 def _bounds(record: Record) -> Iterator[Finding]:
@@ -76,7 +77,8 @@ def _bounds(record: Record) -> Iterator[Finding]:
                 f"This container may use {size(min(amounts))} of the {size(_sold(record) or 0)} sold "
                 f"({resource}); more is refused."
             )
-            yield _finding(record, Level.STRONG, claim, min(amounts), columns)
+            others = (_hosts_own(resource), _stood(record, *columns, resource=resource))
+            yield _finding(record, claim, min(amounts), columns, others)
 
 
 def _limits(record: Record) -> Iterator[Finding]:
@@ -90,9 +92,9 @@ def _limits(record: Record) -> Iterator[Finding]:
         f"The container's own cgroup limits it to {size(limits[path])} of the {size(_sold(record) or 0)} sold"
         + (f"; {met:.0f} times in this run, more was refused or slowed down in it." if met else ".")
     )
-    level = Level.NOTICE if _memory.owners_perhaps(record) else Level.STRONG
     series = ("cgroup.memory.limit", "cgroup.memory.current", "cgroup.memory.failures")
-    yield _finding(record, level, claim, limits[path], series, _owner(record, path))
+    others = (_owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
+    yield _finding(record, claim, limits[path], series, others)
 
 
 def _met(record: Record, path: str) -> float:
@@ -105,14 +107,46 @@ def _met(record: Record, path: str) -> float:
     return max(counts, default=0.0)
 
 
-def _owner(record: Record, path: str) -> tuple[Alternative, ...]:
+def _owner(record: Record, path: str) -> Alternative:
     perhaps = _memory.owners_perhaps(record)
     why = (
         "a virtual machine is around it, in which the owner may have made it"
         if perhaps
         else "it is the top one"
     )
-    return (Alternative("a limit of the owner's own", None if perhaps else True, f"{path}: {why}"),)
+    return Alternative("a limit of the owner's own", None if perhaps else True, f"{path}: {why}")
+
+
+def _hosts_own(what: str) -> Alternative:
+    return Alternative("a limit of the owner's own", ruled_out=True, because=f"only the host can set {what}")
+
+
+def _stood(record: Record, *metrics: str, **labels: str) -> Alternative:
+    """Whether it was so all the time: where a plan is being changed, limits change."""
+    told = [s.values for name in metrics for s in record.named(name, **labels) if s.values.size]
+    still = all(values.min() == values.max() for values in told)
+    return Alternative(
+        "a plan that was being changed",
+        ruled_out=True if still else None,
+        because="it stood unchanged through the run" if still else "it was not the same all through the run",
+    )
+
+
+def _no_vswap(amount: float) -> Alternative:
+    return Alternative(
+        "vSwap, where only physpages counts",
+        ruled_out=True,
+        because=f"a host that uses it leaves guarantees at 0 or unlimited; this one wrote {size(amount)}",
+    )
+
+
+def _decimal(record: Record, amount: float) -> Alternative:
+    least = _memory.least(_sold(record) or 0)
+    return Alternative(
+        "the seller counts 1000 MB to the GB",
+        ruled_out=True,
+        because=f"that would still be {size(least)}, {size(least - amount)} more",
+    )
 
 
 def _vmware(record: Record) -> Iterator[Finding]:
@@ -122,7 +156,8 @@ def _vmware(record: Record) -> Iterator[Finding]:
         claim = (
             f"VMware's host gives this machine {size(limit)} of the {size(_sold(record) or 0)} sold at most."
         )
-        yield _finding(record, Level.STRONG, claim, limit, ("vmware.guest.limit",))
+        others = (_hosts_own("VMware's limit"), _stood(record, "vmware.guest.limit"))
+        yield _finding(record, claim, limit, ("vmware.guest.limit",), others)
 
 
 def _vmwares(record: Record) -> float | None:
@@ -136,7 +171,9 @@ def _on_vmware(guest: Guest) -> bool:
 
 def _told(record: Record) -> Iterator[Finding]:
     """What lxcfs writes into /proc/meminfo is no limit; the cgroup is what holds."""
-    least = min(_memory.provider_limits(record).values(), default=None)
+    limits = _memory.provider_limits(record)
+    path = min(limits, key=lambda one: limits[one], default="")
+    least = limits.get(path)
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
     if least is None or not totals or "lxcfs" not in record.run.guest.facts:
         return
@@ -145,7 +182,8 @@ def _told(record: Record) -> Iterator[Finding]:
             f"This container is told that it has {size(max(totals))} ({record.run.guest.facts['lxcfs']}, "
             f"rewritten by lxcfs), and its own cgroup limits it to {size(least)}."
         )
-        yield _finding(record, Level.NOTICE, claim, least, ("memory.total", "cgroup.memory.limit"))
+        others = (_owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
+        yield _finding(record, claim, least, ("memory.total", "cgroup.memory.limit"), others, Level.NOTICE)
 
 
 def _refused(record: Record) -> Iterator[Finding]:
@@ -170,6 +208,11 @@ def _refused(record: Record) -> Iterator[Finding]:
                     ruled_out=None,
                     because="its size is not known",
                 ),
+                Alternative(
+                    "more was in use between two readings",
+                    ruled_out=True,
+                    because="maxheld keeps the most that ever was, and it stayed below the limit",
+                ),
             ),
         )
 
@@ -188,16 +231,19 @@ def _below_limit(record: Record, resource: str) -> bool:
 
 def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
     record: Record,
-    level: Level,
     claim: str,
     amount: float,
     series: tuple[str, ...],
-    alternatives: tuple[Alternative, ...] = (),
+    alternatives: tuple[Alternative, ...],
+    most: Level = Level.STRONG,
 ) -> Finding:
+    """Grave only where nothing else can explain it."""
     sold = _sold(record)
+    if _below(record, amount):
+        alternatives += (_decimal(record, amount),)
     return Finding(
         sign=SIGN.name,
-        level=level,
+        level=most if all(other.ruled_out for other in alternatives) else Level.NOTICE,
         claim=claim,
         promised=f"{size(sold)} of memory" if sold else "the memory that the container is shown",
         measured=amount,
