@@ -28,6 +28,7 @@ MAY_IMPORT = {
     | {"packing", "__init__", "database", "records", "chain", "private", "keys", "analyzer", "report"},
     "collector": BASE | {"packing", "chain", "database", "sealing"},
     "records": BASE | {"packing", "database"},
+    "summaries": BASE | {"database"},
     "runner": BASE | {"guest", "monitors", "probes", "collector"},
     "progress": BASE,
     "analyzer": BASE | {"packages"},

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from vpsbench import commands
+from vpsbench import commands, summaries
 from vpsbench.commands import Command
+from vpsbench.commands._summaries import program
 from vpsbench.packages import collect
 from vpsbench.records import read
 
@@ -94,6 +95,7 @@ def test_a_run_ends_in_a_verdict_a_report_and_json(profile: Path, tmp_path: Path
     assert {path.suffix for path in out.iterdir()} == {".db", ".html"}, "nothing else is left"
     again = vpsbench("report", "--db", out / "a.db", "--json", "-")
     assert json.loads(again.stdout)["findings"] == found["findings"]
+    assert summaries.kept(out / "a.db", None, program()), "compare need not judge it again"
 
 
 def test_without_fio_the_run_goes_on_and_says_what_would_mend_it(profile: Path, tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
-"""``vpsbench compare``: which runs are meant, what is remembered, and what the pages hold."""
+"""``vpsbench compare``: which runs are meant, what is kept, and what the pages hold."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import os
 import re
 import shutil
 from argparse import ArgumentParser
@@ -17,7 +16,9 @@ import pytest
 from rich.console import Console
 
 from tests import day, example_run
+from tests.test_architecture import MAY_IMPORT
 from tests.test_report_page import keys
+from vpsbench import summaries
 from vpsbench.collector import Collector
 from vpsbench.commands import _summaries
 from vpsbench.commands._which_runs import Wanted, which
@@ -29,14 +30,6 @@ from vpsbench.model import RunState
 from vpsbench.report import compare_html, compare_json, compare_text
 
 NASTY = '<script>alert("x")</script>[red]\x1b[31m\u202e'
-OLD = 1_000_000_000  # Unix time, s: a file that has long settled
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +38,6 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for seed in (1, 2):
         day.write(folder / f"vps{seed}.db", seed, 1200)
-        os.utime(folder / f"vps{seed}.db", (OLD, OLD))
     return folder
 
 
@@ -112,65 +104,113 @@ def test_one_run_is_no_comparison_and_one_that_is_left_neither(tmp_path: Path) -
             command(*words)
 
 
-# --- what is remembered ----------------------------------------------------------------------------
+# --- what is kept of a judgement -------------------------------------------------------------------
 
 
-def judged(path: Path) -> list[Wanted]:
-    """The runs that had to be judged, as they were not remembered."""
+def judged(path: Path, *, anew: bool = False, keeps: bool = False) -> list[Wanted]:
+    """The runs that had to be judged, as their database held no summary of them."""
     found = []
 
-    def note(one: Wanted) -> Any:  # noqa: ANN401  an Outcome
+    def note(one: Wanted) -> Any:  # noqa: ANN401  an Outcome and its mark
         found.append(one)
         return real(one)
 
     real = _summaries.judged
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_summaries, "judged", note)
-        ((_, outcome),) = _summaries.summaries([Wanted("a", path, None)], remember=True)
+        ((_, outcome),) = _summaries.found([Wanted("a", path, None)], anew=anew, keeps=keeps)
     assert isinstance(outcome, Summary)
     return found
 
 
-def test_a_summary_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A database that holds the summary of its run."""
     path = nothing_in(tmp_path / "a.db")
-    os.utime(path, (OLD, OLD))
-    assert judged(path)
-    assert not judged(path)
-    nothing_in(path)
-    os.utime(path, (OLD, OLD))  # whoever sets the time back does not set back when that was done
-    assert judged(path)
+    assert judged(path, keeps=True)
+    return path
 
 
-def test_a_file_of_this_moment_is_judged_each_time(tmp_path: Path) -> None:
+def test_a_summary_goes_along_with_a_copy_of_its_database(kept: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copyfile(kept, tmp_path / "copy.db"))
+    assert not judged(copy)
+    assert judged(copy, anew=True)
+
+
+def test_what_is_kept_is_what_judging_finds(measured: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copyfile(measured / "vps1.db", tmp_path / "a.db"))
+    one = [Wanted("a", path, None)]
+    first = list(_summaries.found(one, anew=False, keeps=True))
+    assert list(_summaries.found(one, anew=False, keeps=False)) == first
+    assert list(_summaries.found(one, anew=True, keeps=False)) == first
+
+
+def test_nothing_is_written_to_a_database_unless_asked(tmp_path: Path) -> None:
     path = nothing_in(tmp_path / "a.db")
+    before = path.read_bytes()
     assert judged(path)
     assert judged(path)
+    assert path.read_bytes() == before
 
 
-def test_a_run_that_goes_on_is_not_remembered(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    with Collector(path) as collector:
-        example_run.begin(collector)
-    os.utime(path, (OLD, OLD))
-    assert judged(path)
-    assert judged(path)
+def test_a_new_run_in_the_file_is_judged_and_the_old_one_is_still_known(kept: Path) -> None:
+    nothing_in(kept)
+    assert judged(kept) == [Wanted("a", kept, None)]
+    assert summaries.kept(kept, 1, _summaries.program())
 
 
-def test_what_is_cut_off_in_the_cache_is_judged_again(tmp_path: Path, cache: Path) -> None:
+def test_a_run_that_went_on_is_judged_anew(kept: Path) -> None:
+    with Collector(kept) as collector:
+        collector.resume(1, metrics=example_run.METRICS, boot=example_run.BOOT)
+    assert judged(kept, keeps=True)
+    assert judged(kept), "a run that goes on is not kept"
+    with Collector(kept) as collector:
+        collector.resume(1, metrics=example_run.METRICS, boot=example_run.BOOT)
+        collector.finish(RunState.FINISHED, 10.0)  # as long as before
+    assert judged(kept)
+
+
+def test_a_summary_of_a_run_that_grew_meanwhile_is_void(kept: Path) -> None:
+    made_of = summaries.mark(kept)
+    assert made_of
+    with Collector(kept) as collector:
+        collector.resume(1, metrics=example_run.METRICS, boot=example_run.BOOT)
+        collector.finish(RunState.FINISHED, 10.0)
+    summaries.keep(kept, made_of, _summaries.program(), "{}")
+    assert judged(kept)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"run": 1}', "[]", "\0"])
+def test_what_is_no_summary_is_judged_anew(kept: Path, text: str) -> None:
+    made_of = summaries.mark(kept)
+    assert made_of
+    summaries.keep(kept, made_of, _summaries.program(), text)
+    assert judged(kept)
+
+
+def test_another_program_judges_for_itself(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_summaries, "program", lambda: "another")
+    assert judged(kept)
+
+
+def test_the_program_is_all_that_a_summary_comes_from() -> None:
+    rooms = {"compare", "records"}
+    while more := set().union(*(MAY_IMPORT[room] for room in rooms)) - rooms:
+        rooms |= more
+    assert set(_summaries.ROOMS) == rooms
+
+
+def test_a_database_that_cannot_be_written_is_compared_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = nothing_in(tmp_path / "a.db")
-    os.utime(path, (OLD, OLD))
-    judged(path)
-    (kept,) = cache.rglob("*.json")
-    kept.write_bytes(kept.read_bytes()[:100])
-    assert judged(path)
 
+    def refuse(*_: object) -> None:
+        raise VpsbenchError("Cannot write to it.")
 
-def test_another_program_judges_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = nothing_in(tmp_path / "a.db")
-    os.utime(path, (OLD, OLD))
-    judged(path)
-    monkeypatch.setattr(_summaries, "_program", lambda: "another")
-    assert judged(path)
+    monkeypatch.setattr(summaries, "keep", refuse)
+    assert judged(path, keeps=True)
+    assert "Cannot write to it. vpsbench compare will have to judge run 1 anew." in capsys.readouterr().err
 
 
 def test_nothing_is_left_beside_a_database(tmp_path: Path, measured: Path) -> None:
@@ -184,7 +224,7 @@ def test_nothing_is_left_beside_a_database(tmp_path: Path, measured: Path) -> No
 
 @pytest.fixture(scope="module")
 def found(measured: Path) -> Comparison:
-    runs = [_summaries.judged(Wanted("", measured / f"vps{k}.db", None)) for k in (1, 2)]
+    runs = [_summaries.judged(Wanted("", measured / f"vps{k}.db", None))[0] for k in (1, 2)]
     good = [one for one in runs if isinstance(one, Summary)]
     return contest([NASTY, "vps2"], good)
 

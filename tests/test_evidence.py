@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import bundles, mutations
-from vpsbench import __version__, database, keys
+from vpsbench import __version__, database, keys, summaries
 from vpsbench.analyzer import judge
 from vpsbench.collector import Collector
 from vpsbench.errors import VpsbenchError
@@ -60,6 +60,15 @@ def _said(found: Checked) -> str:
 
 def test_same_run_makes_the_same_bytes(home: Path) -> None:
     again = bundles.bundle(home, name="again.zip")
+    assert again.read_bytes() == (home / "bundle.zip").read_bytes()
+
+
+def test_summary_of_the_run_is_no_part_of_it(home: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(home, tmp_path / "home"))
+    made_of = summaries.mark(folder / "runs.db", 2)
+    assert made_of
+    summaries.keep(folder / "runs.db", made_of, "this program", '{"word": "kept"}')
+    again = bundles.bundle(folder, name="again.zip")
     assert again.read_bytes() == (home / "bundle.zip").read_bytes()
 
 

@@ -173,6 +173,7 @@ SQL: dict[str, tuple[str, tuple[object, ...], str]] = {
     "two runs": (COPY, (), "2 runs"),
     "no run": ("DELETE FROM runs", (), "0 runs"),
     "rows of another run": ("UPDATE events SET run = 9", (), "events has rows of another run"),
+    "a judgement of its own": ("INSERT INTO summaries VALUES (2, '', '', '{}')", (), "holds a summary"),
     "other types": ("UPDATE ticks SET samples = 'text' WHERE id = 1", (), "ticks.samples holds text"),
     "packed ticks": ("UPDATE ticks SET samples = ?", (BOMB,), "unpack to more than any run has"),
     "packed outputs": ("UPDATE turns SET raw = ?", (BOMB,), "unpack to more than any run has"),

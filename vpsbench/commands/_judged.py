@@ -11,12 +11,17 @@ if TYPE_CHECKING:
 
 
 def conclude(order: Order, number: int, json_file: str | None, fail_on: str | None = None) -> int:
-    """Judges a run that has ended, and shows it; returns the exit status."""
+    """Judges a run that has ended, shows it, keeps what comparing needs; returns the exit status."""
+    from vpsbench import summaries
     from vpsbench.analyzer.judge import judge
+    from vpsbench.commands import _summaries
+    from vpsbench.compare.summary import summary
     from vpsbench.records import read
 
+    made_of = summaries.mark(order.db, number)
     judgement = judge(read(order.db, number))
     _show(judgement, order.html, json_file)
+    _summaries.keep(order.db, made_of, summary(judgement))
     return _status(judgement, fail_on)
 
 

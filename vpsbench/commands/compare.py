@@ -30,7 +30,12 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the comparison as JSON; - is standard output")
     parser.add_argument("--quiet", action="store_true", help="do not print the comparison here")
     parser.add_argument(
-        "--no-cache", action="store_true", help="judge every run again, and remember nothing of it"
+        "--no-cache", action="store_true", help="judge every run anew, whatever summary its database holds"
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="write the summaries of runs that had to be judged to their databases, for the next time",
     )
 
 
@@ -42,7 +47,7 @@ def _run(args: Namespace) -> int:
     for path in (args.html, json_file):
         if path is not None:
             require_writable(path)
-    comparison, left_out = _compared(args.runs, remember=not args.no_cache)
+    comparison, left_out = _compared(args.runs, anew=args.no_cache, keeps=args.keep)
 
     from vpsbench.report import compare_json
 
@@ -71,7 +76,7 @@ def _show(comparison: Comparison, left_out: dict[str, str], *written: Path | Non
             print(f"written: {path}")
 
 
-def _compared(words: list[str], *, remember: bool) -> tuple[Comparison, dict[str, str]]:
+def _compared(words: list[str], *, anew: bool, keeps: bool) -> tuple[Comparison, dict[str, str]]:
     """The comparison, and the runs that could not be read, with the reason.
 
     Raises:
@@ -87,7 +92,7 @@ def _compared(words: list[str], *, remember: bool) -> tuple[Comparison, dict[str
             f"A comparison takes 2 to {_MOST} runs; this names {len(wanted)}.",
             "One run of many in a file: FILE#3; all of them: FILE:all.",
         )
-    outcomes = _outcomes(wanted, remember=remember)
+    outcomes = _outcomes(wanted, anew=anew, keeps=keeps)
     good = {one.label: found for one, found in outcomes.items() if isinstance(found, Summary)}
     bad = {one.label: found.message for one, found in outcomes.items() if isinstance(found, VpsbenchError)}
     if len(good) < 2:
@@ -95,22 +100,20 @@ def _compared(words: list[str], *, remember: bool) -> tuple[Comparison, dict[str
     return contest(list(good), list(good.values())), bad
 
 
-def _outcomes(wanted: list[Wanted], *, remember: bool) -> dict[Wanted, Outcome]:
+def _outcomes(wanted: list[Wanted], *, anew: bool, keeps: bool) -> dict[Wanted, Outcome]:
     """What came of each run, in the order asked for; says how far it came where somebody watches."""
     from rich.console import Console
     from rich.progress import track
 
-    from vpsbench.commands._summaries import forget_oldest, summaries
+    from vpsbench.commands._summaries import found
 
     console = Console(file=sys.stderr)
-    coming = summaries(wanted, remember=remember)
-    found = dict(
-        track(
-            coming, "judging", len(wanted), console=console, transient=True, disable=not console.is_terminal
-        )
+    coming = found(wanted, anew=anew, keeps=keeps)
+    told = track(
+        coming, "judging", len(wanted), console=console, transient=True, disable=not console.is_terminal
     )
-    forget_oldest()
-    return {one: found[one] for one in wanted}
+    outcomes = dict(told)
+    return {one: outcomes[one] for one in wanted}
 
 
 COMMAND = Command(

@@ -67,6 +67,8 @@ def _one_run(db: sqlite3.Connection) -> str:
     runs = db.execute("SELECT id FROM runs").fetchall()
     if len(runs) != 1:
         return f"it holds {len(runs)} runs"
+    if db.execute("SELECT 1 FROM summaries").fetchone():
+        return "it holds a summary, which is no part of a bundle: whoever reads it should judge for himself"
     for table in TABLES:
         if table != "runs":
             others = f"SELECT count(*) FROM {table} WHERE run IS NOT ?"  # noqa: S608  our names
