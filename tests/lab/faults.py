@@ -114,11 +114,13 @@ class HostSwap(Fault):
     kind: Literal["host_swap"]
     limit: Bytes
     swap: Bytes = 2 * 1024**3
-    device: Device = "file"
+    device: Device | Literal["same"] = "file"  # same: an earlier one's, of which only the limit changes
     reads: Annotated[int, Field(ge=10)] = 200  # a second at most, from a slow device
 
     def prepare(self, host: Host) -> None:
         host.limits("memory")
+        if self.device == "same":
+            return
         # Not in the scenario's folder: that may go while swap is still being emptied.
         path = host.folder.with_suffix(".swap")
         switch_on(host, self.device, path, self.swap, self.reads)

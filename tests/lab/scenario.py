@@ -68,7 +68,8 @@ class Scenario(Strict):
             raise ValueError("merge: needs alone = true, as all guests of a machine are merged or none")
         if not self.alone and any(one.kind == "contention" for one in self.fault):
             raise ValueError("contention: needs alone = true, as its cores would be another guest's as well")
-        if not self.alone and any(one.kind == "host_swap" and one.device != "file" for one in self.fault):
+        swaps = {one.device for one in self.fault if one.kind == "host_swap"}
+        if not self.alone and swaps & {"slow", "zram"}:
             raise ValueError("a swap device: needs alone = true, as it would be another guest's as well")
         if not self.guest.virtual and any(f.kind not in ("quota", "host_swap") for f in self.fault):
             raise ValueError("a container's faults are quota and host_swap")

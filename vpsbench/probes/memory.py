@@ -190,7 +190,7 @@ class _Turn:
                 f"holding {self._held.filled // MIB} MiB; round {number} of {len(times)} comes next"
             )
             self._rest(min(start + moment, self._deadline))
-            self._round(times[0] / (2 * len(times)))
+            self._round(times[-1] / (4 * len(times)))
             if _now() >= self._deadline:
                 break
 
