@@ -52,6 +52,7 @@ _TURNS: Final = """
 _TURNS_ALONE: Final = """
     SELECT probe, started, elapsed, status, detail, options, NULL FROM turns WHERE run = ? ORDER BY id"""
 _SERIES: Final = "SELECT metric, unit, kind, better, help, labels FROM series WHERE run = ? ORDER BY id"
+_TICKS: Final = "SELECT samples FROM ticks WHERE run = ? ORDER BY id"
 _EVENTS: Final = "SELECT t, kind, detail FROM events WHERE run = ? ORDER BY id"
 
 
@@ -115,14 +116,15 @@ class Stream:
 
 @contextmanager
 def stream(path: Path, run: int | None = None) -> Iterator[Stream]:
-    """Reads a run bit by bit; by default the latest.
+    """Reads a run bit by bit, every reading of it; by default the latest.
 
     Raises:
         VpsbenchError: as ``read`` does, also while the readings are taken.
     """
     with _reading(path) as db:
         found = _found(db, path, run)
-        batches = ((times, values, series - 1) for times, values, series in _batches(db, found.id))
+        ticks = (samples for (samples,) in db.execute(_TICKS, (found.id,)))
+        batches = ((times, values, series - 1) for times, values, series in _batches(ticks))
         yield Stream(found, tuple(_heads(db, found.id)), batches)
 
 
@@ -204,10 +206,9 @@ def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
     return series.metric.name, [(key, len(value), value) for key, value in sorted(series.labels.items())]
 
 
-def _batches(db: sqlite3.Connection, run: int) -> Iterator[tuple[Floats, Floats, NDArray[np.int64]]]:
+def _batches(ticks: Iterator[bytes]) -> Iterator[tuple[Floats, Floats, NDArray[np.int64]]]:
     """Times, values and series (from 1 on) of some ticks at a time."""
     unpacker = Unpacker()
-    ticks = _ticks(db, run)
     while batch := list(islice(ticks, _BATCH)):
         plain = [unpacker.unpack(samples) for samples in batch]
         parts = [_taken_apart(list(alike)) for _, alike in groupby(plain, key=len)]
@@ -215,13 +216,13 @@ def _batches(db: sqlite3.Connection, run: int) -> Iterator[tuple[Floats, Floats,
         yield times, values, series
 
 
-def _ticks(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
-    """The ticks as they are stored: all of a run of some hours.
+def _telling(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
+    """The ticks that a judgement needs, as they are stored: all of a run of some hours.
 
     Of a longer one those that hold what a probe found, and of the others, when only the monitors read, one in
     32: counters lose nothing by that.
     """
-    rows = db.execute("SELECT samples FROM ticks WHERE run = ? ORDER BY id", (run,))
+    rows = db.execute(_TICKS, (run,))
     whole = db.execute("SELECT count(*) FROM ticks WHERE run = ?", (run,)).fetchone()[0] <= _WHOLE
     return (samples for (samples,) in rows if whole or stands_alone(samples))
 
@@ -239,7 +240,7 @@ def _columns(db: sqlite3.Connection, run: int, count: int) -> Iterator[tuple[Flo
     """Times and values of each series as they were stored: in the order of writing, NaN where one failed."""
     # Bytes that grow in place: a week's run has millions of readings, which are never held twice.
     points = [bytearray() for _ in range(count)]
-    for times, values, series in _batches(db, run):
+    for times, values, series in _batches(_telling(db, run)):
         order = np.argsort(series, kind="stable")
         present, first = np.unique(series[order], return_index=True)
         rows = np.split(np.column_stack((times, values))[order], first[1:])

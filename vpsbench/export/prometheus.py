@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Judgement, Kind, Word
 
@@ -78,7 +80,11 @@ def _last(stream: Stream) -> dict[int, float]:
     """The value of each series with the latest time."""
     found: dict[int, tuple[float, float]] = {}
     for times, values, places in stream.readings:
-        for t, value, place in zip(times.tolist(), values.tolist(), places.tolist(), strict=True):
+        order = np.lexsort((times, places))  # stable: of several of one time the last one stays last
+        ends = order[np.append(np.diff(places[order]) != 0, True)] if order.size else order
+        for t, value, place in zip(
+            times[ends].tolist(), values[ends].tolist(), places[ends].tolist(), strict=True
+        ):
             if place not in found or t >= found[place][0]:
                 found[place] = (t, value)
     return {place: value for place, (_, value) in found.items()}
