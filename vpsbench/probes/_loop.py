@@ -137,7 +137,7 @@ class Loop:
     sleep: Callable[[float], None] = time.sleep
     work: range = range(0)
     _waited: int = 0  # own wait when it was read last
-    _least: dict[str, int] = field(default_factory=dict)  # time before a bin, by what went before it
+    _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
     _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
     _squares: float = 0.0  # and of the squares
 
@@ -147,25 +147,23 @@ class Loop:
         last = began = self.clock()
         ends, length = last + round(seconds * 1e9), round(bin_ * 1e9)
         grid = Grid(last, round(self.duty * PERIOD_NS))
-        ticks, after = self.counters.ticks(), "start"
+        ticks = self.counters.ticks()
         while last < ends:
             found: list[Bin] = []
             until = min(last + max(HAND_OVER_NS, length), ends)
             while last < until:
-                last, one = self._bin(last, min(last + length, until), grid, after)
-                after = "bin"
+                last, one = self._bin(last, min(last + length, until), grid, first=not found)
                 found.append(one)
                 if last > began + LOGGED_NS:
                     one.gaps, one.waits = [], []
             before, ticks = ticks, self.counters.ticks()
             _share_out(found, before, ticks)
             hand_over(found)
-            after = "hand-over"
 
-    def _bin(self, began: int, ends: int, grid: Grid, after: str) -> tuple[int, Bin]:
+    def _bin(self, began: int, ends: int, grid: Grid, *, first: bool) -> tuple[int, Bin]:
         """One bin, from where the one before ended; returns the time of its own end, too."""
         one, waited = Bin(), self._waited
-        last = self._resume(one, began, grid, after)
+        last = self._resume(one, began, grid, handed_over=first)
         while last < ends:
             last = self._spin(one, last, min(grid.stop(last), ends), grid)
             if grid.stop(last) <= last < ends:
@@ -180,12 +178,12 @@ class Loop:
         self._gaps, self._squares = self._gaps * _FADE, self._squares * _FADE
         return last, one
 
-    def _resume(self, one: Bin, began: int, grid: Grid, after: str) -> int:
+    def _resume(self, one: Bin, began: int, grid: Grid, *, handed_over: bool) -> int:
         """Takes up the spinning; the time since ``began`` is our own doing, but for what is far too much."""
         own = self._own_wait()
         now = self.clock()
         outside = max(0, grid.wanted(now) - grid.wanted(began) - own)
-        least = self._least[after] = min(outside, self._least.get(after, outside))
+        least = self._least[handed_over] = min(outside, self._least.get(handed_over, outside))
         if outside - _ITSELF * least >= GAP_NS:
             self._lost(one, outside - _ITSELF * least, now)
         if now - began >= WAIT_NS:
