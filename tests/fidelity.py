@@ -1,12 +1,16 @@
 """Does measuring change what is measured? fio through vpsbench against bare fio, one job on one file.
 
-    python -m tests.fidelity [SECONDS [FOLDER]]
+    python -m tests.fidelity pairs|reports SECONDS FOLDER
 
-Many short pairs, one right after the other, which of them goes first by chance, all jobs in turn, as the disk
-has moods of its own: what lasts longer than a pair falls out. Of each pair the ratio ours / bare, on a log
-scale; of all pairs the Hodges-Lehmann estimate (the median of the means of every two), which wastes less than
-the median does, and its 95 % interval by Wilcoxon's signed ranks. Assumed: pairs are independent, and their
-log ratios symmetric, as they are where only chance says who goes first.
+pairs: many short ones, one right after the other, which of them goes first by chance, all jobs in turn, as a
+disk has moods of its own: what lasts longer than a pair falls out. Of each pair the ratio ours / bare.
+reports: a disk whose moods last for seconds hides in pairs what is small. What we add is a report each
+second, which fio writes and we read. So in one long job of ours, of each second: its rate over that of its
+tenths in which nobody wrote or read one.
+
+Of all ratios, on a log scale, the Hodges-Lehmann estimate (the median of the means of every two), which
+wastes less than the median does, and its 95 % interval by Wilcoxon's signed ranks. Assumed: pairs or seconds
+are independent, and their log ratios symmetric, as those of pairs are where only chance says who goes first.
 Prints a table for docs/method.md. Needs a disk that nobody else uses.
 """
 
@@ -38,6 +42,8 @@ LENGTH: Final = 2  # s of a job: two reports
 SIZE: Final = 256 * 1024**2
 BUDGET: Final = 256 * 1024**2  # B a writing job may write
 HEAD: Final = "| job | pairs | IOPS, bare | IOPS: ours / bare | p99, bare | p99: ours / bare |"
+TENTH: Final = 0.1  # s
+WRITES: Final = 0.1  # s that fio may take to write a report, before we hear it
 OURS: Final = ("--status-interval", "--write_", "--log_")  # what bare fio is not told
 Both = tuple[tuple[float, float], tuple[float, float]]  # ours and bare: IOPS and p99 in s
 
@@ -95,21 +101,18 @@ def estimate(ratios: Sequence[float]) -> tuple[float, float, float]:
     return exp(median(walsh)), exp(walsh[out]), exp(walsh[-1 - out])
 
 
-def main(seconds: float, place: str | None) -> None:
+def pairs(target: Target, engine: str, seconds: float) -> None:
     """Measures and prints."""
     rng, until = np.random.default_rng(), time.monotonic() + seconds
-    with tempfile.TemporaryDirectory(dir=place) as path:
-        target = lay_out(Path(path) / "data", SIZE, inf, rng.bytes, Pace(1.0))
-        engine = find(target).name
-        pairs: dict[JobName, list[Both]] = {job: [] for job in JOBS}
+    found: dict[JobName, list[Both]] = {job: [] for job in JOBS}
+    for job in JOBS:
+        _pair(job, target, engine, rng)  # once for nothing: the first is always another one
+    while time.monotonic() < until:
         for job in JOBS:
-            _pair(job, target, engine, rng)  # once for nothing: the first is always another one
-        while time.monotonic() < until:
-            for job in JOBS:
-                pairs[job].append(_pair(job, target, engine, rng))
+            found[job].append(_pair(job, target, engine, rng))
     sys.stdout.write(f"{engine}\n{HEAD}\n{'|---' * 6}|\n")
     for job in JOBS:
-        sys.stdout.write(f"{_row(job, pairs[job])}\n")
+        sys.stdout.write(f"{_row(job, found[job])}\n")
 
 
 def _pair(job: JobName, target: Target, engine: str, rng: np.random.Generator) -> Both:
@@ -121,11 +124,52 @@ def _pair(job: JobName, target: Target, engine: str, rng: np.random.Generator) -
 def _row(job: JobName, pairs: list[Both]) -> str:
     cells = [job, str(len(pairs))]
     for place, unit in enumerate(("{:,.0f}", "{:.3g} s")):
-        found, low, high = estimate([mine[place] / plain[place] for mine, plain in pairs])
         cells += [unit.format(median(plain[place] for _, plain in pairs))]
-        cells += [f"{found:.3f} ({low:.3f} to {high:.3f})"]
+        cells += [_said([mine[place] / plain[place] for mine, plain in pairs])]
     return f"| {' | '.join(cells)} |"
 
 
+def _said(ratios: Sequence[float]) -> str:
+    found, low, high = estimate(ratios)
+    return f"{found:.3f} ({low:.3f} to {high:.3f})"
+
+
+def reports(target: Target, engine: str, seconds: float) -> None:
+    """Measures and prints."""
+    sys.stdout.write("| job | seconds | rate of a second / of its tenths without a report |\n|---|---|---|\n")
+    for job in JOBS:
+        found = _seconds(job, target, engine, int(seconds / len(JOBS)))
+        sys.stdout.write(f"| {job} | {len(found)} | {_said(found)} |\n")
+
+
+def _seconds(job: JobName, target: Target, engine: str, length: int) -> list[float]:
+    """Of each second of a job: its rate over that of its quiet tenths."""
+    folder, spans = target.path.parent, []
+    report = Report(job, flush=False, family=DIRECT, emit=Kept())
+
+    def heard(text: str) -> None:
+        began = time.time()
+        report.hear(text)
+        spans.append((began - WRITES, time.time()))
+
+    line = arguments(job, target, engine, length, length * BUDGET)
+    fine = [word.replace("--log_avg_msec=1000", f"--log_avg_msec={1000 * TENTH:.0f}") for word in line]
+    with Process(fine, folder, heard) as process:
+        process.wait(inf)
+    rows = np.loadtxt(folder / f"{job}_iops.1.log", delimiter=",", usecols=(0, 1))
+    ends, rates = rows[:, 0] / 1000, rows[:, 1]
+    beside = np.any([(ends > since) & (ends - TENTH < until) for since, until in spans], axis=0)
+    whole = np.floor(ends - ends[0]).astype(int)
+    parts = [(rates[whole == k], rates[(whole == k) & ~beside]) for k in range(1, whole.max())]
+    return [float(all_.mean() / quiet.mean()) for all_, quiet in parts if quiet.size < all_.size]
+
+
+def main(way: str, seconds: float, place: str) -> None:
+    """Lays out a file and measures on it."""
+    with tempfile.TemporaryDirectory(dir=place) as path:
+        target = lay_out(Path(path) / "data", SIZE, inf, np.random.default_rng().bytes, Pace(1.0))
+        {"pairs": pairs, "reports": reports}[way](target, find(target).name, seconds)
+
+
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 460, sys.argv[2] if len(sys.argv) > 2 else None)
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3])
