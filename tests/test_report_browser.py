@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from tests import chromium
+from tests.chromium import DESKTOP, PHONE, TABLET, Opener
 from tests.report_values import a_judgement, a_nasty_judgement
 from vpsbench.errors import VpsbenchError
 from vpsbench.report import html, pdf
 
 pytestmark = pytest.mark.system
-DESKTOP, TABLET, PHONE = (ViewportSize(width=w, height=900) for w in (1280, 800, 390))
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+    with chromium.running() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +34,10 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-class Opener(Protocol):
-    """Opens a report, and waits until all its charts are live."""
-
-    def __call__(self, file: Path, size: ViewportSize = DESKTOP, *, dark: bool = False) -> Page: ...
-
-
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Opener]:
-    """Whatever a page complains of or asks for, at any time, fails the test."""
-    complaints: list[str] = []
-    asked: list[str] = []
-    files: list[str] = []
-
-    def open_(file: Path, size: ViewportSize = DESKTOP, *, dark: bool = False) -> Page:
-        page = browser.new_page(viewport=size, color_scheme="dark" if dark else "light")
-        page.on("console", lambda said: complaints.append(said.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda sent: asked.append(sent.url))
-        files.append(file.as_uri())
-        page.goto(file.as_uri())
-        expect(page.locator(".tools")).to_be_visible(timeout=60_000)
-        return page
-
-    yield open_
-    assert complaints == []
-    assert asked == files
+    with chromium.watched(browser, ".tools") as opener:
+        yield opener
 
 
 def shown(page: Page) -> set[tuple[float, float]]:
@@ -131,9 +104,7 @@ def test_nothing_sticks_out(opened: Opener, file: Path, size: ViewportSize) -> N
 def test_keyboard_and_screen_reader_find_nothing_serious(
     opened: Opener, file: Path, size: ViewportSize, *, dark: bool
 ) -> None:
-    found = Axe().run(opened(file, size, dark=dark)).response["violations"]
-    serious = [v for v in found if v["impact"] in {"serious", "critical"}]
-    assert [(v["id"], [n["target"] for n in v["nodes"]]) for v in serious] == []
+    assert chromium.serious(opened(file, size, dark=dark)) == []
 
 
 def test_a_hostile_name_runs_nothing(opened: Opener, tmp_path: Path) -> None:
