@@ -157,6 +157,10 @@ def test_a_disclosed_limit_is_not_held_against_anyone() -> None:
     assert words(nothing)["cpu_burst"] is Word.KEPT
 
 
+def settled(case: dict[str, Any]) -> dict[str, str]:
+    return {p.item: p.settle for p in judge(build(case)).verdict.promises}
+
+
 def test_what_would_settle_it_is_computed_from_the_run() -> None:
     lines = {p.item: p for p in judge(build(GOOD)).verdict.promises}
     assert lines["disk_burst"].settle == (
@@ -172,6 +176,12 @@ def test_what_would_settle_it_is_computed_from_the_run() -> None:
     assert {p.item: p for p in short.promises}["cpu"].settle == (
         "About 2.0 min of measuring would do: `vpsbench run --profile standard` has 75 min of full load."
     )
+    held = GOOD | {"rounds": GOOD["rounds"] | {"age": [100, 120, 140]}}
+    assert "left alone for 2.3 min at the longest" in settled(held)["memory_held"]
+    few = GOOD | {"rounds": {"times": [200], "slow": [0.0]}}
+    assert settled(few)["memory_held"].startswith("About 4.0 min of measuring would do")
+    back = few | {"events": [{"kind": "memory.given_back", "detail": "too little is left"}]}
+    assert "leave more memory free" in settled(back)["memory_held"]
     nothing = {p.item: p for p in judge(build({})).verdict.promises}
     assert "vpsbench doctor" in nothing["memory_held"].settle
 

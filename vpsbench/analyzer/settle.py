@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import stats
+from vpsbench.analyzer import stats, touches
 from vpsbench.analyzer.promises import Item
 from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Finding, Level, Record, Status, Word
@@ -32,7 +32,7 @@ def settle(item: Item, word: Word, ground: list[Finding], record: Record) -> str
         record: the run.
     """
     if word is Word.KEPT:
-        return _bucket(ground) or _long_run(ground, record)
+        return _bucket(ground) or _long_run(ground, record) or _left_alone(ground, record)
     if word is Word.SUSPECT:
         return _repeat(item, ground, record)
     if word is Word.BROKEN:
@@ -63,6 +63,17 @@ def _long_run(ground: list[Finding], record: Record) -> str:
     return f"About {needed} of load would exclude more than {percent(ALLOWED)} on the long run."
 
 
+def _left_alone(ground: list[Finding], record: Record) -> str:
+    """For how long held pages lay idle, where that was short: some hosts take only what does for long."""
+    ages = [float(s.values.max()) for s in record.named("memory.touch.age") if s.values.size]
+    if not ages or max(ages) > touches.LONG or all(f.sign != "vanishing_memory" for f in ground):
+        return ""
+    return (
+        f"It was left alone for {span(max(ages))} at the longest; `vpsbench run --profile overnight` does "
+        "for an hour, as some hosts take only what lies idle for long."
+    )
+
+
 def _about(amount: float) -> str:
     """Two digits, as a bound needs no more."""
     return f"{float(f'{amount:.2g}'):,.0f}"
@@ -84,6 +95,8 @@ def _open(item: Item, ground: list[Finding], record: Record) -> str:
     turns = [t for t in record.turns if t.probe == item.promise]
     if item.promise in STANDARD and not any(t.status is Status.OK for t in turns):
         return f"A run in which the {item.promise} probe works: `vpsbench doctor` says what it needs."
+    if item.name == "memory_held" and any(e.kind == "memory.given_back" for e in record.events):
+        return "Measure again while the guest's own programs leave more memory free."
     if needed := ground[0].needed:
         longer = f": {LONGER} has {STANDARD[item.promise]}" if item.promise in STANDARD else ""
         return f"About {span(needed)} of measuring would do{longer}."

@@ -20,6 +20,7 @@ STEPS: Final = 4  # bins an octave; finer histograms are added up to these
 OCTAVES: Final = 40  # up to 2^40 ns, 18 minutes
 BEYOND: Final = 6  # bins beyond the control's mode, 2.8 times as slow: nothing that is present is
 SPARED: Final = 0.5  # a hot page is hit less often than that, for each held page that is missing
+LONG: Final = 1200.0  # s; rounds after so long count by themselves, too: some hosts take only what lies idle
 _ARMS: Final = ("held", "hot", "warm")
 
 

@@ -10,7 +10,7 @@ that are slow anyway.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, isnan
+from math import hypot, isnan, nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -29,6 +29,7 @@ EXCESS: Final = 0.005  # of the held pages, beyond the control's share
 Z: Final = 3.66  # one side at 0.001 / 8: the family's share of this sign
 ROUNDS: Final = 2  # that must show it
 PART: Final = 0.5  # of all rounds must, too: it may set in late
+HOLD: Final = 240.0  # s; some hosts take pages only after they lay idle for two minutes
 FEWEST_TOUCHES: Final = 30  # a round and arm: a slow disk leaves no time for more
 DISK: Final = 20e-6  # s; no disk brings a page back faster, compressed memory does
 LIKELY: Final = 1.96  # the estimate's interval is one of 95 %
@@ -52,6 +53,7 @@ class Seen:
     rounds: list[Round]
     excess: list[Share]  # of the held pages over the control's, after all that explains it
     missing: list[Share]  # of all pages, the control's with them
+    younger: float = nan  # s, the age of the oldest round that is left out
 
     @property
     def standing(self) -> list[bool]:
@@ -77,17 +79,32 @@ def look(record: Record) -> list[Finding]:
     if len(rounds) < ROUNDS:
         claim = f"Full rounds in which held memory was touched again: {len(rounds)}; {ROUNDS} are the least"
         claim += f"{_ended(record)}."
-        return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)]
-    border, apart = touches.border(record, rounds)
-    seen = Seen(
-        border, apart, rounds, [_excess(r, border) for r in rounds], [_missing(r, border) for r in rounds]
-    )
-    level = strength_of([r.t for r in rounds], seen.standing, ROUNDS, PART)
-    if level is not Level.CLEAN and not apart:
-        level = Level.NOT_MEASURABLE
-    if level is Level.STRONG and _typical(seen) < DISK:
-        level = Level.NOTICE  # the host compresses, or has slower memory: less grave than a disk
+        needed = _needed(record, len(rounds))
+        return [
+            Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES, needed=needed)
+        ]
+    seen = _seen(record, rounds)
+    level, young = _level(seen), [r.age for r in rounds if not r.age > touches.LONG]
+    if level is Level.CLEAN and 0 < len(young) <= len(rounds) - ROUNDS:
+        late = _seen(record, [r for r in rounds if r.age > touches.LONG], max(young))
+        if (found := _level(late)) in {Level.NOTICE, Level.STRONG}:
+            seen, level = late, found
     return [_finding(record, seen, level)]
+
+
+def _seen(record: Record, rounds: list[Round], younger: float = nan) -> Seen:
+    border, apart = touches.border(record, rounds)
+    excess, missing = [_excess(r, border) for r in rounds], [_missing(r, border) for r in rounds]
+    return Seen(border, apart, rounds, excess, missing, younger)
+
+
+def _level(seen: Seen) -> Level:
+    level = strength_of([r.t for r in seen.rounds], seen.standing, ROUNDS, PART)
+    if level is not Level.CLEAN and not seen.apart:
+        return Level.NOT_MEASURABLE
+    if level is Level.STRONG and _typical(seen) < DISK:
+        return Level.NOTICE  # the host compresses, or has slower memory: less grave than a disk
+    return level
 
 
 def _typical(seen: Seen) -> float:
@@ -101,6 +118,14 @@ def _ended(record: Record) -> str:
     said = [t.detail for t in record.turns if t.probe == "memory" and t.status is not Status.OK]
     said += [e.detail for e in record.events if e.kind == "memory.given_back"]
     return f" ({said[0]})" if said else ""
+
+
+def _needed(record: Record, full: int) -> float | None:
+    """How long to hold, s, for enough rounds at this pace; None where the guest needs its memory itself."""
+    if any(e.kind == "memory.given_back" for e in record.events):
+        return None
+    spent = sum(t.elapsed for t in record.turns if t.probe == "memory")
+    return max(HOLD, spent * ROUNDS / max(full, 1))
 
 
 def _excess(one: Round, border: int) -> Share:
@@ -158,7 +183,7 @@ def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
 def _onset(seen: Seen) -> str:
     """When the loss set in: between the last round of its turn that saw none and the first that did."""
     age = seen.rounds[seen.first].age
-    before = seen.rounds[seen.first - 1].age if seen.first else np.nan
+    before = seen.rounds[seen.first - 1].age if seen.first else seen.younger
     if isnan(age):
         return ""
     if before < age:
