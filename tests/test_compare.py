@@ -14,8 +14,9 @@ from vpsbench.compare import price
 from vpsbench.compare.contest import Cell, Comparison, Standing, contest
 from vpsbench.compare.estimate import Better, Readings, estimate
 from vpsbench.compare.figures import Figure, figures
-from vpsbench.compare.summary import Summary, conditions, summary
+from vpsbench.compare.summary import Promised, Summary, conditions, summary
 from vpsbench.model import Event, Record, RunState, Status, Turn, Word
+from vpsbench.report import comparison
 
 CONDITIONS = {"profile": "quick", "duty": "100 %", "Python": "3.11", "fio": "fio-3.33"}
 
@@ -102,6 +103,12 @@ def test_a_best_of_nothing_has_no_ratio() -> None:
     )
     assert [cell.ratio for cell in cells(found)] == [None, None]
     assert standings(found) == [Standing.BEST, Standing.BEHIND]
+
+
+def test_promises_are_told_line_by_line() -> None:
+    lines = (("vcpus", "cpu", Word.KEPT), ("disk", "disk", Word.BROKEN), ("disk_iops", "disk", Word.BROKEN))
+    told = run(promises=tuple(Promised(*line) for line in lines))
+    assert comparison.kept(told) == "1 of 3 kept; broken: disk, disk iops"
 
 
 def test_what_was_not_the_same_is_named_with_what_it_touches() -> None:

@@ -28,8 +28,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """A promise of the plan, and whether it was kept."""
+    """A line of what was promised, the part of the machine that it is about, and whether it was kept."""
 
+    item: str
     promise: str
     word: Word
 
@@ -69,7 +70,7 @@ def summary(judgement: Judgement) -> Summary:
         plan=None if plan is None else plan.name,
         price=None if plan is None else plan.price,
         word=verdict.word,
-        promises=tuple(Promised(p.promise, p.word) for p in verdict.promises),
+        promises=tuple(Promised(p.item, p.promise, p.word) for p in verdict.promises),
         told=tuple(Told(f.sign, f.level, f.claim) for f in judgement.findings if f.level in TOLD),
         conditions=conditions(record),
         figures=figures(record),

@@ -48,7 +48,7 @@ def _run(label: str, run: Summary) -> dict[str, Any]:
     return {
         "label": label, "id": run.run, "state": run.state, "hostname": run.hostname, "started": run.started,
         "elapsed": run.elapsed, "plan": run.plan, "price": run.price, "verdict": run.word,
-        "promises": [{"promise": p.promise, "word": p.word} for p in run.promises],
+        "promises": [{"item": p.item, "promise": p.promise, "word": p.word} for p in run.promises],
         "findings": [{"sign": t.sign, "level": t.level, "claim": t.claim} for t in run.told],
         "conditions": run.conditions,
     }  # fmt: skip

@@ -111,12 +111,12 @@ def _worst(figure: Figure) -> str:
 
 
 def kept(run: Summary) -> str:
-    """The promises: ``2 of 4 kept; broken: cpu; inconclusive: disk, memory``."""
+    """The promises: ``2 of 4 kept; broken: cpu; inconclusive: disk size, memory``."""
     if not run.promises:
         return "none to judge"
     good = sum(p.word is Word.KEPT for p in run.promises)
     bad = [
-        f"{word}: {', '.join(sorted({p.promise for p in run.promises if p.word is word}))}"
+        f"{word}: {', '.join(p.item.replace('_', ' ') for p in run.promises if p.word is word)}"
         for word in (Word.BROKEN, Word.SUSPECT, Word.INCONCLUSIVE)
         if any(p.word is word for p in run.promises)
     ]
