@@ -200,4 +200,4 @@ def behind(comparison: Comparison, place: int) -> str:
     titles = [
         row.title for row in comparison.rows if (c := row.cells[place]) and c.standing is Standing.BEHIND
     ]
-    return ", ".join(titles) or "nothing"
+    return "; ".join(titles) or "nothing"
