@@ -14,12 +14,13 @@ from vpsbench.packages import collect
 
 _EPILOG = """\
 examples:
-  vpsbench doctor                              what this machine is, and what can be measured on it
-  vpsbench run                                 ten minutes of measuring, a verdict, a report
+  vpsbench doctor                     what this machine is, what can be measured
+  vpsbench run                        ten minutes, a verdict, a report
   vpsbench run --profile standard --plan my-plan.toml
-  vpsbench report --html report.html           the latest run once more
+  vpsbench report --html report.html  the latest run once more
 
-exit status: 0 done; 1 findings, with run --fail-on; 2 wrong usage or files; 3 the run itself failed
+exit status: 0 done; 1 findings (run --fail-on), a bundle that does not hold
+(verify), nothing to write (letter); 2 wrong usage or files; 3 the run failed
 """
 
 

@@ -33,7 +33,7 @@ TELLING: Final = {
 def add_db(parser: ArgumentParser) -> None:
     """The option that all commands about a run have."""
     parser.add_argument(
-        "--db", type=Path, metavar="FILE", help="the database (default: that of the run which goes on)"
+        "--db", type=Path, metavar="FILE", help="the database (default: that of the latest run here)"
     )
 
 

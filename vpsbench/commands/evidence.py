@@ -5,14 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from vpsbench.commands import Command
+from vpsbench.commands import Command, _stored
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
-    )
-    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+    _stored.add_run(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, required=True, help="the bundle, a zip file"
     )
@@ -40,15 +37,13 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> int:
     from vpsbench import keys, records
-    from vpsbench.database import default_path
     from vpsbench.evidence.bundle import Order, make
     from vpsbench.report.files import require_writable
 
     require_writable(args.output)
-    database = args.db or default_path()
-    run = records.read(database, args.run_id).run
+    run = records.read(args.db, args.run_id).run
     key = keys.Key.load(args.key or keys.default_path())
-    make(Order(database=database, run=run.id, attached=args.attach, redact=args.redact), key, args.output)
+    make(Order(database=args.db, run=run.id, attached=args.attach, redact=args.redact), key, args.output)
     print(f"run {run.id} as evidence: {args.output}")
     print(f"signed with {key.path}: {keys.fingerprint(key.public)}")
     print("Tell that fingerprint to the other side by another way, and keep the key and the database.")

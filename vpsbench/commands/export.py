@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from vpsbench.commands import Command
+from vpsbench.commands import Command, _stored
 from vpsbench.errors import VpsbenchError
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ Write = Callable[[Namespace, str], None]
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
-    )
-    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+    _stored.add_run(parser)
     for name, (about, _) in _FORMATS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=about)
 
@@ -39,7 +36,7 @@ def _run(args: Namespace) -> int:
             "Nothing to export.", f"Name a format: {', '.join(f'--{name}' for name in _FORMATS)}."
         )
     for name, target in wanted.items():
-        _check(name, target, _database(args))
+        _check(name, target, args.db)
         if target != _STDOUT:
             require_writable(Path(target))
     for name, target in wanted.items():
@@ -68,12 +65,6 @@ def _text(target: str, write: Callable[[IO[str]], None]) -> None:
             write(file)
 
 
-def _database(args: Namespace) -> Path:
-    from vpsbench.database import default_path
-
-    return args.db or default_path()
-
-
 # --- one format each -------------------------------------------------------------------------------
 
 
@@ -81,7 +72,7 @@ def _csv(args: Namespace, target: str) -> None:
     from vpsbench.export.tables import write_csv
     from vpsbench.records import stream
 
-    with stream(_database(args), args.run_id) as found:
+    with stream(args.db, args.run_id) as found:
         _text(target, lambda file: write_csv(found, file))
 
 
@@ -89,7 +80,7 @@ def _parquet(args: Namespace, target: str) -> None:
     from vpsbench.export.tables import write_parquet
     from vpsbench.records import stream
 
-    with stream(_database(args), args.run_id) as found:
+    with stream(args.db, args.run_id) as found:
         _whole(Path(target), lambda path: write_parquet(found, path))
 
 
@@ -100,10 +91,10 @@ def _sqlite(args: Namespace, target: str) -> None:
     from vpsbench.export import plain_sql
     from vpsbench.records import read, stream
 
-    judgement = judge(read(_database(args), args.run_id))
+    judgement = judge(read(args.db, args.run_id))
     # What it rests on is no longer needed, and is most of what is in memory.
     judgement = replace(judgement, record=replace(judgement.record, series=()))
-    with stream(_database(args), judgement.record.run.id) as found:
+    with stream(args.db, judgement.record.run.id) as found:
         _whole(Path(target), lambda path: plain_sql.write(found, judgement, path))
 
 
@@ -112,7 +103,7 @@ def _datasette(args: Namespace, target: str) -> None:
     from vpsbench.records import head
 
     name = Path(args.sqlite).stem if args.sqlite else "vpsbench"
-    text = metadata(head(_database(args), args.run_id).run, name)
+    text = metadata(head(args.db, args.run_id).run, name)
     _text(target, lambda file: print(text, end="", file=file))
 
 
@@ -121,8 +112,8 @@ def _prometheus(args: Namespace, target: str) -> None:
     from vpsbench.export import prometheus
     from vpsbench.records import read, stream
 
-    judgement = judge(read(_database(args), args.run_id))
-    with stream(_database(args), judgement.record.run.id) as found:
+    judgement = judge(read(args.db, args.run_id))
+    with stream(args.db, judgement.record.run.id) as found:
         text = prometheus.render(found, judgement).decode()
     _text(target, lambda file: print(text, end="", file=file))
 
@@ -130,7 +121,7 @@ def _prometheus(args: Namespace, target: str) -> None:
 def _pyperf(args: Namespace, target: str) -> None:
     from vpsbench.records import read
 
-    scores = _scores(read(_database(args), args.run_id))
+    scores = _scores(read(args.db, args.run_id))
     _text(target, scores.dump)
 
 
@@ -191,13 +182,14 @@ _FORMATS: Final[dict[str, tuple[str, Write]]] = {
 
 COMMAND = Command(
     name="export",
-    help="write what a run measured for other tools: CSV, Parquet, SQLite, Prometheus, pyperf",
+    help="write a run for other tools: CSV, Parquet, SQLite, Prometheus, pyperf",
     examples="""\
 vpsbench export --csv readings.csv
 vpsbench export 3 --db there.db --sqlite run3.db --datasette metadata.json
 datasette run3.db --metadata metadata.json
 vpsbench export --prometheus /var/lib/node_exporter/vpsbench.prom
-vpsbench export --pyperf here.json && python -m pyperf compare_to here.json there.json --table""",
+vpsbench export --pyperf here.json
+python -m pyperf compare_to here.json there.json --table""",
     configure=_configure,
     run=_run,
 )

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from vpsbench.commands import Command
+from vpsbench.commands import Command, _stored
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
-    )
-    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+    _stored.add_run(parser)
 
 
 def _run(args: Namespace) -> int:
     from vpsbench.analyzer.judge import judge
-    from vpsbench.database import default_path
     from vpsbench.records import read
     from vpsbench.report.letter import letter
 
-    judgement = judge(read(args.db or default_path(), args.run_id))
+    judgement = judge(read(args.db, args.run_id))
     text = letter(judgement)
     if not text:
         print(_nothing(judgement.verdict.word, judgement.record.run.plan is not None), file=sys.stderr)
@@ -45,7 +40,7 @@ def _nothing(word: str, planned: bool) -> str:  # noqa: FBT001  a fact of the ru
 
 COMMAND = Command(
     name="letter",
-    help="draft a letter to the seller's support; exit status 1 where no promise was broken",
+    help="draft a letter to the seller's support, where a promise was broken",
     examples="""\
 vpsbench letter > to-support.txt
 vpsbench letter 3 --db old.db""",

@@ -5,14 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from vpsbench.commands import Command, _standing
+from vpsbench.commands import Command, _standing, _stored
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the latest)"
-    )
-    parser.add_argument("--db", metavar="FILE", type=Path, help="the database (default: reports/vpsbench.db)")
+    _stored.add_run(parser)
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as one HTML file")
     parser.add_argument(
         "--pdf",
@@ -25,7 +22,6 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench.database import default_path
     from vpsbench.report.files import replacing, require_writable
 
     to_stdout = args.json == "-"
@@ -38,9 +34,8 @@ def _run(args: Namespace) -> int:
     from vpsbench.records import read
     from vpsbench.report import json
 
-    path = args.db or default_path()
-    judgement = judge(read(path, args.run_id))
-    _standing.tell_if_going(path, judgement.record.run)
+    judgement = judge(read(args.db, args.run_id))
+    _standing.tell_if_going(args.db, judgement.record.run)
     if json_file is not None:
         with replacing(json_file) as file:
             file.write(json.render(judgement))

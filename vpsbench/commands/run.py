@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from vpsbench.commands import Command, _judged, _measure, _politeness, _sealing
+from vpsbench.commands import Command, _judged, _measure, _politeness, _sealing, _stored
 from vpsbench.commands._measure import Order
 from vpsbench.errors import VpsbenchError
 
@@ -42,7 +42,7 @@ def configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="load it for long also where the instance type bills for that",
     )
-    parser.add_argument("--db", type=Path, metavar="FILE", help="the database (default: reports/vpsbench.db)")
+    _stored.add_db(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="the report (default: beside the database)")
     parser.add_argument("--no-html", action="store_true", help="measure and judge, but write no HTML report")
     parser.add_argument(
@@ -98,7 +98,7 @@ def _start_in_background(arguments: Namespace) -> int:
 
 def _order(arguments: Namespace) -> Order:
     """Checks everything that the user asked for before anything is measured."""
-    from vpsbench import database, probes
+    from vpsbench import probes
     from vpsbench.analyzer import family
     from vpsbench.guest.inspect import inspect
     from vpsbench.packages import collect
@@ -106,7 +106,7 @@ def _order(arguments: Namespace) -> Order:
     from vpsbench.profiles import load_plan, load_profile
     from vpsbench.report.files import require_writable
 
-    db: Path = arguments.db or database.default_path()
+    db: Path = arguments.db
     known = collect(probes, "PROBE", Probe)
     profile = load_profile(arguments.profile, {name: p.options for name, p in known.items()}, arguments.set)
     profile = profile if arguments.duty is None else replace(profile, duty=arguments.duty / 100)
@@ -168,12 +168,12 @@ COMMAND = Command(
     name="run",
     help="measure this machine, judge it, and write a report",
     examples="""\
-vpsbench run                                        ten minutes, no particular plan
-vpsbench run --profile standard --plan my-plan.toml   four hours against what was promised
-vpsbench run --profile smoke --no-html --json -     under a minute, findings as JSON
-vpsbench run --profile standard --duty 50           load the machine half of the time at most
-vpsbench run --set turns.memory.options.share=0.2   hold less memory than the profile says
-vpsbench run --profile overnight --background       goes on when the terminal is closed""",
+vpsbench run                                         ten minutes, without a plan
+vpsbench run --profile standard --plan my-plan.toml  hours, against a plan
+vpsbench run --profile smoke --no-html --json -      findings as JSON, soon
+vpsbench run --profile standard --duty 50            half of the time at most
+vpsbench run --set turns.memory.options.share=0.2    hold less memory
+vpsbench run --profile overnight --background        the terminal may close""",
     configure=configure,
     run=run,
 )

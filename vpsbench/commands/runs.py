@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpsbench import database
-from vpsbench.commands import Command
+from vpsbench.commands import Command, _stored
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,10 +16,8 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--db", metavar="FILE", type=Path, default=database.default_path(), help="the database (%(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="as JSON; times in seconds since 1970")
+    _stored.add_db(parser)
+    parser.add_argument("--json", action="store_true", help="print it as JSON; times in seconds since 1970")
 
 
 def _run(arguments: Namespace) -> int:
@@ -78,7 +74,7 @@ def _show(table: Table) -> None:
 
 COMMAND = Command(
     name="runs",
-    help="List the runs in a database.",
+    help="list the runs in a database",
     examples="vpsbench runs\nvpsbench runs --db old.db --json",
     configure=_configure,
     run=_run,

@@ -16,9 +16,15 @@ _EVENTS: Final = 3  # the latest ones are shown
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument("run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: this)")
+    parser.add_argument(
+        "run_id",
+        metavar="RUN",
+        nargs="?",
+        type=int,
+        help="the run's number (default: the one that goes on, or the latest)",
+    )
     _standing.add_db(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON; times in seconds")
+    parser.add_argument("--json", action="store_true", help="print it as JSON; times in seconds")
 
 
 def _run(arguments: Namespace) -> int:

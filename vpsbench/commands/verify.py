@@ -22,7 +22,7 @@ def _configure(parser: ArgumentParser) -> None:
         type=Path,
         help="certificates (PEM) of the time-stamp authorities that you trust",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def _run(args: Namespace) -> int:
