@@ -252,7 +252,7 @@ class NoisyNeighbour(Fault):
         host.ask("nbd_server_start", addr={"type": "unix", "data": {"path": str(path)}})
         host.ask("nbd_server_add", device="neighbour")
         self._reading = Neighbour(path, "neighbour", self.readers, self.pace, host.truth)
-        host.stack.callback(self.finish, host)
+        host.stack.callback(self._leave)
 
     def finish(self, host: Host) -> None:
         del host
