@@ -255,7 +255,10 @@ class NoisyNeighbour(Fault):
         host.stack.callback(self._leave)
 
     def finish(self, host: Host) -> None:
-        del host
+        self._leave()
+        host.ask("nbd_server_stop")  # another neighbour may come later
+
+    def _leave(self) -> None:
         if self._reading:
             self._reading.stop()
 
