@@ -134,6 +134,11 @@ class Limits:
     cgroup_cpus: float | None  # CPU quota of our cgroup or the tightest parent, in CPUs
     cgroup_memory: int | None  # B, likewise
 
+    @property
+    def memory(self) -> int:
+        """B that may be used: all, or what our cgroups leave of it."""
+        return min(self.memory_total, self.cgroup_memory or self.memory_total)
+
 
 @dataclass(frozen=True, slots=True)
 class Guest:

@@ -168,7 +168,7 @@ COMMAND = Command(
     name="run",
     help="measure this machine, judge it, and write a report",
     examples="""\
-vpsbench run                                         ten minutes, without a plan
+vpsbench run                                         ten minutes, no plan
 vpsbench run --profile standard --plan my-plan.toml  hours, against a plan
 vpsbench run --profile smoke --no-html --json -      findings as JSON, soon
 vpsbench run --profile standard --duty 50            half of the time at most

@@ -12,12 +12,12 @@ import os
 import select
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from typing import IO, Any
 
 from vpsbench.probes import Probe, Request, Unavailable
+from vpsbench.probes._clock import now
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
@@ -34,7 +34,7 @@ class Lines:
 
     def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
         """See ``Emit``."""
-        when = time.clock_gettime(time.CLOCK_BOOTTIME) if at is None else at
+        when = now() if at is None else at
         self._line("sample", metric=metric, value=float(value), labels=labels, at=when)
 
     def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from vpsbench.probes._clock import now
 from vpsbench.probes._layout import BLOCK, Target
 
 DIRTY: Final = (0, 4096, 1024**2, 16 * 1024**2, 256 * 1024**2)  # B
@@ -70,21 +71,17 @@ class Series:
 
     def _write(self, descriptor: int, buffer: mmap.mmap, count: int, until: float) -> bool:
         """Whether all of it was written in time."""
-        while count > 0 and _now() < until:
+        while count > 0 and now() < until:
             part = min(count, BLOCK, self.target.size - self._offset)
             np.frombuffer(buffer, np.uint64)[:: PAGE // 8] += 1  # no page is like any before
             done = os.pwrite(descriptor, memoryview(buffer)[:part], self._offset)
             self.wrote(done)
             count -= done
             self._offset = (self._offset + done) % self.target.size
-        return _now() < until
+        return now() < until
 
 
 def _flush(descriptor: int) -> float:
     began = time.perf_counter_ns()
     os.fdatasync(descriptor)
     return (time.perf_counter_ns() - began) / 1e9
-
-
-def _now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

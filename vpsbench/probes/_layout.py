@@ -6,7 +6,6 @@ import errno
 import mmap
 import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 
 from vpsbench.guest.files import Files
 from vpsbench.probes import Unavailable
+from vpsbench.probes._clock import now
 from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import room
 
@@ -130,7 +130,7 @@ class _Fill:
     def _goes_on(self, descriptor: int, written: int) -> bool:
         disk = os.fstatvfs(descriptor)
         spare = disk.f_bavail * disk.f_frsize - FREE_SHARE * disk.f_blocks * disk.f_frsize
-        in_time = time.clock_gettime(time.CLOCK_BOOTTIME) < self.until
+        in_time = now() < self.until
         return written < self.size and in_time and spare >= BLOCK
 
 

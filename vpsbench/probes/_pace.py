@@ -6,9 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-
-def _now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+from vpsbench.probes._clock import now
 
 
 class Pace:
@@ -28,7 +26,7 @@ class Pace:
         self,
         duty: float,
         seconds: float = math.inf,
-        clock: Callable[[], float] = _now,
+        clock: Callable[[], float] = now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._per_busy = 1 / duty - 1  # s of rest for a s of work

@@ -26,6 +26,7 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
+from vpsbench.probes._clock import now
 from vpsbench.probes._guard import Guard, NeededElsewhere
 from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import Room, room
@@ -163,13 +164,13 @@ def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: Pace) -
         if chained and (latency := chain.run()) is not None:
             emit.sample("bandwidth.latency", latency)
         pace.rest()
-        if time.clock_gettime(time.CLOCK_BOOTTIME) >= pace.until:
+        if now() >= pace.until:
             break
 
 
 def missing(guest: Guest) -> str | None:
     """Why memory cannot be measured on this guest."""
-    total = min(guest.limits.memory_total, guest.limits.cgroup_memory or guest.limits.memory_total)
+    total = guest.limits.memory
     return (
         f"{total // MIB} MiB of memory are too little to reach beyond caches" if total < 4 * LEAST else None
     )

@@ -20,6 +20,7 @@ from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable, _doses
+from vpsbench.probes._clock import now
 from vpsbench.probes._engine import QUEUELESS, FioError, find
 from vpsbench.probes._fio import Process
 from vpsbench.probes._fio_output import Totals
@@ -70,10 +71,6 @@ class Options:
             raise ValueError("rest: expected 0, or 1 to 3600 s")
 
 
-def _now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 def run(request: Request, emit: Emit) -> None:
     """Load the disk for one turn.
 
@@ -110,7 +107,7 @@ class _Turn:
         writers = any(JOBS[name].writes for name in self._options.jobs)
         size = room_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
-        until = _now() + LAYOUT_SHARE * self._request.seconds
+        until = now() + LAYOUT_SHARE * self._request.seconds
         random = np.random.default_rng(self._request.seed).bytes
         wrote = partial(self._spend, "layout")
         target = lay_out(self._folder / FILE, size, until, random, self._pace, wrote)
@@ -174,7 +171,7 @@ class _Turn:
 
     def _left(self) -> float:
         """The s that are left of the turn for work."""
-        return (self._pace.until - _now()) * self._request.duty
+        return (self._pace.until - now()) * self._request.duty
 
     def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
         """Runs a job and reports it."""
@@ -219,7 +216,7 @@ class _Turn:
             self._emit.sample("disk.flush.latency", seconds, dirty=str(dirty))
 
         rng = np.random.default_rng([self._request.seed, 1])
-        Series(target, rng, partial(self._spend, FLUSH), flushed).run(_now() + length, budget)
+        Series(target, rng, partial(self._spend, FLUSH), flushed).run(now() + length, budget)
         return count > 0
 
 

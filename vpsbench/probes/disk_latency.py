@@ -26,6 +26,7 @@ from vpsbench.guest.storage import here
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import no_collection
+from vpsbench.probes._clock import now
 from vpsbench.probes._layout import Target, clear, lay_out, room_for
 from vpsbench.probes._pace import Pace
 
@@ -67,7 +68,7 @@ class Seen:
 
     def add(self, latency: float, late: float) -> None:
         """One read that has just ended, and how late the pause before it ended."""
-        self.at.append(time.clock_gettime(time.CLOCK_BOOTTIME))
+        self.at.append(now())
         self.latency.append(max(0.0, latency))
         self.late.append(max(0.0, late))
 
@@ -118,7 +119,7 @@ def _laid_out(request: Request, emit: Emit) -> Target:
         raise Unavailable(f"{folder} is a {place.file_system}, which may answer from memory")
     size = room_for(folder, options.file_size, request.write_budget // SHARE)
     pace = Pace(GENTLE * request.duty, request.seconds)
-    until = time.clock_gettime(time.CLOCK_BOOTTIME) + LAYOUT_SHARE * request.seconds
+    until = now() + LAYOUT_SHARE * request.seconds
     chance = random.Random(request.seed)  # noqa: S311  no secret
     wrote = partial(emit.sample, "disk.fio.written", job="sparse")
     target = lay_out(folder / "sparse", size, until, chance.randbytes, pace, wrote)
@@ -139,12 +140,12 @@ def _opened(path: Path, flags: int = 0) -> Iterator[int]:
 def _watch(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
     """Pauses and reads in turn; what was seen is told every few seconds, and at the end however it comes."""
     chance, every = random.Random(request.seed), request.options.every  # noqa: S311  no secret
-    until = time.clock_gettime(time.CLOCK_BOOTTIME) + request.seconds
+    until = now() + request.seconds
     seen, told = Seen(), time.monotonic()
     with mmap.mmap(-1, READ) as buffer, no_collection():
         watch = Watch(files[1])
         try:
-            while time.clock_gettime(time.CLOCK_BOOTTIME) < until:
+            while now() < until:
                 pause = every * chance.uniform(1 - JITTER, 1 + JITTER)
                 place = READ * chance.randrange(size // READ)
                 watch.lap()

@@ -8,7 +8,6 @@ Each page that is touched is verified, and in the end as many of all of them as 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
+from vpsbench.probes._clock import now
 from vpsbench.probes._guard import Guard, NeededElsewhere
 from vpsbench.probes._held import BATCH, BLOCK, PAGE, Held
 from vpsbench.probes._own import counters, growth
@@ -88,10 +88,6 @@ def limits(space: Room, options: Options) -> _Limits:
     return _Limits(size, reserve, floor, stride)
 
 
-def _now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     """Hold memory for one turn.
 
@@ -157,7 +153,7 @@ class _Turn:
         self._emit.note(f"filling {self._bounds.size // MIB} MiB of memory")
         until = self._began + FILL_SHARE * (self._deadline - self._began)
         chunk = max(self._bounds.size // CHUNKS // BLOCK, 1) * BLOCK
-        while self._held.filled < self._bounds.size and _now() < until:
+        while self._held.filled < self._bounds.size and now() < until:
             size = min(chunk, self._bounds.size - self._held.filled)
             if not self._may_grow(size):
                 break
@@ -168,7 +164,7 @@ class _Turn:
             raise Unavailable(f"only {self._held.filled // MIB} MiB of memory could be filled in time")
         if not self._held.locked:
             self._emit.event("memory.not_locked", "mlock was refused; the guest itself may swap held pages")
-        self._written = _now()
+        self._written = now()
 
     def _may_grow(self, size: int) -> bool:
         """Whether there is room; a guest that strains gets no less by what is held already."""
@@ -182,7 +178,7 @@ class _Turn:
     def hold(self) -> None:
         """Leave the pages alone and touch them again, round after round."""
         self._touch(self._held.arms.hot(), 1)  # warms the code up; not counted
-        start = _now()
+        start = now()
         # The last round begins a little before the end, so that it fits in.
         times = moments(self._options.rounds, 0.95 * (self._deadline - start), self._options.rest)
         for number, moment in enumerate(times, 1):
@@ -191,42 +187,42 @@ class _Turn:
             )
             self._rest(min(start + moment, self._deadline))
             self._round(times[-1] / (4 * len(times)))
-            if _now() >= self._deadline:
+            if now() >= self._deadline:
                 break
 
     def _rest(self, until: float) -> None:
-        while (left := until - _now()) > 0:
+        while (left := until - now()) > 0:
             self._pace.rest(planned=min(left, 1.0))
             self._warm += counted(self._held.keep_warm())
             self._guard.available()
 
     def _touch(self, order: Pages, seconds: float) -> Latencies:
         """Touches batch by batch, in that time; rests and verifying lie in between, and are not timed."""
-        until = _now() + seconds
+        until = now() + seconds
         latencies, done, size = [np.zeros(0, dtype=np.int64)], 0, 1
-        while done < len(order) and (began := _now()) < until:
+        while done < len(order) and (began := now()) < until:
             batch = order[done : done + size]
             latencies.append(self._held.touch(batch))
             done += len(batch)
-            size = min(2 * size, BATCH) if _now() - began < QUICK else max(size // 2, 1)
+            size = min(2 * size, BATCH) if now() - began < QUICK else max(size // 2, 1)
             self._verify(batch)
         return np.concatenate(latencies)
 
     def _verify(self, batch: Pages) -> None:
         self._verifier.look(batch)
         self._pace.rest()
-        if (now := _now()) > self._watched + WATCH:
-            self._watched = now
+        if (at := now()) > self._watched + WATCH:
+            self._watched = at
             self._guard.available()
 
     def _round(self, seconds: float) -> None:
         arms = self._held.arms
         order = arms.order(min(self._options.touches, max(int(PART * arms.held()), FEWEST)), self._rng)
-        age = _now() - self._written
+        age = now() - self._written
         before = counters(self._files, self._vcpu)
         latencies = self._touch(order, seconds)
         meanwhile = growth(before, counters(self._files, self._vcpu))
-        at = _now()
+        at = now()
         self._report(order[: len(latencies)], latencies, at)
         for name, value in ({"age": age} | meanwhile).items():
             self._emit.sample(f"memory.touch.{name}", value, at)
@@ -253,15 +249,15 @@ class _Turn:
         self._emit.note(f"verifying {self._held.filled // MIB} MiB")
         pages = np.arange(self._held.filled // PAGE)
         for start in range(0, len(pages), BATCH):
-            if _now() >= self._deadline:
+            if now() >= self._deadline:
                 break
             self._verify(pages[start : start + BATCH])
-        self._verifier.report(_now())
+        self._verifier.report(now())
 
 
 def missing(guest: Guest) -> str | None:
     """Why memory cannot be held on this guest."""
-    total = min(guest.limits.memory_total, guest.limits.cgroup_memory or guest.limits.memory_total)
+    total = guest.limits.memory
     if total < 128 * MIB:
         return f"{total // MIB} MiB of memory are too little to hold some of it for a while"
     return None

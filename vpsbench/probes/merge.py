@@ -10,7 +10,6 @@ before it merges it, so a large host needs hours, and many merge only when they 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
+from vpsbench.probes._clock import now
 from vpsbench.probes._guard import Guard, NeededElsewhere
 from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import Room, room
@@ -75,10 +75,6 @@ def _planned(space: Room, options: Options) -> tuple[int, int]:
         f"too little memory is available: {space.available // MIB} MiB, of which "
         f"{_floor(space, options) // MIB} MiB and half as much again stay free"
     )
-
-
-def _now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def run(request: Request, emit: Emit, files: Files | None = None) -> None:
@@ -142,25 +138,25 @@ class _Turn:
 
     def follow(self, sets: list[Twins]) -> None:
         """Writes to each set at its age, and gives it back."""
-        laid_out = _now()
+        laid_out = now()
         # The last one begins a little before the end, so that it fits in.
         times = moments(len(sets), 0.97 * (self.pace.until - laid_out))
         for number, (one, moment) in enumerate(zip(sets, times, strict=True), 1):
             self.emit.note(f"leaving pages alone; age {number} of {len(sets)} is {moment:.0f} s")
             self._wait(laid_out + moment)
-            age = _now() - laid_out
+            age = now() - laid_out
             writes = {"first": one.write(), "second": one.write()}
             one.give_back()
             self._report(age, writes)
             self.holds(len(sets) - number)
 
     def _wait(self, moment: float) -> None:
-        while (left := moment - _now()) > 0:
+        while (left := moment - now()) > 0:
             self.guard.available()
             self.pace.rest(planned=min(left, 1.0))
 
     def _report(self, age: float, writes: dict[str, Writes]) -> None:
-        at = _now()
+        at = now()
         self.emit.sample("merge.age", age, at)
         self.emit.sample("merge.own_ksm", _merges_itself(self.files), at)
         for write, arms in writes.items():
@@ -178,7 +174,7 @@ def missing(guest: Guest) -> str | None:
     """Why merging cannot be seen on this guest."""
     if {layer.kind for layer in guest.layers} <= {"bare-metal", *KINDS}:
         return "no virtual machine is around this guest, and a kernel merges only what its programs offer"
-    total = min(guest.limits.memory_total, guest.limits.cgroup_memory or guest.limits.memory_total)
+    total = guest.limits.memory
     if total < 128 * MIB:
         return f"{total // MIB} MiB of memory are too little to leave some of it alone for a while"
     return None

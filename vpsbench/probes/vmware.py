@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from typing import Final
 
 from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
+from vpsbench.probes._clock import now
 from vpsbench.probes._pace import Pace
 
 COMMAND: Final = ("vmware-toolbox-cmd", "stat", "raw", "text", "resources")
@@ -60,7 +60,7 @@ def run(request: Request, emit: Emit) -> None:
     while True:
         for metric, amount in parse(text).items():
             emit.sample(f"vmware.guest.{metric}", amount)
-        if pace.until - time.clock_gettime(time.CLOCK_BOOTTIME) <= request.options.every:
+        if pace.until - now() <= request.options.every:
             break
         pace.rest(planned=request.options.every)
         text = _ask()
