@@ -29,6 +29,7 @@ GOES_ON: Final = 0.3  # s that a job works on after its last whole second, and l
 IN_FLIGHT: Final = 64.0  # reads: two queues full, which a job's start and end may add or lose
 ALIKE: Final = 0.25  # by which two rates may differ and still be one limit's
 FOLLOWING: Final = ("drained", "refill")  # how the names of their jobs begin
+LAST: Final = 3  # readings, by which a load has drained the bucket again: so long the probe looks on
 SOONER: Final = 600.0  # s after a burst until which doses belong to it
 
 
@@ -139,7 +140,7 @@ def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]
     disk = _disk(record, burst, bandwidth=bandwidth)
     for load in sorted(found, key=lambda one: one.start):
         rest, length = load.start - ended - GOES_ON, load.end - load.start
-        tail = float(np.median(load.rates[-max(2, load.rates.size // 4) :]))
+        tail = float(np.median(load.rates[-LAST:]))
         got = None if bandwidth else _got(disk, ended, load, fall.low)
         used = sum(_growth(one, ended, load.start) or 0.0 for one in disk) / (BLOCK if bandwidth else 1)
         yield Reload(
