@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from vpsbench.model import Sample, Status, Turn
-
-_READINGS_SECONDS: Final = 10.0  # over which the shown readings are taken
 
 
 def clock_text(seconds: float) -> str:

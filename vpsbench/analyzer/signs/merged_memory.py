@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST: Final = 0.005
 LEAST: Final = 0.2  # of the duplicates must be slow
 FEWEST: Final = 1000  # pages an arm
-Z: Final = 3.66  # one side at 0.001 / 8, as in vanishing_memory
+Z: Final = 3.66  # one side at 0.00013, as in vanishing_memory
 STEPS: Final = 4  # bins an octave
 BINS: Final = 160  # up to 2^40 ns
 ARMS: Final = ("duplicate", "unique")  # those that are compared; zeros are told of only, see _nothing
