@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 METRIC: Final = "disk.fio.iops"
 PAUSE: Final = 10.0  # s without a reading: another turn
 BLOCK: Final = 4096  # B, of the burst job's reads
-EARLY: Final = 0.2  # s by which two of our clocks' readings may lie apart
 GOES_ON: Final = 0.3  # s that a job works on after its last whole second, and logs nothing
 IN_FLIGHT: Final = 64.0  # reads: two queues full, which a job's start and end may add or lose
 ALIKE: Final = 0.25  # by which two rates may differ and still be one limit's
@@ -134,22 +133,24 @@ def followers(record: Record, burst: Stretch) -> dict[str, list[Stretch]]:
 def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]:
     """The rests that followed a burst, and what each load after them got."""
     parts = followers(record, burst)
-    ended = max(one.end for one in [burst, *parts.pop("drained", [])])
+    before = max([burst, *parts.pop("drained", [])], key=lambda one: one.end)
     found = [one for some in parts.values() for one in some]
     bandwidth = kind(record, burst, fall) == "bandwidth"
-    disk = _disk(record, burst, bandwidth=bandwidth)
+    disk, size = _disk(record, burst, bandwidth=bandwidth), BLOCK if bandwidth else 1
     for load in sorted(found, key=lambda one: one.start):
-        rest, length = load.start - ended - GOES_ON, load.end - load.start
-        tail = float(np.median(load.rates[-LAST:]))
-        got = None if bandwidth else _got(disk, ended, load, fall.low)
-        used = sum(_growth(one, ended, load.start) or 0.0 for one in disk) / (BLOCK if bandwidth else 1)
+        rest, length = load.start - before.end - GOES_ON, load.end - load.start
+        used = sum(_growth(one, before.end, load.start) or 0.0 for one in disk) / size
+        expected = max(0.0, rest * fall.low - used)
+        more = _surplus(disk, before.times[-2:], load.times[-2:], fall.low * size)
         yield Reload(
             rest=rest,
-            returned=(float(load.rates.sum()) * load.width if got is None else got) - fall.low * length,
-            expected=max(0.0, rest * fall.low - used),
-            drained=tail < (fall.low + fall.high) / 2,
+            returned=float(load.rates.sum()) * load.width - fall.low * length
+            if more is None
+            else expected + more / size,
+            expected=expected,
+            drained=float(np.median(load.rates[-LAST:])) < (fall.low + fall.high) / 2,
         )
-        ended = load.end
+        before = load
 
 
 def _disk(record: Record, burst: Stretch, *, bandwidth: bool) -> list[Series]:
@@ -170,23 +171,24 @@ def _growth(series: Series, since: float, until: float) -> float | None:
     return float(series.values[inside[-1]] - series.values[inside[0]]) if inside.size > 1 else None
 
 
-def _got(disk: list[Series], ended: float, load: Stretch, low: float) -> float | None:
-    """The operations that the disk itself counted in a load after a rest.
+def _surplus(disk: list[Series], before: Floats, load: Floats, low: float) -> float | None:
+    """What the disk itself counted from one load's end to the next one's, beyond ``low`` for all of that time.
 
-    The kernel merges neighbouring reads while they wait, so that fio sees more than a cap on operations lets
-    through. Counted from the last reading in the rest; None where there is none.
+    0 by a bucket that is empty at both, whenever exactly the rest between them began and ended: fio's clock
+    stops before its queue is empty, and its last word comes later. Nor does the kernel's merging of
+    neighbouring reads matter, of which fio sees more than a cap lets through. None where nothing is counted.
+
+    Args:
+        disk: its counters.
+        before: the last readings of the load before the rest, s; the very last one may hold its end.
+        load: likewise, of the load after it.
+        low: a second, in what is counted.
     """
-    if not disk:
+    since, until = float(before[0]), float(load[0])
+    if not disk or disk[0].times[0] > since or disk[0].times[-1] < until:
         return None
-    times = disk[0].times
-    within = times[(times >= ended - EARLY) & (times <= load.start - EARLY)]
-    if not within.size:
-        return None
-    first = float(within[-1])
-    counted = sum(
-        float(np.interp(load.end, s.times, s.values) - np.interp(first, s.times, s.values)) for s in disk
-    )
-    return counted - low * max(0.0, ended - first)
+    counted = sum(float(np.diff(np.interp((since, until), s.times, s.values))[0]) for s in disk)
+    return counted - low * (until - since)
 
 
 def laid_out(record: Record, burst: Stretch, fall: knee.Knee) -> float:
@@ -217,9 +219,10 @@ def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
     same = [one for one in widths if one.times.size == large.times.size and abs(one.end - large.end) < 1]
     if not same:
         return "unknown"
-    block = float(same[0].rates.sum() / large.rates.sum()) if large.rates.sum() else 0.0
-    # The pause between two jobs has filled the bucket a little: its first readings are not the low rate.
-    ratio = float(np.median(large.rates[1:])) / fall.low
+    # The pause between two jobs has filled the bucket a little: its first readings are not the low rate. Nor
+    # is the last: what was under way then comes when fio has stopped its clock.
+    many, much = (float(np.median(one.rates[1:])) for one in (large, same[0]))
+    ratio, block = many / fall.low, much / many if many else 0.0
     if abs(ratio - 1) <= ALIKE:
         return "operations"
     if block > BLOCK and abs(ratio * block / BLOCK - 1) <= ALIKE:
