@@ -172,7 +172,7 @@ def _growth(series: Series, since: float, until: float) -> float | None:
 
 
 def _surplus(disk: list[Series], before: Floats, load: Floats, low: float) -> float | None:
-    """What the disk itself counted from one load's end to the next one's, beyond ``low`` for all of that time.
+    """What the disk itself counted from one load's end to the next one's, beyond ``low`` for all that time.
 
     0 by a bucket that is empty at both, whenever exactly the rest between them began and ended: fio's clock
     stops before its queue is empty, and its last word comes later. Nor does the kernel's merging of
@@ -203,11 +203,22 @@ def laid_out(record: Record, burst: Stretch, fall: knee.Knee) -> float:
     )
     if began is None:
         return 0.0
-    written = sum(
-        float(one.values[(one.times >= began) & (one.times <= burst.end)].sum())
+    counted = [(one.times, one.values) for one in _disk(record, burst, bandwidth=True)] or [
+        (np.append(began, one.times), np.cumsum(np.append(0.0, one.values)))
         for one in record.named("disk.fio.written", job="layout")
-    )
-    return max(0.0, written / BLOCK - fall.low * (burst.start - began))
+    ]
+    return _taken(counted, began, burst.start, fall.low * BLOCK) / BLOCK
+
+
+def _taken(counted: list[tuple[Floats, Floats]], since: float, until: float, low: float) -> float:
+    """What a bucket that was full lacks in the end, in what is counted (times and growing values)."""
+    inner = np.unique(np.concatenate([np.zeros(0), *(times for times, _ in counted)]))
+    ticks = np.concatenate([[since], inner[(inner > since) & (inner < until)], [until]])
+    taken = 0.0
+    for k, length in enumerate(np.diff(ticks)):
+        grown = sum(float(np.diff(np.interp(ticks[k : k + 2], *one))[0]) for one in counted)
+        taken = max(0.0, taken + grown - low * length)
+    return taken
 
 
 def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
