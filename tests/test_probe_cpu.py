@@ -91,6 +91,11 @@ def test_while_bins_are_handed_over_no_gap_would_be_seen_and_that_is_told() -> N
     assert [length for b in found for _, length in b.waits] == pytest.approx([12 * MS] * 2, rel=0.01)
 
 
+def test_a_gap_while_another_is_accounted_for_is_seen_as_well() -> None:
+    bins = seen(Story({100: (20 * MS, 0), 200: (20 * MS, 0), 201: (30 * MS, 0)}))
+    assert sum(b.gap for b in bins) == pytest.approx(70 * MS, rel=0.01)
+
+
 def test_short_gaps_have_a_band_of_their_own_and_their_waits_do_not_excuse_long_ones() -> None:
     bins = seen(Story({100: (400_000, 200_000), 200: (5 * MS, 0)}))
     assert sum(b.short_gap for b in bins) == pytest.approx(210_000, rel=0.01)

@@ -138,6 +138,7 @@ class Loop:
     work: range = range(0)
     _waited: int = 0  # own wait when it was read last
     _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
+    _accounting: int = 0  # the least time that the accounting of a gap took
     _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
     _squares: float = 0.0  # and of the squares
 
@@ -202,11 +203,16 @@ class Loop:
                 gap = grid.wanted(now) - grid.wanted(last)
                 if gap > SHORT_GAP_NS:
                     self._account(one, gap, now)
-                    now = clock()  # what the accounting took is no gap
+                    now = self._accounted(now, clock())
             last = now
             if now >= stop:
                 one.turns += turns
                 return last
+
+    def _accounted(self, since: int, now: int) -> int:
+        """Since when the next gap counts: what the accounting took is none, but for what is far too much."""
+        self._accounting = min(self._accounting or now - since, now - since)
+        return now - max(0, now - since - _ITSELF * self._accounting)
 
     def _own_wait(self) -> int:
         """The own wait since it was read last."""
