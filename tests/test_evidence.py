@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import bundles, mutations
-from vpsbench import __version__, database, keys, summaries
+from vpsbench import __version__, database, keys, source, summaries
 from vpsbench.analyzer import judge
 from vpsbench.collector import Collector
 from vpsbench.errors import VpsbenchError
@@ -139,6 +139,17 @@ def test_findings_of_another_version_are_not_called_forged(home: Path, tmp_path:
     found = check(_packed(folder, bundles.key(home)))
     assert found.problems == []
     assert "made by vpsbench 0.0.1" in " ".join(found.notes)
+
+
+def test_findings_of_another_state_of_the_source_are_not_called_forged(home: Path, tmp_path: Path) -> None:
+    folder = _unpacked(home, tmp_path)
+    path = folder / contents.FINDINGS
+    path.write_text(path.read_text().replace('"level": "not_measurable"', '"level": "strong"', 1))
+    about = folder / contents.ABOUT
+    about.write_text(about.read_text().replace(source.digest(), "0" * 64))
+    found = check(_packed(folder, bundles.key(home)))
+    assert found.problems == []
+    assert "another state of" in " ".join(found.notes)
 
 
 def test_numbers_may_differ_by_a_processor_and_no_more() -> None:

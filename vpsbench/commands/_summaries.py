@@ -7,7 +7,6 @@ is as it was then. Nothing else is remembered anywhere: to read a file does not 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 from pydantic import TypeAdapter
 
-from vpsbench import summaries
+from vpsbench import source, summaries
 from vpsbench.commands._which_runs import Wanted
 from vpsbench.compare.summary import Summary, summary
 from vpsbench.errors import VpsbenchError
@@ -114,15 +113,6 @@ def _judged(wanted: list[Wanted]) -> Iterator[tuple[Wanted, tuple[Outcome, Mark 
             pool.shutdown(cancel_futures=True)
 
 
-@cache
 def program() -> str:
     """A digest of the source that makes summaries: another version may judge otherwise."""
-    import vpsbench
-
-    here = Path(vpsbench.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(here.rglob("*.py")):
-        place = path.relative_to(here)
-        if place.parts[0].removesuffix(".py") in ROOMS:
-            digest.update(f"{place}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return source.digest(ROOMS)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vpsbench import __version__, keys, records
+from vpsbench import __version__, keys, records, source
 from vpsbench.analyzer.judge import judge
 from vpsbench.errors import VpsbenchError
 from vpsbench.evidence import alone, archive, contents
@@ -58,6 +58,7 @@ def _fill(folder: Path, order: Order, key: keys.Key) -> None:
     about = {
         "format": 1,
         "vpsbench": __version__,
+        "source": source.digest(),
         "run": order.run,
         "redacted": order.redact,
         "chain": bool(found),

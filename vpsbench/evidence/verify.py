@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Final
 
-from vpsbench import __version__, keys
+from vpsbench import __version__, keys, source
 from vpsbench.errors import VpsbenchError
 from vpsbench.evidence import archive, contents, database_checks, stamp
 from vpsbench.evidence.chain_checks import Problem, Sealed, numbering, problems, seals
@@ -160,15 +160,20 @@ def _check_findings(found: Checked, folder: Path, judgement: Judgement) -> None:
     again = json.loads(contract.render(judgement))
     told = json.loads(_read(folder, contents.FINDINGS) or b"null")
     odd = list(differences(told, again))
-    version = json.loads(_read(folder, contents.ABOUT) or b"{}").get("vpsbench")
-    if odd and version != __version__:
+    about = json.loads(_read(folder, contents.ABOUT) or b"{}")
+    version = about.get("vpsbench")
+    if odd and (version, about.get("source")) != (__version__, source.digest()):
         found.notes.append(
-            f"The findings were made by vpsbench {version}; this is {__version__}, which judges "
+            f"The findings were made by vpsbench {version}; this is {_ours(version)}, which judges "
             f"the same readings otherwise ({odd[0]} first). Only the version that made them can check them."
         )
     elif odd:
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         found.problem(contents.FINDINGS, f"{odd[0]}{more}: not what the readings show when judged again")
+
+
+def _ours(version: object) -> str:
+    return f"another state of {__version__}" if version == __version__ else __version__
 
 
 def differences(one: Any, two: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401  any JSON value
