@@ -1,7 +1,8 @@
 """Makes a database as a day of measuring leaves it, for trials of speed: ``python -m tests.day FILE [SEED]``.
 
 The figures are drawn and not measured; everything goes through the real collector, a tick a second, with the
-series of a guest of two vCPUs and an hourly round of the probes.
+series of a guest of two vCPUs and an hourly round of the probes. Drawn figures take more room than measured
+ones; where room matters, what a real run of a minute read comes again and again instead.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,13 @@ import numpy as np
 from tests.example_run import BOOT, GUEST, PLAN, PROFILE, WALL
 from vpsbench import monitors, packages, probes
 from vpsbench.collector import Collector
-from vpsbench.model import Labels, Metric, RunState, Sample, Status, Turn
+from vpsbench.model import Kind, Labels, Metric, Record, RunState, Sample, Series, Status, Turn
 from vpsbench.monitors import Monitor
 from vpsbench.probes import Probe
 from vpsbench.runner.runner import METRICS
 
 DAY, HOUR = 86_400, 3600
+SETTLED = 8.0  # s of a real run that are not taken: imports, first reads
 VCPUS = ("0", "1")
 CPU_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
 JOBS = ("burst", "randread-qd1", "randread-qd32", "seqread", "randwrite-qd1", "fdatasync", "mix", "seqwrite")
@@ -32,10 +35,10 @@ BENCHMARKS = ("hashing", "compression", "json", "sqlite", "regex", "float", "big
 _OF_DISKS = ("io_time", "read_bytes", "read_time", "reads", "write_bytes", "write_time", "writes")
 
 
-def write(path: Path, seed: int = 1, seconds: int = DAY) -> None:
-    """Write one finished run of so many seconds."""
+def write(path: Path, seed: int = 1, seconds: int = DAY, real: Record | None = None) -> None:
+    """Write one finished run of so many seconds; ``real``: whose readings come again and again in it."""
     rng = np.random.default_rng(seed)
-    probed = _probed(rng, seconds)
+    probed = _probed(rng, seconds, real)
     with Collector(path) as collector:
         profile = replace(PROFILE, name="day", duration=float(seconds), tick=1.0)
         collector.begin(
@@ -43,10 +46,10 @@ def write(path: Path, seed: int = 1, seconds: int = DAY) -> None:
             guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=_metrics(),
             wall=WALL, boot=BOOT,
         )  # fmt: skip
-        heads, rows = _watched(rng, seconds)
-        for second, row in enumerate(rows.tolist()):
+        heads, rows = _watched_again(real) if real else _watched(rng, seconds)
+        for second, (late, *row) in zip(range(seconds), rows, strict=False):
             read = (Sample(metric, value, labels) for (metric, labels), value in zip(heads, row, strict=True))
-            collector.add(read, at=BOOT + second)
+            collector.add(read, at=BOOT + second + late)
             collector.add(probed.get(second, ()), at=BOOT + second, probed=True)
             collector.commit(second)
         for turn in _turns(seconds):
@@ -60,8 +63,27 @@ def _metrics() -> list[Metric]:
     return [*METRICS, *watched, *active]
 
 
-def _watched(rng: np.random.Generator, seconds: int) -> tuple[list[tuple[str, Labels]], np.ndarray]:
-    """What the monitors read: which series, and a row a second."""
+def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
+    """What the monitors read before the first turn, without end: counters go on from where they were."""
+    times = real.named("clock.wall_offset")[0].times
+    ticks = (times > times[0] + SETTLED) & (times < real.turns[0].started - 1)
+    watched = [one for one in real.series if np.array_equal(one.times, times)]
+    table = np.column_stack([times % 1, *(one.values for one in watched)])[ticks]
+    counts = np.array([False, *(one.metric.kind is Kind.COUNTER for one in watched)])
+
+    def rows() -> Iterator[list[float]]:
+        row = table[0]
+        for before, after in cycle(pairwise(table)):
+            row = np.where(counts, row + after - before, after).round(6)  # as exact as the kernel tells
+            yield row.tolist()
+
+    return [(one.metric.name, _labels(one)) for one in watched], rows()
+
+
+def _watched(
+    rng: np.random.Generator, seconds: int
+) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
+    """What the monitors read: which series; and for each second how late it was, s, and the values."""
     counters: list[tuple[str, Labels]] = [
         *(("cpu.time", (("state", s), ("vcpu", v))) for s in CPU_STATES for v in VCPUS),
         *((f"disk.{kind}", (("device", d),)) for kind in _OF_DISKS for d in ("vda", "vdb")),
@@ -75,7 +97,7 @@ def _watched(rng: np.random.Generator, seconds: int) -> tuple[list[tuple[str, La
     ]
     steps = rng.exponential(0.05, (seconds, len(counters))).round(2).cumsum(axis=0)
     levels = 1e9 + rng.normal(0, 1e5, (seconds, len(gauges))).cumsum(axis=0).round()
-    return [*counters, *gauges], np.hstack([steps, levels])
+    return [*counters, *gauges], iter(np.hstack([np.zeros((seconds, 1)), steps, levels]).tolist())
 
 
 def _turns(seconds: int) -> Iterator[Turn]:
@@ -84,13 +106,14 @@ def _turns(seconds: int) -> Iterator[Turn]:
             yield Turn(probe, hour + start, length, Status.OK, "", {}, {})
 
 
-def _probed(rng: np.random.Generator, seconds: int) -> dict[int, list[Sample]]:
+def _probed(rng: np.random.Generator, seconds: int, real: Record | None) -> dict[int, list[Sample]]:
     """What the probes emit, by the second in which it is stored; speeds that wander from hour to hour."""
     found: dict[int, list[Sample]] = defaultdict(list)
     fast = 1.0 + 0.05 * rng.normal()
     for hour in range(0, seconds, HOUR):
         level = fast * (1.0 + 0.05 * np.sin(hour / DAY * 2 * np.pi) + 0.01 * rng.normal())
-        for at, sample in (*_loops(rng, hour, level), *_jobs(rng, hour, level), *_scores(rng, hour, level)):
+        loops = _loops_again(real, hour) if real else _loops(rng, hour, level)
+        for at, sample in (*loops, *_jobs(rng, hour, level), *_scores(rng, hour, level)):
             found[int(at)].append(replace(sample, at=BOOT + at))
     return found
 
@@ -107,6 +130,21 @@ def _loops(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[
                       "iterations": round(done), "own_wait": 1e-4, "long_own_wait": 0.0,
                       "own_wait_in_gaps": 0.0, "steal": round(gap, 2)}  # fmt: skip
             yield from ((at, Sample(f"cpu.loop.{name}", v, labels)) for name, v in values.items())
+
+
+def _loops_again(real: Record, hour: int) -> Iterator[tuple[float, Sample]]:
+    _, start, length = ROUND[0]
+    for one in real.series:
+        if one.metric.name.startswith("cpu.loop."):
+            again = zip(
+                range(length), cycle(one.values.tolist()), cycle((one.times % 1).tolist()), strict=False
+            )
+            for second, value, late in again:
+                yield hour + start + second + late, Sample(one.metric.name, value, _labels(one))
+
+
+def _labels(series: Series) -> Labels:
+    return tuple(sorted(series.labels.items()))
 
 
 def _jobs(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[float, Sample]]:
@@ -135,4 +173,4 @@ def _scores(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), *(int(argument) for argument in sys.argv[2:]))
+    write(Path(sys.argv[1]), seed=int(sys.argv[2]) if len(sys.argv) > 2 else 1)
