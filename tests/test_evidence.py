@@ -150,6 +150,7 @@ def test_findings_of_another_state_of_the_source_are_not_called_forged(home: Pat
     found = check(_packed(folder, bundles.key(home)))
     assert found.problems == []
     assert "another state of" in " ".join(found.notes)
+    assert not found.judged
 
 
 def test_numbers_may_differ_by_a_processor_and_no_more() -> None:

@@ -66,7 +66,10 @@ def _show(found: Checked) -> None:
     for problem in found.problems:
         print(f"CHANGED  {plain(problem.where)}: {plain(problem.what)}")
     if found.holds:
-        print("It holds: hashes, signature and chain, and the findings follow from the readings.")
+        findings = (
+            "the findings follow from the readings" if found.judged else "the findings were not checked"
+        )
+        print(f"It holds: hashes, signature and chain; {findings}.")
         print("That the readings were true when they were taken it cannot prove; measuring again can.")
     else:
         print("IT DOES NOT HOLD.")

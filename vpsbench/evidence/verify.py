@@ -30,6 +30,7 @@ class Checked:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     about: dict[str, str] = field(default_factory=dict)
+    judged: bool = True  # whether this vpsbench can tell what the findings must be
 
     @property
     def holds(self) -> bool:
@@ -163,6 +164,7 @@ def _check_findings(found: Checked, folder: Path, judgement: Judgement) -> None:
     about = json.loads(_read(folder, contents.ABOUT) or b"{}")
     version = about.get("vpsbench")
     if odd and (version, about.get("source")) != (__version__, source.digest()):
+        found.judged = False
         found.notes.append(
             f"The findings were made by vpsbench {version}; this is {_ours(version)}, which judges "
             f"the same readings otherwise ({odd[0]} first). Only the version that made them can check them."
