@@ -22,7 +22,7 @@ from vpsbench.collector import Collector
 from vpsbench.model import Kind, Labels, Metric, Record, RunState, Sample, Series, Status, Turn
 from vpsbench.monitors import Monitor
 from vpsbench.probes import Probe
-from vpsbench.runner.runner import METRICS
+from vpsbench.runner.pulse import METRICS
 
 DAY, HOUR = 86_400, 3600
 SETTLED = 8.0  # s of a real run that are not taken: imports, first reads

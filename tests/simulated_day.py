@@ -24,7 +24,8 @@ from vpsbench.model import Profile, RunState, TurnSpec
 from vpsbench.monitors import Monitor
 from vpsbench.packages import collect
 from vpsbench.runner.keeper import Keeper
-from vpsbench.runner.runner import METRICS, Runner
+from vpsbench.runner.pulse import METRICS
+from vpsbench.runner.runner import Runner
 from vpsbench.runner.ticker import Ticker
 from vpsbench.runner.watch import Watch
 

@@ -32,7 +32,8 @@ from vpsbench.monitors import Monitor, Texts, matching
 from vpsbench.runner.child import remove_leftovers, worker
 from vpsbench.runner.clock import RealClock
 from vpsbench.runner.keeper import Keeper
-from vpsbench.runner.runner import METRICS, Runner
+from vpsbench.runner.pulse import METRICS
+from vpsbench.runner.runner import Runner
 from vpsbench.runner.ticker import Ticker
 from vpsbench.runner.watch import Watch
 

@@ -183,7 +183,7 @@ def _metrics(order: Order) -> list[Metric]:
     from vpsbench import monitors
     from vpsbench.monitors import Monitor
     from vpsbench.packages import collect
-    from vpsbench.runner.runner import METRICS
+    from vpsbench.runner.pulse import METRICS
 
     watched = (m for one in collect(monitors, "MONITOR", Monitor).values() for m in one.metrics)
     return [*METRICS, *order.metrics, *watched]

@@ -5,57 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from vpsbench.model import Kind, Metric, Profile, RunState, Sample, Status, Turn, TurnSpec
+from vpsbench.model import Profile, RunState, Sample, Status, Turn, TurnSpec
 from vpsbench.probes import Request
 from vpsbench.runner.child import Child, worker
 from vpsbench.runner.clock import Clock
 from vpsbench.runner.keeper import Keeper
 from vpsbench.runner.notebook import Began, Early
+from vpsbench.runner.pulse import Progress, Pulse
 from vpsbench.runner.schedule import Schedule
 from vpsbench.runner.ticker import Ticker
 from vpsbench.runner.watch import Watch
 
-METRICS: Final = (
-    Metric(
-        "clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME of the first boot"
-    ),
-    Metric("instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"),
-    Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
-    Metric("load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"),
-)
 _GRACE: Final = 0.5  # of a turn's length, and
 _GRACE_SECONDS: Final = 30.0  # on top, before a probe that does not end is asked to
 _CLEAN_UP_SECONDS: Final = 10.0  # from the asking to the killing
 _SIGNAL_SECONDS: Final = 1.0  # how long ``stop`` may go unnoticed
-_STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
 _EARLY: Final = TurnSpec(probe="early verdict", duration=120.0)  # no probe: it judges what there is so far
 _EARLY_SECONDS: Final = 20 * 60.0  # into the run, the first; refund windows are short
 _EARLY_GROWTH: Final = 1.5  # the next, when the run is so many times as long, but
 _EARLY_LATEST: Final = 6 * 3600.0  # s later at the latest
-
-
-class Progress(Protocol):
-    """Told what happens, for a person who watches."""
-
-    def turn(self, probe: str, seconds: float) -> None:
-        """A turn begins."""
-
-    def ended(self, turn: Turn) -> None:
-        """A turn ended."""
-
-    def note(self, text: str) -> None:
-        """What the probe does now."""
-
-    def seen(self, samples: list[Sample]) -> None:
-        """Readings."""
-
-    def tick(self, elapsed: float) -> None:
-        """Time goes on."""
-
-    def told(self, text: str) -> None:
-        """Something that a person should know at once."""
 
 
 @dataclass(slots=True)
@@ -123,11 +93,20 @@ class Runner:
     stop: str = ""  # set by a signal handler: why the run is to end now
     _current: _Current | None = None
     _beside: list[_Current] = field(default_factory=list)  # the background turns that run now
+    _pulse: Pulse = field(init=False)
     _schedule: Schedule = field(init=False)
     _background: Schedule = field(init=False)
 
     def run(self) -> RunState:
         """Measures until the profile's time is up or ``stop`` is set."""
+        self._pulse = Pulse(
+            profile=self.profile,
+            ticker=self.ticker,
+            watch=self.watch,
+            keeper=self.keeper,
+            clock=self.clock,
+            progress=self.progress,
+        )
         self._schedule, self._background = Schedule(self.profile), Schedule(self.profile, background=True)
         if self.resumed:
             self._go_on()
@@ -173,6 +152,13 @@ class Runner:
 
     def _running(self) -> list[_Current]:
         return [*self._beside, *([self._current] if self._current else [])]
+
+    def _tick(self, due: float) -> float:
+        """Returns when the next tick is due."""
+        due = self._pulse.beat(due, self._current.spec.probe if self._current else None)
+        for one in self._running():
+            one.deadline += self.watch.slept
+        return due
 
     def _over(self) -> bool:
         """Whether nothing more is to be started."""
@@ -327,46 +313,6 @@ class Runner:
 
     def _event(self, kind: str, detail: str) -> None:
         self.keeper.event(kind, detail)
-
-    # --- ticks ---
-
-    def _tick(self, due: float) -> float:
-        """Reads the monitors; returns when the next tick is due."""
-        began, cost = self.clock.boot(), self.clock.cpu()
-        late = began - due
-        if late > _STALL_TICKS * self.profile.tick:
-            self._event("stall", f"a tick came {late:.1f} s late: the guest, or this program, did not run")
-        tick = self.ticker.read()
-        for problem in tick.problems:
-            self._event("gap", problem)
-        for metric, labels in tick.gaps:
-            self.keeper.collector.gap(metric, labels, began)
-        for kind, detail in self.watch.look():
-            self._event(kind, detail)
-            self.progress.told(detail)
-        for one in self._running():
-            one.deadline += self.watch.slept
-        samples = [*tick.samples, *self._own()]
-        samples.append(Sample("instrument.tick_cost", self.clock.cpu() - cost))
-        self.keeper.collector.add(samples, began)
-        stored = not self.keeper.trouble
-        self.keeper.commit()
-        if self.keeper.trouble and stored:
-            self.progress.told(self.keeper.trouble)
-        self.progress.seen(samples)
-        self.progress.tick(self._now())
-        planned = due + self.profile.tick
-        return planned if planned > began else began + self.profile.tick
-
-    def _own(self) -> list[Sample]:
-        """What the runner itself knows: the wall clock, and the load that it applies."""
-        running = self._current.spec.probe if self._current else None
-        loads = [
-            Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
-            for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
-        ]
-        offset = self.watch.offset
-        return loads if offset is None else [Sample("clock.wall_offset", offset + self.watch.shift), *loads]
 
 
 def _next_early(last: float) -> float:
