@@ -265,9 +265,9 @@ def _repeat(record: Record) -> Section:
     note = (
         "Anyone with access to the machine can repeat the measurement, with the settings above. Figures "
         "differ a little from run to run; a verdict that holds shows again. `vpsbench evidence` makes "
-        "a bundle in which anyone can check that no reading was changed since it was stored. Whether a reading "
-        "was true when it was taken it cannot show: it is what this machine's kernel and clocks said, and whoever "
-        "is root on it could have altered that. Repeating would show it."
+        "a bundle in which anyone can check that no reading was changed since it was stored. Whether a "
+        "reading was true when it was taken it cannot show: it is what this machine's kernel and clocks "
+        "said, and whoever is root on it could have altered that. Repeating would show it."
     )
     if plan:
         note += " PLAN.toml is a file with the promises that stand among the settings."

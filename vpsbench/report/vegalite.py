@@ -142,7 +142,11 @@ def colour(field: str, colours: dict[str, str]) -> Spec:
 def x_time(clock: Clock) -> Spec:
     """The shared axis. ``from`` and ``to`` are what the zoom moves."""
     scale = {"domainMin": {"expr": "from"}, "domainMax": {"expr": "to"}, "nice": False}
-    axis = {"title": f"time since the run began, {clock.unit[0]}", "tickCount": {"expr": "width / 64"}, "grid": True}
+    axis = {
+        "title": f"time since the run began, {clock.unit[0]}",
+        "tickCount": {"expr": "width / 64"},
+        "grid": True,
+    }
     return {"field": "t", "type": "quantitative", "scale": scale, "axis": axis}
 
 
