@@ -241,7 +241,8 @@ def _rounds(case: Description) -> Iterator[Series]:
         yield series(f"memory.touch.{name}", times, rounds.get(name, [0] * len(times)))
     for arm, pages in rounds.get("pages", {}).items():
         yield series("memory.touch.pages", times, [pages] * len(times), arm=arm)
-    yield series("memory.touch.age", *((times, rounds["age"]) if "age" in rounds else ([], [])))
+    for name in ("age", "preempted"):
+        yield series(f"memory.touch.{name}", *((times, rounds[name]) if name in rounds else ([], [])))
 
 
 def _merges(case: Description) -> Iterator[Series]:

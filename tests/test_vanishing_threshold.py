@@ -56,7 +56,7 @@ def test_vanished_pages_are_told_apart_whatever_their_share(share: float, taken:
 def touched(held: list[Floats], hot: Floats, warm: Floats) -> list[Round]:
     """Rounds with 4000 hot pages."""
     arms = (histogram(hot), histogram(warm))
-    return [Round(100.0, histogram(one), *arms, 0.0, 0.0, 60.0, 0.05, 4000.0) for one in held]
+    return [Round(100.0, histogram(one), *arms, 0.0, 0.0, 0.0, 0.0, 60.0, 0.05, 4000.0) for one in held]
 
 
 def fresh(ns: float) -> Record:

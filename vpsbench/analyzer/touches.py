@@ -34,7 +34,9 @@ class Round:
         hot: touches of the control arm's pages.
         warm: reads that kept those in use since the round before; empty where they were not timed.
         faults: pages: major, minor, and swapped in or out.
-        waits: s of reported steal and of own run-queue wait.
+        steal: s of reported steal.
+        own_wait: s in the guest's own run queue.
+        preempted: how often another task of the guest took the vCPU; infinite where it was not told.
         age: s from writing the pages to the round; NaN where it was not told.
         control: the share of the control arm in all pages; NaN where it was not told.
         controls: pages in it; NaN where it was not told.
@@ -45,7 +47,9 @@ class Round:
     hot: Floats
     warm: Floats
     faults: float
-    waits: float
+    steal: float
+    own_wait: float
+    preempted: float
     age: float
     control: float
     controls: float
@@ -56,11 +60,13 @@ def rounds(record: Record) -> list[Round]:
     times = sorted({float(t) for s in record.named("memory.touch.total", arm="held") for t in s.times})
     histograms = [_histograms(record, arm, times) for arm in _ARMS]
     faults = sum(_at(record, f"memory.touch.{name}", times, 0.0) for name in ("majflt", "minflt", "swap"))
-    waits = sum(_at(record, f"memory.touch.{name}", times, 0.0) for name in ("steal", "own_wait"))
+    steal, own_wait = (_at(record, f"memory.touch.{name}", times, 0.0) for name in ("steal", "own_wait"))
+    preempted = _at(record, "memory.touch.preempted", times, np.inf)
     age = _at(record, "memory.touch.age", times, np.nan)
     held, hot = (_at(record, "memory.touch.pages", times, np.nan, arm=arm) for arm in ("held", "hot"))
     columns = (
-        np.broadcast_to(one, len(times)).tolist() for one in (faults, waits, age, hot / (held + hot), hot)
+        np.broadcast_to(one, len(times)).tolist()
+        for one in (faults, steal, own_wait, preempted, age, hot / (held + hot), hot)
     )
     return [Round(*one) for one in zip(times, *histograms, *columns, strict=True)]
 

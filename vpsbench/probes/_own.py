@@ -9,9 +9,13 @@ from vpsbench.guest.files import Files
 
 
 def counters(files: Files, vcpu: int) -> dict[str, float]:
-    """This process's faults and waiting, the guest's swap, the vCPU's steal; what is unknown is absent."""
+    """This process's faults, preemptions and waiting, the guest's swap, the vCPU's steal; unknown: absent."""
     use = resource.getrusage(resource.RUSAGE_SELF)
-    found: dict[str, float] = {"majflt": use.ru_majflt, "minflt": use.ru_minflt}
+    found: dict[str, float] = {
+        "majflt": use.ru_majflt,
+        "minflt": use.ru_minflt,
+        "preempted": use.ru_nivcsw,
+    }
     events = dict(line.split() for line in (files.text("/proc/vmstat") or "").splitlines())
     if {"pswpin", "pswpout"} <= events.keys():
         found["swap"] = int(events["pswpin"]) + int(events["pswpout"])

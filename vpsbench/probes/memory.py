@@ -280,6 +280,7 @@ PROBE: Final = Probe(
         _gauge("touch.minflt", "1", "minor page faults in the guest during a round"),
         _gauge("touch.swap", "1", "pages that the guest itself swapped in or out during a round"),
         _gauge("touch.steal", "s", "reported steal of the vCPU during a round"),
+        _gauge("touch.preempted", "1", "times that another task took the vCPU from the probe during a round"),
         _gauge("touch.own_wait", "s", "time that the probe waited for its vCPU in the guest during a round"),
         _gauge("verify.pages", "1", "pages that were verified since the last reading"),
         _gauge("verify.errors", "1", "pages among those whose content had changed"),

@@ -10,7 +10,7 @@ that are slow anyway.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, isnan, nan
+from math import hypot, isinf, isnan, nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vpsbench.analyzer.touches import Round
 
 EXCESS: Final = 0.005  # of the held pages, beyond the control's share
-Z: Final = 3.66  # one side at 0.001 / 8: the family's share of this sign
+Z: Final = 3.66  # one side at 0.00013; as two rounds must show it, less than a claim's share of the family
 ROUNDS: Final = 2  # that must show it
 PART: Final = 0.5  # of all rounds must, too: it may set in late
 HOLD: Final = 240.0  # s; some hosts take pages only after they lay idle for two minutes
@@ -136,12 +136,16 @@ def _excess(one: Round, border: int) -> Share:
 
 
 def _left(one: Round, border: int) -> float:
-    """Slow held touches that no fault, swap, steal or waiting of the guest's own can explain."""
+    """Slow held touches that no fault, swap, steal or waiting of the guest's own can explain.
+
+    A task that takes the vCPU away slows one touch each time, however long we wait for it then. A wait after
+    a page had to be brought back (a task sleeps meanwhile, in KVM's guests too) is no loss of the vCPU.
+    """
     slow = float(one.held[border:].sum())
     low_edges = np.array([touches.edge(place) for place in range(one.held.size)])
     spent = float(((one.held + one.hot) * low_edges)[border:].sum())
-    waited = min(1.0, one.waits / spent) if spent > 0 else 0.0
-    return max(0.0, slow * (1 - waited) - one.faults)
+    stolen, waited = (slow * min(1.0, s / spent) if spent else 0.0 for s in (one.steal, one.own_wait))
+    return max(0.0, slow - stolen - min(waited, one.preempted) - one.faults)
 
 
 def _missing(one: Round, border: int) -> Share:
@@ -220,7 +224,10 @@ def _held(record: Record) -> str:
 
 
 def _alternatives(record: Record, seen: Seen, limit: str) -> tuple[Alternative, ...]:
-    faults, waits = sum(r.faults for r in seen.rounds), sum(r.waits for r in seen.rounds)
+    faults, steal, waits, times = (
+        sum(getattr(r, name) for r in seen.rounds) for name in ("faults", "steal", "own_wait", "preempted")
+    )
+    own = f"{waits:.2f} s of own waiting" if isinf(times) else f"{times:.0f} interruptions by own tasks"
     return (
         Alternative(
             "the guest's own faults and swap",
@@ -230,7 +237,7 @@ def _alternatives(record: Record, seen: Seen, limit: str) -> tuple[Alternative, 
         Alternative(
             "the vCPU was taken away or busy at that moment",
             ruled_out=True,
-            because=f"{waits:.2f} s of steal and own waiting are taken away, and the control arm felt it too",
+            because=f"{steal:.2f} s of steal and {own} are taken away, and the control arm felt it too",
         ),
         _unmapped(record, seen, limit),
         Alternative(
