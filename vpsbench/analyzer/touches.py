@@ -103,7 +103,8 @@ def border(record: Record, found: list[Round]) -> tuple[int, bool]:
     fresh, near = fresh_bin(record, hot), int(hot.argmax()) + BEYOND
     early = threshold(held, hot, near) if near < fresh and warm.any() else None
     if early is not None and early < fresh and _of_two_kinds(held, early):
-        hits = warm[early:].sum() / sum(r.controls for r in found)
+        # In any one round: unmapped once, an idle page is slow until it is touched, one in use just once.
+        hits = np.max([r.warm[early:].sum() / r.controls for r in found])
         if hits < SPARED * held[early:].sum() / held.sum():
             return early, True
     late = threshold(held, hot, fresh)
