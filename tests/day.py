@@ -74,7 +74,8 @@ def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[lis
     def rows() -> Iterator[list[float]]:
         row = table[0]
         for before, after in cycle(pairwise(table)):
-            row = np.where(counts, row + after - before, after).round(6)  # as exact as the kernel tells
+            counted = (row + after - before).round(6)  # as exact as the kernel tells
+            row = np.where(counts, counted, after)
             yield row.tolist()
 
     return [(one.metric.name, _labels(one)) for one in watched], rows()
