@@ -110,7 +110,8 @@ def lasting(fine: sparse.Batches) -> tuple[float, float]:
     calm = float(np.quantile(fine.middle, sparse.CALM / 2))
     far = max(sparse.LEAST, FAR * calm)
     beyond = (fine.middle >= far) & (fine.late < far)
-    around = (fine.middle >= far / FAR**0.5) & (fine.middle < far)
+    near = far / FAR**0.5
+    around = (fine.middle >= near) & (fine.middle < far) & (fine.late < near)
     stands = around.sum() <= VALLEY * beyond.sum()
     return float(np.diff(fine.start).min() * beyond.sum()) if stands else 0.0, far
 
