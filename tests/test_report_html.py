@@ -17,7 +17,7 @@ from vpsbench.errors import VpsbenchError
 from vpsbench.model import Judgement, Record, Series
 from vpsbench.report import charts, html
 from vpsbench.report.files import replacing, require_writable
-from vpsbench.report.vegalite import Chart, Clock, Curve, Scale, lines
+from vpsbench.report.vegalite import Chart, Clock, Curve, Scale, lines, scatter
 from vpsbench.report.wording import plain
 
 LIMIT = 2_000_000  # B
@@ -145,6 +145,13 @@ def test_names_from_outside_are_text_everywhere() -> None:
     (specs,) = re.findall(r'<script type="application/json" id="specs">(.*?)</script>', found, re.DOTALL)
     assert "<" not in specs
     assert any("alert(1)" in v["of"] for s in json.loads(specs).values() for v in s["data"]["values"])
+
+
+def test_points_of_one_group_have_a_size() -> None:
+    rows = np.array([[1.0, 2, 1, 3]])
+    spec = scatter(("x", 5, [0.0, 5.0]), Scale(1, "~s"), [Curve("alone", rows, "#000")], [20])
+    svg = str(html.still(Chart("x", "x", "", spec, timed=False)))
+    assert "NaN" not in svg
 
 
 def test_only_what_is_quoted_is_code() -> None:

@@ -279,9 +279,9 @@ def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve]
     """
     title, end, ticks = x
     data = table({
-        c.name: {"x": c.rows[:, 0]}
+        c.name: {"x": c.rows[:, 0], "size": np.full(len(c.rows), size)}
         | {name: c.rows[:, k] * scale.factor for k, name in enumerate(("y", "low", "high"), 1)}
-        for c in groups
+        for c, size in zip(groups, sizes, strict=True)
     })  # fmt: skip
     shared = {
         "x": {
@@ -296,8 +296,7 @@ def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve]
         "mark": {"type": "rule", "strokeWidth": 1.5, "aria": False},
         "encoding": {**shared, "y": y_value("low", scale), "y2": {"field": "high"}},
     }
-    by_group = {"domain": [_name(c.name) for c in groups], "range": sizes}
-    size = {"field": "of", "type": "ordinal", "scale": by_group, "legend": None}
+    size = {"field": "size", "type": "quantitative", "scale": None, "legend": None}
     point = {
         "mark": {"type": "point", "filled": True, "opacity": 0.8, "aria": False},
         "encoding": {**shared, "y": y_value("y", scale), "size": size},
