@@ -73,6 +73,18 @@ def test_counters_of_both_versions() -> None:
         assert cgroups.throttled(version, {}) is None
 
 
+def test_what_is_in_memory_and_swap_at_once_counts_as_read_ahead() -> None:
+    old = {"memory.stat": "rss 8192\nswap 4096\ninactive_anon 8192\nactive_anon 12288\n"}
+    new = {
+        "memory.stat": "anon 8192\nshmem 4096\nswapcached 12288\ninactive_anon 8192\nactive_anon 16384\n",
+        "memory.swap.current": "16384\n",
+    }
+    for version, texts in ((1, old), (2, new)):
+        assert cgroups.swapped(version, texts) == 4096
+        assert cgroups.read_ahead(version, texts) == 12288
+        assert cgroups.read_ahead(version, {}) is None
+
+
 def test_limits_are_written_where_they_belong(tmp_path: Path) -> None:
     one = cgroups.Cgroup(2, {"cpu": tmp_path, "memory": tmp_path})
     one.limit_cpu(30_000, 100_000)

@@ -94,9 +94,12 @@ def read_settings(version: int, device: str, rate: int) -> list[tuple[str, str]]
 
 
 def swapped(version: int, texts: dict[str, str]) -> int | None:
-    """B of a cgroup's memory that lie in swap."""
+    """B of a cgroup's memory that lie in swap alone; version 2 counts there what is in memory as well."""
     if version == 2:
-        return int(texts["memory.swap.current"]) if "memory.swap.current" in texts else None
+        if "memory.swap.current" not in texts:
+            return None
+        cached = _field(texts.get("memory.stat", ""), "swapcached") or 0
+        return max(int(texts["memory.swap.current"]) - cached, 0)
     return _field(texts.get("memory.stat", ""), "swap")
 
 
