@@ -39,6 +39,16 @@ def test_the_headline_says_no_more_than_the_verdict(word: Word, promises: list[s
     assert page.headline(replace(a_judgement(), verdict=verdict)).startswith(said)
 
 
+def test_what_is_said_of_a_promise_is_not_cut() -> None:
+    long = "It held. " + "So much was seen of it. " * 40
+    verdict = Verdict(
+        Word.KEPT, "x", (PromiseVerdict("cpu", "2 vCPUs", Word.KEPT, long.strip(), settle="More."),)
+    )
+    (promise,) = page.build(replace(a_judgement(), verdict=verdict)).promises
+    assert promise.found == "It held."
+    assert promise.more.endswith("So much was seen of it. More.")
+
+
 def test_without_a_plan_nothing_is_said_to_be_promised() -> None:
     good = a_judgement()
     run = replace(good.record.run, plan=None)

@@ -14,6 +14,7 @@ from vpsbench.model import Check, Finding, Judgement, Level, PromiseVerdict, Run
 from vpsbench.report.account import Section, sections
 from vpsbench.report.wording import duration, figure, listed, moment, plain, sentence
 
+OURS = 2000  # characters of a text of our own, which may quote several from outside
 FIRST_SCREEN = 6  # lines of a list that the first screen has room for
 _ORDER = (Level.STRONG, Level.NOTICE, Level.DOUBT, Level.NOT_MEASURABLE, Level.CLEAN)
 _LEVELS = {
@@ -175,7 +176,8 @@ def _weight(verdict: PromiseVerdict) -> int:
 
 def _promise(verdict: PromiseVerdict) -> Promise:
     """What was found, its first sentence apart: the table shows that first."""
-    first, _, more = plain(f"{sentence(verdict.because)} {verdict.settle}".strip()).partition(". ")
+    said = f"{sentence(verdict.because)} {verdict.settle}".strip()
+    first, _, more = plain(said, OURS).partition(". ")
     return Promise(plain(verdict.text), sentence(first), more, verdict.word)
 
 
@@ -219,7 +221,7 @@ def _claim(finding: Finding, check: Check | None, started: float) -> Claim:
         about=check.promise if check else "",
         level=finding.level,
         label=_LEVELS[finding.level],
-        claim=plain(finding.claim),
+        claim=plain(finding.claim, OURS),
         promised=plain(finding.promised or ""),
         measured=plain(figure(finding.measured, finding.interval, finding.unit)),
         period=_period(finding, started),
