@@ -213,6 +213,9 @@ def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
     yield killed, "disk.fio.iops", "the run ended before the disk probe did"
     fine = {"probe": "memory", "started": 0, "elapsed": 1}
     yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
+    back = {"kind": "memory.given_back", "detail": "memory: only 57 MiB were left available"}
+    said = "the memory probe: only 57 MiB were left available"
+    yield {"turns": [fine], "events": [back]}, "memory.touch.count", said
     gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}
     yield {"events": [gone]}, "memory.total", "the memory monitor: /proc/meminfo cannot be read"
     yield {}, "clock.wall_offset", "the runner gave no clock.wall_offset in this run"
@@ -259,4 +262,4 @@ def test_a_disk_measured_through_a_cache_says_why_nothing_was_found() -> None:
     turn = {"probe": "disk", "started": 1, "elapsed": 9}
     event = {"kind": "disk.cached", "detail": "disk: its file system takes no direct I/O"}
     (found,) = ask(disk_burst.SIGN, build({"turns": [turn], "events": [event]}))
-    assert found.claim == "Not measured: the disk probe: disk: its file system takes no direct I/O."
+    assert found.claim == "Not measured: the disk probe: its file system takes no direct I/O."

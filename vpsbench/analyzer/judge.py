@@ -78,7 +78,8 @@ def why_missing(record: Record, metric: str) -> str:
         if not turns:
             return f"this run's profile had no {probe} probe"
         reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
-        reasons += [event.detail for event in record.events if event.kind == f"{probe}.cached"]
+        told = {f"{probe}.cached", f"{probe}.given_back"}
+        reasons += [e.detail.removeprefix(f"{probe}: ") for e in record.events if e.kind in told]
         return (
             f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric}"
         )
