@@ -123,6 +123,20 @@ def test_own_waits_that_could_hold_a_usual_gap_are_long() -> None:
     assert sum(b.long_own_wait for b in bins) == 20 * MS
 
 
+@pytest.mark.parametrize(("waited", "long"), [(15 * MS, 15 * MS), (5 * MS, 0)])
+def test_an_own_wait_while_bins_are_handed_over_may_be_long_too(waited: int, long: int) -> None:
+    story, found = Story({100: (20 * MS, 0)}), list[Bin]()
+
+    def hand_over(bins: list[Bin]) -> None:  # who takes them runs on this vCPU
+        found.extend(bins)
+        story.waited += waited
+        story.now += waited
+
+    Loop(story, 1.0, story.clock, story.sleep).watch(1.5, 0.05, hand_over)  # type: ignore[arg-type]
+    assert sum(b.own_wait for b in found) == waited
+    assert sum(b.long_own_wait for b in found) == long
+
+
 def test_what_the_loop_does_between_its_bins_is_no_gap_but_a_throttle_there_is() -> None:
     usual = seen(Slow({}), 0.4)
     assert sum(b.gap for b in usual) == 0

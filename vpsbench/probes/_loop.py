@@ -182,6 +182,7 @@ class Loop:
     def _resume(self, one: Bin, began: int, grid: Grid, *, handed_over: bool) -> int:
         """Takes up the spinning; the time since ``began`` is our own doing, but for what is far too much."""
         own = self._own_wait()
+        self._waited_long(one, own)
         now = self.clock()
         outside = max(0, grid.wanted(now) - grid.wanted(began) - own)
         least = self._least[handed_over] = min(outside, self._least.get(handed_over, outside))
@@ -219,12 +220,16 @@ class Loop:
         before, self._waited = self._waited, self.counters.own_wait()
         return self._waited - before
 
+    def _waited_long(self, one: Bin, own: int) -> None:
+        """Keeps an own wait apart that is so long, beside the latest gaps, that some may lie in it."""
+        if 2 * own * self._gaps >= self._squares:
+            one.long_own_wait += own
+
     def _account(self, one: Bin, gap: int, at: int) -> None:
         """Adds a gap to the bin. Each is charged only the own wait since the one before."""
         own = min(gap, self._own_wait())
         outside = gap - own
-        if 2 * own * self._gaps >= self._squares:
-            one.long_own_wait += own
+        self._waited_long(one, own)
         if outside >= GAP_NS:
             one.own_wait_in_gaps += own
             one.gap += own
