@@ -2,7 +2,7 @@
 # make test    sets everything up and runs the tests
 # make benchmark   measures what vpsbench itself costs (about 8 minutes), and writes docs/benchmarks.md
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
-# make calibrate   measures how often signs accuse wrongly, and how soon rightly (about ten minutes); SIGNS="…": only those
+# make calibrate   measures how often signs accuse wrongly, and how soon rightly (half an hour); SIGNS="…": only those
 # make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
 
 PROFILE ?= quick

@@ -67,7 +67,7 @@ def _honest(pool: ProcessPoolExecutor, names: Sequence[str], days: int) -> Itera
     if others:
         yield from _many(pool, partial(honest.day, names=others), days)
     if honest.READS_GAPS in names:
-        yield from _each(pool, honest.gaps_day, days // 6)  # each takes several times as long
+        yield from _each(pool, honest.gaps_day, days)
 
 
 def _oversold(pool: ProcessPoolExecutor, names: Sequence[str], each: int) -> Iterator[Said]:
