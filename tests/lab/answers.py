@@ -181,7 +181,7 @@ def _guaranteed(scenario: Scenario, truth: Truth, record: Record, finding: Findi
 def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -> float | None:
     """The share of held pages that the host did not have when each round began, median over the finding's."""
     del scenario
-    times, missing = _missing(truth)
+    times, lacking = missing(truth)
     boot = boot_time(record)
     told = [begin for begin, end in rounds(record) if finding.since is None or end >= finding.since]
     begins = [truth.at(boot + begin) for begin in told]
@@ -189,25 +189,25 @@ def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding
     if not watched:
         return None
     places = np.searchsorted(times, watched, side="right") - 1
-    return float(np.median(missing[places]))
+    return float(np.median(lacking[places]))
 
 
-def _missing(truth: Truth) -> tuple[Floats, Floats]:
+def missing(truth: Truth) -> tuple[Floats, Floats]:
     """When the host's page map was read, s, and the share of held pages that were not in its RAM.
 
     The map calls swapped what the host read ahead or has yet to drop. Its cgroup tells how much of all that
     is called so lies in memory; held pages are taken to have their even share of it. Runs that were not told
     keep what the map says.
     """
-    times, missing = truth.course("held.missing")
+    times, absent = truth.course("held.missing")
     _, pages = truth.course("held.pages")
     at, swapped = truth.course("cgroup.swapped")
     told, cached = truth.course("cgroup.read_ahead")
     if not told.size or not np.array_equal(at, told):
-        return times, missing / pages
+        return times, absent / pages
     called = swapped + cached
     gone = np.divide(swapped, called, out=np.ones(called.size), where=called > 0)
-    return times, missing / pages * np.interp(times, at, gone)
+    return times, absent / pages * np.interp(times, at, gone)
 
 
 def rounds(record: Record) -> list[tuple[float, float]]:

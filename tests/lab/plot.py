@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from tests.lab.answers import boot_time
+from tests.lab.answers import boot_time, missing
 from tests.lab.truth import Floats, Truth
 from vpsbench.analyzer import ledger
 from vpsbench.analyzer.signs import disk_burst
@@ -78,14 +78,11 @@ def _credit(truth: Truth) -> Panel | None:
 
 
 def _swapped(truth: Truth) -> Panel | None:
-    times, missing = truth.course("held.missing")
+    times, share = missing(truth)
     if not times.size:
         return None
-    _, pages = truth.course("held.pages")
-    return Panel(
-        "held pages that the host did not have, share",
-        ((_OUTSIDE, times - truth.marks["run"][0], missing / pages),),
-    )
+    title = "held pages that the host did not have, share"
+    return Panel(title, ((_OUTSIDE, times - truth.marks["run"][0], share),))
 
 
 def _memory(truth: Truth, record: Record) -> Panel | None:
