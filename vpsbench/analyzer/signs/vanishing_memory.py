@@ -89,6 +89,8 @@ def look(record: Record) -> list[Finding]:
         late = _seen(record, [r for r in rounds if r.age > touches.LONG], max(young))
         if (found := _level(late)) in {Level.NOTICE, Level.STRONG}:
             seen, level = late, found
+    if level is Level.CLEAN and seen.apart and seen.standing[-1]:
+        level = Level.NOT_MEASURABLE  # it may have just begun: neither proven nor clean
     return [_finding(record, seen, level)]
 
 
@@ -163,6 +165,11 @@ def _missing(one: Round, border: int) -> Share:
 
 def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
     share, standing = seen.estimate.share, f"{sum(seen.standing)} of {len(seen.rounds)} rounds"
+    if level is Level.NOT_MEASURABLE and seen.apart:
+        return (
+            f"In the last round {percent(seen.excess[-1].share)} of {what} came back beyond {limit}, and too "
+            "little before it to tell: held for longer it would show whether the host takes it away."
+        )
     if level is Level.NOT_MEASURABLE:
         return (
             f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no slow "
