@@ -53,7 +53,7 @@ class ByHour:
             groups.append(Curve("mean over the days", means, BLUE))
             note = f"Small points: {self.point} {_MEAN}"
         ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
-        spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE])
+        spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE][: len(groups)])
         return Chart(self.name, self.title, note, spec, timed=False, shows=(self.shows,))
 
 
@@ -113,5 +113,5 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     )
     groups = [Curve("one vCPU", _rows(each), GREY), Curve("all vCPUs", _rows(means), BLUE)]
     x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
-    spec = scatter(x, _scale(float(_rows(each)[:, 1].max())), groups, [_SMALL, _LARGE])
+    spec = scatter(x, _scale(float(_rows(each)[:, 1].max())), groups, [_SMALL, _LARGE][: len(groups)])
     yield Chart("duty", title, note, spec, timed=False, shows=("cpu_quota",))
