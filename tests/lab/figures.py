@@ -61,17 +61,18 @@ def _disk(scenario: Scenario, record: Record) -> Iterator[Figure]:
     if len(throttles) != 1 or not parts:
         return
     one, longest = throttles[0], max(parts, key=lambda part: part.rates.size)
-    low, high = (one.iops, one.burst_iops) if one.iops else (one.bps or 0, one.burst_bps)
-    if not high or (one.iops and one.bps):
+    operations = bool(one.burst_iops)
+    low, high = (one.iops or 0, one.burst_iops) if operations else (one.bps or 0, one.burst_bps)
+    if not high or (operations and one.burst_bps):
         return
-    block = 1 if one.iops else disk_burst.BLOCK
+    block = 1 if operations else disk_burst.BLOCK
     found = knee.throttled(longest.rates, longest.width) if longest.rates.size >= knee.LEAST_BINS else None
     told = disk_burst.kind(record, longest, found) if found else "unknown"
     size = found.bucket + disk_burst.laid_out(record, longest, found) if found else None
     yield Figure("low rate", "reads/s", found.low if found else None, low / block, relative=True)
     yield Figure("bucket", "reads", size, high * one.burst_length / block, relative=True)
     known = {"operations": 1.0, "bandwidth": 0.0}.get(told)
-    yield Figure("operations are capped", "1", known, float(bool(one.iops)), relative=False)
+    yield Figure("operations are capped", "1", known, float(operations), relative=False)
 
 
 def _quota(scenario: Scenario, truth: Truth, judgement: Judgement) -> Iterator[Figure]:
