@@ -15,7 +15,7 @@ import pytest
 from tests.report_values import NASTY, a_judgement, a_nasty_judgement, a_record
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Judgement, Record, Series
-from vpsbench.report import charts, html
+from vpsbench.report import charts, glossary, html
 from vpsbench.report.files import replacing, require_writable
 from vpsbench.report.vegalite import Chart, Clock, Curve, Scale, lines, scatter
 from vpsbench.report.wording import plain
@@ -213,3 +213,9 @@ def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("vpsbench.report.files.ROOM", 2**62)
     with pytest.raises(VpsbenchError, match="No room"):
         require_writable(tmp_path / "report.html")
+
+
+def test_words_of_the_field_are_explained_where_they_are_used() -> None:
+    found = glossary.used("2 vCPUs were throttled; steal at QD32")
+    assert [*found] == ["vCPU", "steal", "throttle", "QD1, QD32"]
+    assert "Time in which a vCPU had work" in Tags(page(a_judgement)).text

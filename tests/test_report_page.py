@@ -60,7 +60,7 @@ def test_without_a_plan_nothing_is_said_to_be_promised() -> None:
 
 def test_the_first_screen_tells_doubts_and_what_could_not_be_excluded() -> None:
     untold = "\n".join(page.build(a_judgement()).untold)
-    for part in ("wall clock", "A cap that was sold as such could not be excluded", "merge"):
+    for part in ("wall clock", "“A cap that was sold as such” could not be excluded", "merge"):
         assert part in untold
     assert "Other processes" not in untold  # that was ruled out
 

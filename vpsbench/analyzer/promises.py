@@ -86,7 +86,9 @@ ITEMS: Final = (
     Item(
         name="vcpus",
         promise="cpu",
-        says=lambda plan: f"{vcpus(plan.vcpus)}, all at the same time" if plan.vcpus else None,
+        says=lambda plan: (
+            f"{vcpus(plan.vcpus)}{', all at the same time' * (plan.vcpus > 1)}" if plan.vcpus else None
+        ),
         deciding=frozenset({"missing_vcpu"}),
     ),
     Item(

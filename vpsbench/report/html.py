@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from vpsbench.model import Judgement
-from vpsbench.report import charts, page
+from vpsbench.report import charts, glossary, page
 from vpsbench.report.files import replacing
 from vpsbench.report.vegalite import Chart
 
@@ -76,6 +77,7 @@ def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
         lead=lead(built, drawn),
         charts=drawn,
         absent=absent,
+        words=glossary.used(json.dumps([asdict(built), [(c.title, c.note) for c in drawn]])),
         specs=specs,
         scripts=scripts,
         style=Markup(_asset("style.css")),  # noqa: S704  our own file

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from vpsbench.analyzer.judge import NOTHING
 from vpsbench.model import Check, Finding, Judgement, Level, PromiseVerdict, Run, RunState, Word
 from vpsbench.report.account import Section, sections
 from vpsbench.report.wording import duration, figure, listed, moment, plain, sentence
@@ -191,14 +192,15 @@ def _untold(judgement: Judgement) -> tuple[str, ...]:
         said.append(f"The run {'has not ended' if run.state == RunState.RUNNING else planned}: {measured}.")
     said += [f.claim for f in judgement.findings if f.level == Level.DOUBT]
     said += [
-        f"{a.cause} could not be excluded as a cause of “{_sign(f)}”: {a.because}"
+        f"“{a.cause}” could not be excluded as a cause of “{_sign(f)}”: {a.because}"
         for f in judgement.findings
         if f.level in {Level.STRONG, Level.NOTICE}
         for a in f.alternatives
         if a.ruled_out is not True
     ]
-    if judgement.skipped:
-        said.append(f"Not measured: {listed([s.probe for s in judgement.skipped])}; the reasons are below.")
+    ran = {turn.probe for turn in judgement.record.turns if turn.status not in NOTHING}
+    if never := list(dict.fromkeys(s.probe for s in judgement.skipped if s.probe not in ran)):
+        said.append(f"Not measured: {listed(never)}; the reasons are below.")
     return _short(said)
 
 
