@@ -14,6 +14,7 @@ from vpsbench.report.load import in_words
 from vpsbench.report.wording import duration, moment, plain, quantity
 
 EVENTS = 200  # shown; the database holds all of them
+_MIB = 1024**2
 # What pyperf notes with each score of the code that the work runs in; OpenSSL's version says its own name.
 _LIBRARIES = {
     "python_version": "Python ",
@@ -198,7 +199,12 @@ def _turn_facts(profile: Profile) -> list[Fact]:
 
 
 def _option(value: Any) -> str:  # noqa: ANN401  as a TOML file can say it
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    whole = (
+        isinstance(value, int) and value >= _MIB and value % _MIB == 0
+    )  # nothing else is so large and round
+    return quantity(value, "B") if whole else str(value)
 
 
 def _plan_facts(plan: Plan | None) -> list[Fact]:

@@ -159,7 +159,7 @@ def touch_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         "If the host had swapped out or taken away what we held, the held pages' line would stay high to the "
         "right of the control's. Both axes are logarithmic."
     )
-    yield Chart("touch", title, note, tail(found), timed=False, shows=("vanishing_memory",))
+    yield Chart("touch", title, note, tail(found), shows=("vanishing_memory",))
 
 
 def _tail(series: tuple[Series, ...]) -> tuple[Floats, Floats] | None:

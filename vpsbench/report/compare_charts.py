@@ -35,7 +35,7 @@ def draw(comparison: Comparison) -> list[Chart]:
     """The charts, in the order of the figures; a figure that only one run has gets none."""
     names = labels(comparison)
     return [
-        Chart(row.name.replace(".", "-"), row.title, _note(row), _spec(row, names), timed=False)
+        Chart(row.name.replace(".", "-"), row.title, _note(row), _spec(row, names))
         for row in comparison.rows
         if sum(cell is not None for cell in row.cells) > 1
     ]

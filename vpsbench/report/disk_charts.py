@@ -64,14 +64,14 @@ def _burst(record: Record, part: Stretch, found: knee.Knee | None) -> Chart:
     groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get("drained", []))]
     groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != "drained"]))
     curves = [
-        Curve(name, np.concatenate([_points(one, part.start) for one in some]), shade)
+        Curve(name, np.concatenate([_points(one, part.start) for one in some]), shade, _POINT)
         for name, shade, some in groups
         if some
     ]
     end = max(float(curve.rows[-1, 0]) for curve in curves)
     top = 1.08 * max(float(curve.rows[:, 1].max()) for curve in curves)
     x = ("seconds since it began", end, _ticks(end))
-    spec = scatter(x, Scale(1, "~s", (0.0, top)), curves, [_POINT] * len(curves))
+    spec = scatter(x, Scale(1, "~s", (0.0, top)), curves)
     _with_legend(spec, {curve.name: curve.colour for curve in curves})
     note = "One point a second."
     if found:
@@ -80,7 +80,7 @@ def _burst(record: Record, part: Stretch, found: knee.Knee | None) -> Chart:
             " Dashed: the knee, where a bucket would have run dry, and the low rate after it."
             " What lies above the low rate before the knee is the bucket."
         )
-    return Chart("burst", _BURST, note, spec, timed=False, shows=(disk_burst.SIGN.name,))
+    return Chart("burst", _BURST, note, spec, shows=(disk_burst.SIGN.name,))
 
 
 def _points(one: Stretch, start: float) -> Floats:
@@ -112,15 +112,15 @@ def _doses(loads: list[refill.Reload]) -> Chart:
     due = np.array([(one.rest, one.expected, *(edge * one.expected for edge in some)) for one in loads])
     end = 1.1 * float(came[:, 0].max())
     top = 1.1 * max(float(came[:, 1].max()), float(due[:, 3].max()))
-    groups = [Curve("a bucket's, ± 15 %", due, GREY), Curve("came back", came, GREEN)]
+    groups = [Curve("a bucket's, ± 15 %", due, GREY, _LARGE), Curve("came back", came, GREEN, _LARGE)]
     x = ("rest, s", end, _ticks(end))
-    spec = scatter(x, Scale(1, "~s", (0.0, top)), groups, [_LARGE, _LARGE])
+    spec = scatter(x, Scale(1, "~s", (0.0, top)), groups)
     _with_legend(spec, {one.name: one.colour for one in groups})
     note = (
         "A bucket fills at its low rate, so what comes back grows with the rest, on a line through the "
         "origin. A neighbour who left, or a cache, gives back all or nothing, whatever the rest."
     )
-    return Chart("refill", _REFILL, note, spec, timed=False, shows=(disk_burst.SIGN.name,))
+    return Chart("refill", _REFILL, note, spec, shows=(disk_burst.SIGN.name,))
 
 
 def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:

@@ -47,14 +47,14 @@ class ByHour:
         scale = self.scale(float(each[:, 1].max()))
         top = scale.domain[1] / scale.factor if scale.domain else 1.0
         means = _rows([(x, float(v.mean()), *_within(v, top)) for x, v in days.items() if v.size >= _FEWEST])
-        groups = [Curve("one hour of one day", each, GREY)]
+        groups = [Curve("one hour of one day", each, GREY, _SMALL)]
         note = f"Points: {self.point} An interval for each hour takes three days."
         if len(means):
-            groups.append(Curve("mean over the days", means, BLUE))
+            groups.append(Curve("mean over the days", means, BLUE, _LARGE))
             note = f"Small points: {self.point} {_MEAN}"
         ticks = [float(hour) for hour in range(0, _DAY + 1, 2)]
-        spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups, [_SMALL, _LARGE][: len(groups)])
-        return Chart(self.name, self.title, note, spec, timed=False, shows=(self.shows,))
+        spec = scatter(("hour of the day, UTC", _DAY, ticks), scale, groups)
+        return Chart(self.name, self.title, note, spec, shows=(self.shows,))
 
 
 def _within(values: Floats, top: float) -> tuple[float, float]:
@@ -111,7 +111,7 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         "A cap takes nothing from a vCPU that wants less than it leaves; neighbours take their part of "
         "little, too. Small points: each vCPU; large: all together."
     )
-    groups = [Curve("one vCPU", _rows(each), GREY), Curve("all vCPUs", _rows(means), BLUE)]
+    groups = [Curve("one vCPU", _rows(each), GREY, _SMALL), Curve("all vCPUs", _rows(means), BLUE, _LARGE)]
     x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
-    spec = scatter(x, _scale(float(_rows(each)[:, 1].max())), groups, [_SMALL, _LARGE][: len(groups)])
-    yield Chart("duty", title, note, spec, timed=False, shows=("cpu_quota",))
+    spec = scatter(x, _scale(float(_rows(each)[:, 1].max())), groups)
+    yield Chart("duty", title, note, spec, shows=("cpu_quota",))

@@ -41,7 +41,7 @@ def touch_histograms(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     ends = (1e6 * touches.edge(int(seen[0])), 1e6 * touches.edge(int(seen[-1]) + 1))
     for arm, columns in arms.items():
         note = _note(rounds, slow) if arm == "held" else "Where both look alike, no page had gone."
-        yield Chart(f"touch-{arm}", _TITLES[arm], note, _heat(columns, ends, slow), timed=False, shows=_SHOWS)
+        yield Chart(f"touch-{arm}", _TITLES[arm], note, _heat(columns, ends, slow), shows=_SHOWS)
 
 
 def _slow(record: Record, rounds: list[Round]) -> float | None:

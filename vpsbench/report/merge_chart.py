@@ -38,7 +38,7 @@ def merge_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         f"After {span(oldest.age)}. Where the host had merged equal pages, their line stays high to the "
         "right of the control's, and a second write's does not. Both axes are logarithmic."
     )
-    yield Chart("merge", _TITLE, note, tail(curves), timed=False, shows=("merged_memory",))
+    yield Chart("merge", _TITLE, note, tail(curves), shows=("merged_memory",))
 
 
 def _tail(counts: Floats) -> tuple[Floats, Floats]:

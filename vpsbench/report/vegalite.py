@@ -51,7 +51,6 @@ class Chart:
         title: what it shows.
         note: how to read it.
         spec: in the Vega-Lite language.
-        timed: whether its x axis is the shared time axis.
         shows: the signs whose findings it illustrates.
     """
 
@@ -59,7 +58,6 @@ class Chart:
     title: str
     note: str
     spec: Spec
-    timed: bool = True
     shows: tuple[str, ...] = ()
 
 
@@ -73,11 +71,12 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line of a chart: rows of (time in s, value, least, greatest), NaN where it is interrupted."""
+    """A line or points of a chart: rows of (time in s, value, least, greatest), NaN in its gaps."""
 
     name: str
     rows: Floats
     colour: str
+    size: int = 0  # of a point, px²
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,17 +270,16 @@ def tail(arms: dict[str, tuple[Floats, Floats]]) -> Spec:
     return frame(170, data, [line])
 
 
-def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve], sizes: list[int]) -> Spec:
+def scatter(x: tuple[str, float, list[float]], scale: Scale, groups: list[Curve]) -> Spec:
     """Points over a plain axis, each with a line from its least to its greatest value where it has one.
 
-    ``x``: its title, its end (it begins at 0) and its ticks. The groups' rows hold x in the place of time,
-    and ``sizes`` are those of a point in each group, px².
+    ``x``: its title, its end (it begins at 0) and its ticks. The groups' rows hold x in the place of time.
     """
     title, end, ticks = x
     data = table({
-        c.name: {"x": c.rows[:, 0], "size": np.full(len(c.rows), size)}
+        c.name: {"x": c.rows[:, 0], "size": np.full(len(c.rows), c.size)}
         | {name: c.rows[:, k] * scale.factor for k, name in enumerate(("y", "low", "high"), 1)}
-        for c, size in zip(groups, sizes, strict=True)
+        for c in groups
     })  # fmt: skip
     shared = {
         "x": {
