@@ -71,7 +71,7 @@ def _disk(scenario: Scenario, record: Record) -> Iterator[Figure]:
     size = found.bucket + disk_burst.laid_out(record, longest, found) if found else None
     yield Figure("low rate", "reads/s", found.low if found else None, low / block, relative=True)
     yield Figure("bucket", "reads", size, high * one.burst_length / block, relative=True)
-    known = {"operations": 1.0, "bandwidth": 0.0}.get(told)
+    known = {"operations": 1.0, "both": 1.0, "bandwidth": 0.0}.get(told)
     yield Figure("operations are capped", "1", known, float(operations), relative=False)
 
 

@@ -135,7 +135,9 @@ def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]
     parts = followers(record, burst)
     before = max([burst, *parts.pop("drained", [])], key=lambda one: one.end)
     found = [one for some in parts.values() for one in some]
-    bandwidth = kind(record, burst, fall) == "bandwidth"
+    capped = kind(record, burst, fall)
+    kept = _kept(burst, before, fall.low) if capped == "both" else 0.0
+    bandwidth = capped == "bandwidth"
     disk, size = _disk(record, burst, bandwidth=bandwidth), BLOCK if bandwidth else 1
     for load in sorted(found, key=lambda one: one.start):
         rest, length = load.start - before.end - GOES_ON, load.end - load.start
@@ -147,10 +149,15 @@ def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]
             returned=float(load.rates.sum()) * load.width - fall.low * length
             if more is None
             else expected + more / size,
-            expected=expected,
+            expected=expected + kept,
             drained=float(np.median(load.rates[-LAST:])) < (fall.low + fall.high) / 2,
         )
-        before = load
+        before, kept = load, 0.0
+
+
+def _kept(burst: Stretch, large: Stretch, low: float) -> float:
+    """What a bucket of operations took back while another cap held the larger reads below its own rate."""
+    return max(0.0, low * (large.end - burst.end) - float(large.rates.sum()) * large.width)
 
 
 def _disk(record: Record, burst: Stretch, *, bandwidth: bool) -> list[Series]:
@@ -222,7 +229,7 @@ def _taken(counted: list[tuple[Floats, Floats]], since: float, until: float, low
 
 
 def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
-    """What is capped: "operations", "bandwidth", "neither" by itself, or "unknown" where it was not tried."""
+    """What is capped: "operations", "bandwidth", "both", "neither", or "unknown" where it was not tried."""
     large = _after(record, "drained", burst.end)
     if large is None or large.rates.size < knee.FEWEST:
         return "unknown"
@@ -238,12 +245,14 @@ def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
         return "operations"
     if block > BLOCK and abs(ratio * block / BLOCK - 1) <= ALIKE:
         return "bandwidth"
-    return "neither"
+    return "both" if ratio < 1 < ratio * block / BLOCK else "neither"
 
 
 _SAID: Final = {
     "operations": "; larger reads then came at the same rate: operations are capped, not bandwidth",
     "bandwidth": "; larger reads then came at the same B/s: bandwidth is capped, not operations",
+    "both": "; larger reads then came at a lower rate, but at more B/s: operations are capped, and larger "
+    "ones held back by something else as well, such as a cap on bandwidth",
     "neither": "; larger reads then came neither at the same rate nor at the same B/s: what is capped is "
     "undecided",
     "unknown": "",
