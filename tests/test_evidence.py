@@ -153,6 +153,14 @@ def test_findings_of_another_state_of_the_source_are_not_called_forged(home: Pat
     assert not found.judged
 
 
+def test_bundle_of_another_database_format_is_not_called_changed(home: Path, tmp_path: Path) -> None:
+    folder = _unpacked(home, tmp_path)
+    with closing(sqlite3.connect(folder / contents.DATABASE)) as db:
+        db.execute("PRAGMA user_version = 3")
+    with pytest.raises(VpsbenchError, match="format 3"):
+        check(_packed(folder, bundles.key(home)))
+
+
 def test_numbers_may_differ_by_a_processor_and_no_more() -> None:
     one = {"a": [1.0, None, True], "b": "x"}
     assert list(differences(one, {"a": [1.0 + 1e-9, None, True], "b": "x"})) == []

@@ -34,6 +34,16 @@ def guarded(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
+def formats(path: Path) -> tuple[int, int]:
+    """The format that a database says it has, and ours; the same where none can be read."""
+    ours = len(database.shipped())
+    try:
+        with guarded(path) as db:
+            return db.execute("PRAGMA user_version").fetchone()[0], ours
+    except sqlite3.Error:
+        return ours, ours
+
+
 def unsafe(path: Path) -> str:
     """Why a database cannot be read as one run of ours; empty: it can."""
     try:

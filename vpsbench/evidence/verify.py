@@ -50,7 +50,8 @@ def check(bundle: Path, roots: bytes | None = None) -> Checked:
         roots: certificates of time-stamp authorities that are trusted, PEM.
 
     Raises:
-        VpsbenchError: the file cannot be read, or the temporary folder not be written.
+        VpsbenchError: the file cannot be read, is of another database format, or the temporary folder
+            cannot be written.
     """
     found = Checked()
     try:
@@ -76,6 +77,8 @@ def _check(found: Checked, bundle: Path, folder: Path, roots: bytes | None) -> N
     _check_sums(found, folder)
     _check_signature(found, folder)
     database = folder / contents.DATABASE
+    if found.holds:
+        _require_our_format(bundle, database)
     if why := database_checks.unsafe(database) if database.exists() else "it is missing":
         found.problem(contents.DATABASE, why)
         return
@@ -83,6 +86,17 @@ def _check(found: Checked, bundle: Path, folder: Path, roots: bytes | None) -> N
         _check_run(found, folder, roots)
     except Exception as error:  # noqa: BLE001  whatever a stranger's data does to us, it is not as it was made
         found.problem(contents.DATABASE, f"what it holds makes no sense ({type(error).__name__}: {error})")
+
+
+def _require_our_format(bundle: Path, database: Path) -> None:
+    """A bundle of another version was not changed: it is another vpsbench's to check."""
+    theirs, ours = database_checks.formats(database)
+    if theirs != ours:
+        raise VpsbenchError(
+            f"Cannot check {bundle}: its database has format {theirs}, this vpsbench checks format {ours}.",
+            "Its files and signature are as they were made. about.json in it names the vpsbench that can "
+            "check the rest; VERIFY.txt says how to check it without one.",
+        )
 
 
 def _check_sums(found: Checked, folder: Path) -> None:
