@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -73,16 +74,11 @@ def test_counters_of_both_versions() -> None:
         assert cgroups.throttled(version, {}) is None
 
 
-def test_what_is_in_memory_and_swap_at_once_counts_as_read_ahead() -> None:
-    old = {"memory.stat": "rss 8192\nswap 4096\ninactive_anon 8192\nactive_anon 12288\n"}
-    new = {
-        "memory.stat": "anon 8192\nshmem 4096\nswapcached 12288\ninactive_anon 8192\nactive_anon 16384\n",
-        "memory.swap.current": "16384\n",
-    }
+def test_what_is_in_memory_and_swap_at_once_does_not_count_as_swapped() -> None:
+    old = {"memory.stat": "rss 8192\nswap 4096\n"}
+    new = {"memory.stat": "anon 8192\nswapcached 12288\n", "memory.swap.current": "16384\n"}
     for version, texts in ((1, old), (2, new)):
         assert cgroups.swapped(version, texts) == 4096
-        assert cgroups.read_ahead(version, texts) == 12288
-        assert cgroups.read_ahead(version, {}) is None
 
 
 def test_limits_are_written_where_they_belong(tmp_path: Path) -> None:
@@ -154,14 +150,15 @@ def test_thread_times_come_from_schedstat() -> None:
     assert truth.schedstat("") == (None, None)
 
 
-def test_the_guests_memory_is_the_smallest_mapping_that_holds_it() -> None:
-    maps = (
-        "7f0000000000-7f0040000000 rw-p 00000000 00:00 0 \n"
-        "7f1000000000-7f1030000000 rw-p 00000000 00:00 0 \n"
-        "7f2000000000-7f2000001000 rw-p 00000000 00:00 0          [heap]\n"
-    )
-    assert truth.ram_mapping(maps, 768 * 2**20) == 0x7F1000000000
-    assert truth.ram_mapping(maps, 2**31) is None
+def test_the_lab_sees_which_pages_of_a_guests_memory_are_there() -> None:
+    with os.fdopen(os.memfd_create(machine.RAM), "r+b", buffering=0) as memory:
+        memory.truncate(8 * 4096)
+        memory.seek(3 * 4096)
+        memory.write(b"a page and a half" * 300)
+        file = truth.ram(os.getpid())
+        assert file is not None
+        assert np.flatnonzero(truth.in_memory(file)).tolist() == [3, 4]
+    assert truth.ram(os.getpid()) is None
 
 
 def test_held_frames_are_read_behind_the_results(tmp_path: Path) -> None:

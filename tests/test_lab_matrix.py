@@ -185,11 +185,6 @@ def test_vanished_memory_is_what_the_host_lacked_when_each_round_began() -> None
     assert answers.answer(one("host-swap-heavy"), truth, record, finding) == pytest.approx(0.2)
     late = replace(finding, since=30.0)
     assert answers.answer(one("host-swap-heavy"), truth, record, late) == pytest.approx(0.1)
-    for n in range(60):  # a quarter of what page tables call swapped was read ahead, and lies in memory
-        truth.add("cgroup.swapped", 300.0 if n else 0.0, RAN + n)
-        truth.add("cgroup.read_ahead", 100.0 if n else 0.0, RAN + n)
-    assert answers.answer(one("host-swap-heavy"), truth, record, finding) == pytest.approx(0.15)
-    assert answers.answer(one("host-swap-heavy"), truth, record, late) == pytest.approx(0.075)
 
 
 def test_balloon_and_sold_memory_are_known_from_outside() -> None:

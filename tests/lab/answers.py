@@ -193,21 +193,10 @@ def _vanished(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 
 
 def missing(truth: Truth) -> tuple[Floats, Floats]:
-    """When the host's page map was read, s, and the share of held pages that were not in its RAM.
-
-    The map calls swapped what the host read ahead or has yet to drop. Its cgroup tells how much of all that
-    is called so lies in memory; held pages are taken to have their even share of it. Runs that were not told
-    keep what the map says.
-    """
+    """When the host was asked, s, and the share of held pages that were not in its RAM."""
     times, absent = truth.course("held.missing")
     _, pages = truth.course("held.pages")
-    at, swapped = truth.course("cgroup.swapped")
-    told, cached = truth.course("cgroup.read_ahead")
-    if not told.size or not np.array_equal(at, told):
-        return times, absent / pages
-    called = swapped + cached
-    gone = np.divide(swapped, called, out=np.ones(called.size), where=called > 0)
-    return times, absent / pages * np.interp(times, at, gone)
+    return times, absent / pages
 
 
 def rounds(record: Record) -> list[tuple[float, float]]:

@@ -111,8 +111,7 @@ class Bench:
             pid=guest.pid,
             vcpus=guest.vcpus,
             cgroup=host.cgroup,
-            memory=scenario.guest.memory if watches_memory(scenario) else None,
-            results=host.folder / "results.tar",
+            results=host.folder / "results.tar" if watches_memory(scenario) else None,
             merging=scenario.guest.merge,
             qmp=guest.qmp,
         )
@@ -164,9 +163,9 @@ def timeline(faults: tuple[AnyFault, ...], truth: Truth) -> list[Action]:
 
 
 def watches_memory(scenario: Scenario) -> bool:
-    """Whether held pages are looked up: where the host takes or damages some; not through Xen's tables."""
+    """Whether held pages are looked up: where the host takes or damages some."""
     kinds = {one.kind for one in scenario.fault}
-    return scenario.guest.platform == "kvm" and bool(kinds & {"host_swap", "corrupt"})
+    return scenario.guest.seen and bool(kinds & {"host_swap", "corrupt"})
 
 
 def _lay_out(folder: Path, scenario: Scenario, profile: dict[str, Any], seed: int) -> None:

@@ -103,21 +103,6 @@ def swapped(version: int, texts: dict[str, str]) -> int | None:
     return _field(texts.get("memory.stat", ""), "swap")
 
 
-def read_ahead(version: int, texts: dict[str, str]) -> int | None:
-    """B that page tables call swapped, and that are in memory: the host read them, or writes them, unasked.
-
-    They lie on the lists of pages that could go (active or not), and are not mapped.
-    """
-    stat = texts.get("memory.stat", "")
-    mapped, listed = _field(stat, "anon" if version == 2 else "rss"), _listed(stat)
-    return None if mapped is None or listed is None else max(listed - mapped, 0)
-
-
-def _listed(stat: str) -> int | None:
-    parts = [_field(stat, name) for name in ("active_anon", "inactive_anon")]
-    return None if None in parts else sum(part or 0 for part in parts) - (_field(stat, "shmem") or 0)
-
-
 def throttled(version: int, texts: dict[str, str]) -> float | None:
     """Seconds that a cgroup's run queues were throttled, summed over CPUs."""
     name, unit = ("throttled_usec", 1e6) if version == 2 else ("throttled_time", 1e9)

@@ -17,7 +17,7 @@ from tests.lab.host import Fault, Host
 from tests.lab.neighbour import Neighbour
 from tests.lab.quantities import Bytes, Seconds
 from tests.lab.swap import Device, switch_on
-from tests.lab.truth import held_frames, ram_mapping, times
+from tests.lab.truth import held_frames, ram, times
 
 _KSM: Final = Path("/sys/kernel/mm/ksm")
 
@@ -141,13 +141,12 @@ class Corrupt(Fault):
 
     def begin(self, host: Host) -> None:
         frames = held_frames(host.folder / "results.tar")
-        thread, size = host.threads()[0], host.ask("query_memory_size_summary")["base-memory"]
-        start = ram_mapping(Path(f"/proc/{thread}/maps").read_text(), size)
-        if frames is None or start is None:
+        file = ram(host.threads()[0])
+        if frames is None or file is None:
             raise LabError("nobody had told yet which pages are held: begin later")
-        with Path(f"/proc/{thread}/mem").open("r+b", buffering=0) as memory:
+        with file.open("r+b", buffering=0) as memory:
             for frame in np.random.default_rng(1).choice(frames, self.pages, replace=False).tolist():
-                place = start + 4096 * frame + 2048
+                place = 4096 * frame + 2048
                 memory.seek(place)
                 word = int.from_bytes(memory.read(8), "little") ^ ((1 << self.bits) - 1)
                 memory.seek(place)

@@ -15,6 +15,7 @@ _MIB: Final = 1024**2
 _XEN_ITSELF: Final = 324 * _MIB  # what Xen and its tables need beside dom0: 1024 MiB for a dom0 of 700 MiB
 # QEMU 7.2's emulator gets AVX2's gathers wrong: numpy's argsort returns wrong orders, or dies of a fault.
 CPU: Final = "max,-avx2"
+RAM: Final = "memory-backend-memfd"  # the kind of a guest's RAM, and the name of its file
 # dom0 of Debian 12 crashes at its first page fault with these features under QEMU's emulator.
 # Without xsave there is no AVX: QEMU's emulation loses its registers when Xen switches vCPUs lazily, and
 # programs die of segmentation faults.
@@ -46,6 +47,11 @@ class Machine(Strict):
         """Whether it is a virtual machine, not a container."""
         return self.platform in ("kvm", "xen")
 
+    @property
+    def seen(self) -> bool:
+        """Whether its memory is a file that the lab sees: not Xen's, and only private pages can be merged."""
+        return self.platform == "kvm" and not self.merge
+
 
 class OwnLimits(Strict):
     """A cgroup that the guest's owner made, and in which vpsbench runs."""
@@ -71,6 +77,11 @@ def qemu(machine: Machine, image: Image, folder: Path) -> list[str]:
             "none",
         ),
         *("-machine", f"pc,mem-merge={'on' if machine.merge else 'off'}", "-m", f"{memory // _MIB}M"),
+        *(
+            ("-object", f"{RAM},id=ram,size={memory}", "-machine", "memory-backend=ram")
+            if machine.seen
+            else ()
+        ),
         *("-smp", str((machine.cores or machine.vcpus) if machine.platform == "xen" else machine.vcpus)),
         *("-rtc", "base=utc,clock=host", "-serial", "stdio"),
         *kernel,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
-import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from tests.lab import cgroups
 from tests.lab.clock import now
 from tests.lab.errors import LabError
+from tests.lab.machine import RAM
 from tests.lab.qmp import Qmp
 
 Floats = NDArray[np.float64]
@@ -23,7 +25,7 @@ _PAGE: Final = 4096
 _KSM: Final = ("pages_shared", "pages_sharing", "pages_unshared", "pages_scanned", "full_scans")
 _HELD_AT: Final = 128 * 1024**2  # B; where guest/held_pages.py writes on the disk for results
 _HELD_MAGIC: Final = b"LABHELD1"
-_PRESENT, _SWAPPED = np.uint64(1 << 63), np.uint64(1 << 62)
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(slots=True)
@@ -82,8 +84,7 @@ class Watch:
         pid: of QEMU, or of the container's first process.
         vcpus: thread of each vCPU; empty for a container.
         cgroup: that it runs in.
-        memory: B of a virtual guest whose held pages are watched, else None.
-        results: its disk for results.
+        results: its disk for results where its held pages are watched, else None.
         merging: whether KSM's counters belong to it.
         qmp: QEMU's control socket; None where there is no QEMU.
     """
@@ -92,7 +93,6 @@ class Watch:
     pid: int
     vcpus: dict[int, int]
     cgroup: cgroups.Cgroup | None
-    memory: int | None = None
     results: Path | None = None
     merging: bool = False
     qmp: Qmp | None = None
@@ -119,7 +119,6 @@ class Watch:
         if self.cgroup:
             texts = self.cgroup.texts()
             yield "cgroup.swapped", cgroups.swapped(self.cgroup.version, texts)
-            yield "cgroup.read_ahead", cgroups.read_ahead(self.cgroup.version, texts)
             yield "cgroup.throttled", cgroups.throttled(self.cgroup.version, texts)
         if self.qmp:
             yield "balloon.actual", self._balloon(self.qmp)
@@ -136,15 +135,13 @@ class Watch:
             return None
 
     def _held_pages(self) -> Iterator[tuple[str, float]]:
-        if self.memory is None or self.results is None:
-            return
-        if self._held is None:
+        if self._held is None and self.results:
             self._held = held_frames(self.results)
-        if self._held is not None and (flags := _pagemap(self.pid, self.memory)) is not None:
-            ours = flags[self._held[self._held < flags.size]]
-            yield "held.pages", ours.size
-            yield "held.missing", int(((ours & _PRESENT) == 0).sum())
-            yield "held.swapped", int(((ours & _SWAPPED) != 0).sum())
+        if self._held is not None and (file := ram(self.pid)):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                there = in_memory(file)[self._held]
+                yield "held.pages", there.size
+                yield "held.missing", int((~there).sum())
 
 
 def times(thread: int) -> tuple[float | None, float | None]:
@@ -169,24 +166,26 @@ def held_frames(disk: Path) -> NDArray[np.int64] | None:
     return np.flatnonzero(np.unpackbits(bits, bitorder="little"))
 
 
-def ram_mapping(maps: str, memory: int) -> int | None:
-    """The address of a QEMU's guest memory: its smallest anonymous mapping that is large enough for it."""
-    found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0 *$", maps, re.MULTILINE)
-    sizes = ((int(end, 16) - int(start, 16), int(start, 16)) for start, end in found)
-    return min(((size, start) for size, start in sizes if size >= memory), default=(0, None))[1]
-
-
-def _pagemap(pid: int, memory: int) -> NDArray[np.uint64] | None:
-    """The host's flags of each page of a guest's memory; below 3 GiB frame numbers are places in it."""
-    start = ram_mapping(_text(f"/proc/{pid}/maps"), memory)
-    if start is None:
-        return None
+def ram(pid: int) -> Path | None:
+    """A QEMU's guest memory as a file, below 3 GiB by frame numbers; None: it has none, or has ended."""
     try:
-        with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
-            file.seek(start // _PAGE * 8)
-            return np.frombuffer(file.read(memory // _PAGE * 8), dtype=np.uint64)
+        files = [file for file in Path(f"/proc/{pid}/fd").iterdir() if RAM in file.resolve().name]
     except OSError:
-        return None  # it has just ended
+        return None
+    return files[0] if files else None
+
+
+def in_memory(file: Path) -> NDArray[np.bool_]:
+    """Which pages of a file in memory are there, also what was read ahead or has yet to be dropped.
+
+    Raises:
+        OSError: mincore(2) was refused.
+    """
+    content = np.memmap(file, dtype=np.uint8, mode="r")
+    found = np.zeros(content.size // _PAGE, dtype=np.uint8)
+    if _LIBC.mincore(content.ctypes, ctypes.c_size_t(content.size), found.ctypes):
+        raise OSError(ctypes.get_errno(), f"mincore of {file}")
+    return (found & 1).astype(np.bool_)
 
 
 def _text(name: str) -> str:
