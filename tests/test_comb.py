@@ -7,7 +7,8 @@ import pytest
 
 from tests import host_scheduler
 from tests.host_scheduler import Quota
-from vpsbench.analyzer import comb
+from vpsbench.analyzer import comb, turns
+from vpsbench.analyzer.comb import Comb
 from vpsbench.analyzer.sweep import Sweep, under_quota
 
 SECONDS = 60.0
@@ -23,30 +24,40 @@ QUOTAS = {
     "80 % of 1 s, 5 % contention": Quota(share=0.8, period=1.0, delay=0.0005, contention=0.05),
     "70 % of 50 ms, every 20th disturbed": Quota(share=0.7, period=0.05, contention=0.003),
     "95 % of 250 ms": Quota(share=0.95, period=0.25, tick=0.001, contention=0.0005),
+    "25 % of 100 ms": Quota(share=0.25, period=0.1, delay=0.0003),
+    "50 % of 50 ms": Quota(share=0.5, period=0.05, delay=0.0003),
     "one of two vCPUs": Quota(share=1.0, period=0.1, vcpus=2, delay=0.0005),
     "1.5 of two vCPUs": Quota(share=1.5, period=0.05, vcpus=2, tick=0.001, delay=0.0005, contention=0.002),
 }
 
 
+def quota(
+    starts: host_scheduler.Floats, ends: host_scheduler.Floats, seconds: float = SECONDS
+) -> Comb | None:
+    """The comb, where nobody's taking of turns would look the same."""
+    found = comb.find(starts, ends, 0.0, seconds)
+    return None if found is None or found.turns else found
+
+
 @pytest.mark.parametrize("name", QUOTAS)
 def test_a_quota_is_found_with_its_period_and_share(name: str) -> None:
-    quota = QUOTAS[name]
+    true = QUOTAS[name]
     random = np.random.default_rng(17)
     shares = []
-    for starts, ends in quota.gaps(random, SECONDS, skew=2e-4):
-        found = comb.find(starts, ends, 0.0, SECONDS)
+    for starts, ends in true.gaps(random, SECONDS, skew=2e-4):
+        found = quota(starts, ends)
         assert found is not None
-        assert found.period == pytest.approx(quota.period, rel=0.01)
+        assert found.period == pytest.approx(true.period, rel=0.01)
+        assert found.taken == pytest.approx(found.lost, abs=0.03)
         shares.append(1 - found.lost)
-    assert sum(shares) == pytest.approx(quota.share, abs=0.02 * quota.vcpus)
+    assert sum(shares) == pytest.approx(true.share, abs=0.02 * true.vcpus)
 
 
 @pytest.mark.parametrize("seconds", [15.0, SECONDS])
 @pytest.mark.parametrize("make", host_scheduler.HONEST, ids=lambda f: f.__name__)
 def test_contention_has_no_comb(make: host_scheduler.Make, seconds: float) -> None:
     for seed in range(12):
-        starts, ends = make(np.random.default_rng([31, seed]), seconds)
-        assert comb.find(starts, ends, 0.0, seconds) is None, seed
+        assert quota(*make(np.random.default_rng([31, seed]), seconds), seconds) is None, seed
 
 
 def half(seconds: float = SECONDS) -> host_scheduler.Gaps:
@@ -83,8 +94,8 @@ def test_little_says_nothing() -> None:
 
 def test_two_busy_threads_in_lockstep_are_no_quota_but_a_tick_off_them_is() -> None:
     ends = np.arange(0.02, SECONDS, 0.02)
-    assert comb.find(ends - 0.008, ends, 0.0, SECONDS) is None
-    assert comb.find(ends - 0.0083, ends, 0.0, SECONDS) is not None
+    assert quota(ends - 0.008, ends) is None
+    assert quota(ends - 0.0083, ends) is not None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,7 @@ def test_vcpus_that_take_turns_by_the_hypervisors_tick_are_no_quota(period: floa
     random = np.random.default_rng(1)
     ends = np.arange(period, 60, period) + random.normal(0, 0.0003, round(60 / period) - 1)
     starts = ends - period / 2 - random.normal(0.0002, 0.0003, ends.size)
-    assert (comb.find(starts, ends, 0.0, 60.0) is None) is alike
+    assert (quota(starts, ends) is None) is alike
 
 
 def test_a_period_with_own_waits_is_not_known() -> None:
@@ -132,3 +143,11 @@ def test_a_period_with_own_waits_is_not_known() -> None:
     found = comb.find(starts[~waited], ends[~waited], 0.0, 60.0, (starts[waited], ends[waited]))
     assert found is not None
     assert found.period == pytest.approx(0.1, rel=0.001)
+
+
+def test_vcpus_of_one_quota_are_stopped_together_and_those_of_one_core_never() -> None:
+    one, other = Quota(share=1.0, period=0.02, vcpus=2).gaps(np.random.default_rng(3), SECONDS)
+    assert turns.together(one, other) > 0.5
+    ends = np.arange(0.02, SECONDS, 0.02)
+    assert turns.together((ends - 0.01, ends), (ends - 0.02, ends - 0.01)) == pytest.approx(0.0, abs=1e-9)
+    assert turns.together((ends[:0], ends[:0]), one) == 0

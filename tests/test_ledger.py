@@ -77,3 +77,35 @@ def test_windows_know_which_own_waits_were_seen() -> None:
     brief = ledger.cut(ledger.bins(replace(record, series=(*record.series, *none_long))), 30.0)
     assert ledger.lost(competing) == pytest.approx(0.3, abs=0.01)
     assert ledger.lost(brief) == pytest.approx(0.27, abs=0.01)
+
+
+@pytest.mark.parametrize(("lifted", "lost"), [(120, 0.6), (60, 0.3)])
+def test_a_quota_takes_as_much_of_others_of_the_guest_whomever_its_gaps_hit(lifted: int, lost: float) -> None:
+    # 60 of each 100 ms. In a second another process gets 6 times 15 ms before a gap of ours, and once 15 ms
+    # and the gap: nine gaps of ten hit us, who have 82 % of the time. After its end only the 15 ms are left.
+    end = 0.1 * np.arange(1, 1201)
+    ours, first, under = end % 1 > 0.05, (end * 10) % 10 > 3.5, end <= lifted + 0.05
+    waits = np.where(ours, np.where(first, 0.015, 0), np.where(under, 0.075, 0.015))
+    gaps, long = np.where(ours & under, 0.06, 0), np.where(ours, 0, waits)
+    seconds = np.arange(1.0, 121)
+    labels = {"vcpu": "0", "arm": "all", "duty": "1"}
+    bins = {"wall": np.ones(120), "gap": by_second(gaps), "own_wait": by_second(waits)}
+    bins |= {"long_own_wait": by_second(long), "own_wait_in_gaps": np.zeros(120)}
+    minute, waited = end <= 60, np.where(ours, end - 0.085, end)
+    spells = {"one_gap": (end, gaps), "one_wait": (waited, waits)}
+    record = replace(
+        build({}),
+        series=(
+            *(series(f"cpu.loop.{name}", seconds, values, **labels) for name, values in bins.items()),
+            *(
+                series(f"cpu.loop.{name}", at[minute & (values > 0)], values[minute & (values > 0)], **labels)
+                for name, (at, values) in spells.items()
+            ),
+        ),
+    )
+    assert ledger.share(ledger.bins(record), ledger.lost) == pytest.approx(lost, abs=0.02)
+
+
+def by_second(values: Floats) -> Floats:
+    """The sums of ten values each."""
+    return np.asarray(values.reshape(-1, 10).sum(axis=1), dtype=np.float64)

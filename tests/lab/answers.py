@@ -10,8 +10,8 @@ import numpy as np
 
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Floats, Truth
-from vpsbench.analyzer import ledger
-from vpsbench.analyzer.signs import cpu_quota, disk_burst
+from vpsbench.analyzer import comb, ledger
+from vpsbench.analyzer.signs import disk_burst
 from vpsbench.model import Finding, Record
 
 Answer = Callable[[Scenario, Truth, Record, Finding], float | None]
@@ -93,7 +93,7 @@ def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 def fraction(truth: Truth, record: Record) -> float | None:
     """What each vCPU was given of what it wanted, in the first minute of each full load of all of them."""
     loads = loops(record, truth, {"all", "sweep"}, duty="1")
-    lost = loss(truth, [one._replace(until=min(one.until, one.since + cpu_quota.LOGGED)) for one in loads])
+    lost = loss(truth, [one._replace(until=min(one.until, one.since + comb.LOGGED)) for one in loads])
     return None if lost is None else 1 - lost
 
 

@@ -92,7 +92,7 @@ def period(record: Record) -> float | None:
     found = []
     for gaps in record.named("cpu.loop.one_gap", arm="all"):
         for since, until in ledger.bins(record, **gaps.labels).pieces()[:1]:
-            last = min(until, since + cpu_quota.LOGGED)
+            last = min(until, since + comb.LOGGED)
             one = comb.of_loop(record, gaps.labels, since, last)
             found += [one.period] if one else []
     return float(np.median(found)) if found else None

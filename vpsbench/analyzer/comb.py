@@ -21,10 +21,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vpsbench.analyzer import turns
+
 if TYPE_CHECKING:
+    from vpsbench.analyzer.turns import Spells
     from vpsbench.model import Floats, Record
 
 SHORTEST: Final = 10.0  # s, of a stretch
+LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
 PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
 FEWEST: Final = 20  # gaps, and periods in the stretch
 LEAST_LOSS: Final = 0.02  # of the time; also the least that must be left
@@ -50,16 +54,6 @@ LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of 
 # left, whichever is less; or by the tick at which a host sees that a quota is used up, s and as a share.
 UNEVEN: Final = 0.3
 TICKED: Final = (0.011, 0.7)
-# A fair scheduler that seldom slips makes a comb as well. Its gaps are whole ticks, of hosts with 1000, 300,
-# 250 or 100 a second; a round of four threads with the longest slices (24 ms) has fewer than 99 of them.
-TICKS: Final = (0.001, 1 / 300, 0.004, 0.010)  # s
-LONGEST_ROUND: Final = 99  # ticks
-EXACT: Final = (0.00004, 0.02)  # s, or of a tick: switching takes some µs, and some more beside a timer
-WHOLE: Final = 0.8  # of the gaps are whole ticks
-MOST_THREADS: Final = 4  # that take turns on a core
-LONGEST_SLICE: Final = 0.031  # s; Xen's first credit scheduler has 30 ms, its second 10, Linux up to 24
-NEARLY_WHOLE: Final = 0.1  # of a tick, by which a slice may differ
-NEARLY_FAIR: Final = 0.06  # by which what one gets may differ from its part
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +64,17 @@ class Comb:
         period: of the timer.
         coherence: of the gaps' ends with it.
         occupancy: the share of periods that lost at least a quarter of the usual.
-        lost: the share lost in all.
+        lost: the share lost in all, but for what own waits hid.
+        taken: what a period usually loses, as a share of it, of those without own waits.
+        turns: whether busy threads that take turns on a core would look the same.
     """
 
     period: float
     coherence: float
     occupancy: float
     lost: float
+    taken: float
+    turns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class _Gaps:
     starts: Floats
     ends: Floats
     seconds: float  # of the stretch
-    waits: tuple[Floats, Floats]  # starts and ends of own waits, in which no gap would be seen
+    waits: Spells  # starts and ends of own waits, in which no gap would be seen
 
     @property
     def lengths(self) -> Floats:
@@ -111,17 +109,20 @@ class _Teeth:
 
 def of_loop(record: Record, labels: dict[str, str], since: float, until: float) -> Comb | None:
     """The comb in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
+    gaps, waits = (spells(record, name, labels, since, until) for name in ("one_gap", "one_wait"))
+    return find(*gaps, since, until, waits)
 
-    def spells(name: str) -> tuple[Floats, Floats]:
-        for series in record.named(f"cpu.loop.{name}", **labels):
-            return series.times - series.values, series.times
-        return np.zeros(0), np.zeros(0)
 
-    return find(*spells("one_gap"), since, until, spells("one_wait"))
+def spells(record: Record, name: str, labels: dict[str, str], since: float, until: float) -> Spells:
+    """A loop's single gaps ("one_gap") or own waits ("one_wait") that end in a stretch."""
+    for series in record.named(f"cpu.loop.{name}", **labels):
+        starts, ends = _within(series.times - series.values, series.times, since, until)
+        return starts + since, ends + since
+    return np.zeros(0), np.zeros(0)
 
 
 def find(
-    starts: Floats, ends: Floats, since: float, until: float, waits: tuple[Floats, Floats] | None = None
+    starts: Floats, ends: Floats, since: float, until: float, waits: Spells | None = None
 ) -> Comb | None:
     """The comb in the gaps of one vCPU under full load; None where there is none, or nothing can be said.
 
@@ -136,8 +137,8 @@ def find(
     gaps = _Gaps(*_within(starts, ends, since, until), until - since, own)
     if gaps.seconds < SHORTEST or gaps.ends.size < FEWEST or not LEAST_LOSS <= gaps.lost <= 1 - LEAST_LOSS:
         return None
-    combs = (_comb(gaps, _teeth(gaps, gaps.lengths**power)) for power in POWERS)
-    return next((found for found in combs if found), None)
+    combs = [_comb(gaps, _teeth(gaps, gaps.lengths**power)) for power in POWERS]
+    return min((one for one in combs if one), key=lambda one: one.turns, default=None)
 
 
 def _comb(gaps: _Gaps, teeth: _Teeth) -> Comb | None:
@@ -147,12 +148,14 @@ def _comb(gaps: _Gaps, teeth: _Teeth) -> Comb | None:
     if losses.size < FEWEST:
         return None
     occupancy = _occupancy(losses)
-    if occupancy < LEAST_OCCUPANCY or not _even(losses, teeth) or _alternates(teeth, losses):
+    if occupancy < LEAST_OCCUPANCY or not _even(losses, teeth):
         return None
-    return Comb(teeth.period, teeth.coherence, occupancy, gaps.lost)
+    taken = float(np.median(losses)) / teeth.period
+    alike = turns.alike(teeth.ends - teeth.starts, teeth.period, 1 - taken)
+    return Comb(teeth.period, teeth.coherence, occupancy, gaps.lost, taken, alike)
 
 
-def _within(starts: Floats, ends: Floats, since: float, until: float) -> tuple[Floats, Floats]:
+def _within(starts: Floats, ends: Floats, since: float, until: float) -> Spells:
     """The spells that end in the stretch, in s since it began, none over another."""
     within = (ends > since) & (ends <= until)
     last = ends[within] - since
@@ -241,12 +244,7 @@ def _losses(gaps: _Gaps, teeth: _Teeth) -> Floats:
 
 def _covered(grid: Floats, starts: Floats, ends: Floats) -> Floats:
     """How much of each step of a grid spells cover, s."""
-    if not ends.size:
-        return np.zeros(max(0, grid.size - 1))
-    so_far = np.cumsum(ends - starts)
-    knots = np.column_stack([starts, ends]).ravel()
-    values = np.column_stack([so_far - (ends - starts), so_far]).ravel()
-    return np.diff(np.interp(grid, knots, values))
+    return np.diff(turns.before((starts, ends), grid))
 
 
 def _occupancy(losses: Floats) -> float:
@@ -274,27 +272,3 @@ def _spread(values: Floats) -> float:
     """The width of the middle 80 %."""
     low, high = np.quantile(values, (0.1, 0.9))
     return float(high - low)
-
-
-def _alternates(teeth: _Teeth, losses: Floats) -> bool:
-    """Whether busy threads that take turns by the host's tick would look the same.
-
-    Either their gaps are whole ticks, nearly exactly; or one of few threads gets just its fair part, in
-    slices that are whole ticks on the average: two vCPUs on a core of Xen took turns of 10.2 ms for a minute.
-    """
-    lengths = teeth.ends - teeth.starts
-    given = 1 - float(np.median(losses)) / teeth.period
-    threads = round(1 / max(given, 1 / (MOST_THREADS + 1)))
-    slice_ = teeth.period / threads
-
-    def whole(tick: float) -> bool:
-        off = np.abs(lengths - tick * np.round(lengths / tick))
-        return bool((off < max(EXACT[0], EXACT[1] * tick)).mean() >= WHOLE)
-
-    def fair(tick: float) -> bool:
-        near = abs(slice_ - tick * max(1, round(slice_ / tick))) <= NEARLY_WHOLE * tick
-        return near and abs(given * threads - 1) <= NEARLY_FAIR
-
-    if 2 <= threads <= MOST_THREADS and slice_ <= LONGEST_SLICE and any(map(fair, TICKS)):
-        return True
-    return any(whole(tick) for tick in TICKS if teeth.period < LONGEST_ROUND * tick)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from vpsbench.analyzer import comb, ledger
+from vpsbench.analyzer import comb, ledger, turns
 from vpsbench.analyzer.comb import Comb
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.sweep import Sweep, sweep
@@ -15,13 +16,16 @@ from vpsbench.analyzer.weigh import strength_of
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
 
-LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
 SAME_PERIOD: Final = 0.05  # how far periods may differ, as a share
 SAME_SHARE: Final = 0.1  # how far what is delivered may differ from load to load: others take some besides
 MOST: Final = 0.9  # of the loads with loss must show the quota
 # A cap is confirmed where less than full load loses what it takes, to half of the loss at full load. It is
 # contradicted beyond that, and beyond this share: late wake-ups and passing neighbours cost something, too.
 CONTRADICTS: Final = (0.5, 0.1)
+# vCPUs whose gaps lie in each other's for so much do not take turns; nor does anybody with them, where each
+# loses less alone than so much of what it loses beside the others.
+AT_ONCE: Final = 0.5
+ALONE: Final = 0.5
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
 SERIES: Final = ("cpu.loop.one_gap", *_cpu.SERIES)
 
@@ -34,6 +38,7 @@ class Load:
     until: float
     delivered: dict[str, float]
     combs: dict[str, Comb]
+    together: float  # the share of one vCPU's gaps that lies in another's, at the least; 0 for a single one
 
     @property
     def mean(self) -> float:
@@ -44,6 +49,11 @@ class Load:
     def lossy(self) -> set[str]:
         """The vCPUs that lost enough for a comb to be seen."""
         return {vcpu for vcpu, share in self.delivered.items() if 1 - share >= comb.LEAST_LOSS}
+
+    @property
+    def turns(self) -> bool:
+        """Whether busy threads that take turns could look like this."""
+        return any(found.turns for found in self.combs.values())
 
     def shows(self, period: float, share: float) -> bool:
         """Whether this quota held each vCPU that lost time, and together they got this share."""
@@ -97,14 +107,26 @@ def look(record: Record) -> list[Finding]:
         return [_finding(record, Level.CLEAN, _without(loads, lossy), loads)]
     share = median(load.mean for load in lossy if load.combs)
     shown = [load.shows(median(periods), share) for load in lossy]
-    level = strength_of([load.since for load in lossy], shown, 1, MOST)
     held = [load for load, yes in zip(lossy, shown, strict=True) if yes]
-    if level is Level.CLEAN:
+    times = [load.since for load in lossy]
+    if strength_of(times, shown, 1, MOST) is Level.CLEAN:
         return [_finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), periods), lossy)]
+    if not _at_once(record, held):
+        shown = [yes and not load.turns for load, yes in zip(lossy, shown, strict=True)]
+    level = strength_of(times, shown, 1, MOST)
+    if level is Level.CLEAN:
+        return [_finding(record, Level.NOT_MEASURABLE, _turns(median(periods), share), held)]
     period = fmean(found.period for load in held for found in load.combs.values())
     free = [load for load in loads if not load.lossy]
     quota = Quota(period, _mean(held), held, free, sweep(record))
     return [_judged(record, quota, level)]
+
+
+def _at_once(record: Record, loads: list[Load]) -> bool:
+    """Whether vCPUs that are hardly stopped alone are stopped together: that is no taking of turns."""
+    alone = ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
+    stopped = all(load.together >= AT_ONCE for load in loads)
+    return stopped and alone is not None and alone < ALONE * (1 - _mean(loads))
 
 
 def _mean(loads: list[Load]) -> float:
@@ -117,7 +139,7 @@ def _loads(record: Record) -> Iterator[Load]:
         loops = [s.labels for s in record.named("cpu.loop.wall", arm=arm, duty="1")]
         tables = [(labels, ledger.bins(record, **labels)) for labels in loops]
         for since, until in ledger.bins(record, arm=arm, duty="1").pieces():
-            last = min(until, since + LOGGED)
+            last = min(until, since + comb.LOGGED)
             if last - since >= comb.SHORTEST:
                 yield from _load(record, tables, since, last)
 
@@ -125,7 +147,7 @@ def _loads(record: Record) -> Iterator[Load]:
 def _load(
     record: Record, tables: list[tuple[dict[str, str], ledger.Bins]], since: float, until: float
 ) -> Iterator[Load]:
-    delivered, combs = {}, {}
+    delivered, combs, gaps = {}, {}, []
     for labels, table in tables:
         here, vcpu = table.within(since, until), labels["vcpu"]
         if (lost := ledger.share(here, ledger.lost)) is None:
@@ -133,8 +155,10 @@ def _load(
         delivered[vcpu] = 1 - lost
         if found := comb.of_loop(record, labels, float(here.start[0]), until):
             combs[vcpu] = found
+            gaps.append(comb.spells(record, "one_gap", labels, since, until))
     if delivered:
-        yield Load(since, until, delivered, combs)
+        together = min((turns.together(*pair) for pair in pairwise(gaps)), default=0.0)
+        yield Load(since, until, delivered, combs, together)
 
 
 def _judged(record: Record, quota: Quota, level: Level) -> Finding:
@@ -171,8 +195,8 @@ def _kept(plan: Plan | None, share: float) -> str | None:
 def _claim(record: Record, quota: Quota) -> str:
     text = (
         f"At full load busy vCPUs get {percent(quota.share)} of each {_ms(quota.period)}, as under a CPU "
-        f"quota: in {_count(quota.loads)} of up to {LOGGED:.0f} s gaps end on that grid, and each period "
-        "loses about the same"
+        f"quota: in {_count(quota.loads)} of up to {comb.LOGGED:.0f} s gaps end on that grid, and each "
+        "period loses about the same"
     )
     if quota.free:
         text += f"; it is not always on, {_count(quota.free)} lost nothing"
@@ -224,8 +248,8 @@ def _without(loads: list[Load], lossy: list[Load]) -> str:
         )
     return (
         f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
-        f"{percent(1 - _mean(lossy))}, but irregularly as from contention, or in "
-        f"turns by a host's tick: no quota with a period of {_ms(comb.PERIODS[0])} to "
+        f"{percent(1 - _mean(lossy))}, but irregularly as from contention: "
+        f"no quota with a period of {_ms(comb.PERIODS[0])} to "
         f"{comb.PERIODS[1]:.0f} s was seen at work throughout; "
         "shorter and longer periods, and one that works only part of a minute, are not excluded."
     )
@@ -235,6 +259,14 @@ def _unsteady(held: int, lossy: int, periods: list[float]) -> str:
     return (
         f"Gaps came regularly, every {_ms(median(periods))}, but with the same period and share in only "
         f"{held} of {lossy} loads that lost time: too unsteady to be called a quota."
+    )
+
+
+def _turns(period: float, share: float) -> str:
+    return (
+        f"Gaps came regularly, every {_ms(period)}, and left {percent(share)}, as under a CPU quota; but "
+        "busy threads that take turns on a core by the host's tick would look the same, so it is not called "
+        "one."
     )
 
 
