@@ -115,7 +115,7 @@ def _probed(rng: np.random.Generator, seconds: int, real: Record | None) -> dict
         level = fast * (1.0 + 0.05 * np.sin(hour / DAY * 2 * np.pi) + 0.01 * rng.normal())
         loops = _loops_again(real, hour) if real else _loops(rng, hour, level)
         for at, sample in (*loops, *_jobs(rng, hour, level), *_scores(rng, hour, level)):
-            found[int(at)].append(replace(sample, at=BOOT + at))
+            found[int(at)].append(sample._replace(at=BOOT + at))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,9 +180,11 @@ class Metric:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One reading. ``at`` is CLOCK_BOOTTIME in seconds; None: the time of the tick it was read in."""
+class Sample(NamedTuple):
+    """One reading. ``at`` is CLOCK_BOOTTIME in seconds; None: the time of the tick it was read in.
+
+    A named tuple, as each tick makes a hundred.
+    """
 
     metric: str
     value: float

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from vpsbench.monitors import Texts
 
 NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")  # stricter than float(), which takes "nan" and "-1"
+_ENDS: Final = frozenset(("", ":", " ", "\t", "\n"))  # what follows a name
 
 
 class Line(NamedTuple):
-    """One line, and where it stands; a named tuple, as hundreds are made in each tick."""
+    """One line, and where it stands; a named tuple, as dozens are made in each tick."""
 
     file: str
     number: int  # from 1
-    words: tuple[str, ...]
+    words: list[str]
 
     def word(self, index: int) -> str:
         """One word; ValueError where the line is too short."""
@@ -26,7 +27,8 @@ class Line(NamedTuple):
 
     def value(self, index: int) -> float:
         """One word as a number, which in these files is never negative; ValueError where it is none."""
-        if not NUMBER.fullmatch(word := self.word(index)):
+        word = self.word(index)
+        if not (word.isdecimal() and word.isascii()) and not NUMBER.fullmatch(word):
             raise self.wrong(f"expected a number instead of {word!r}")
         return float(word)
 
@@ -37,11 +39,9 @@ class Line(NamedTuple):
 
 def lines(texts: Texts, file: str) -> Iterator[Line]:
     """The lines of a file that are not empty; LookupError where the file could not be read."""
-    if file not in texts:
-        raise LookupError(f"{file}: could not be read")
-    for number, line in enumerate(texts[file].splitlines(), 1):
+    for number, line in enumerate(_readable(texts, file).splitlines(), 1):
         if words := line.split():
-            yield Line(file, number, tuple(words))
+            yield Line(file, number, words)
 
 
 def first(texts: Texts, file: str) -> Line:
@@ -51,37 +51,28 @@ def first(texts: Texts, file: str) -> Line:
     raise LookupError(f"{file}, line 1: the file is empty")
 
 
-class Table(Mapping[str, Line]):
-    """Lines by their first words without a colon; one is taken apart when it is asked for."""
+def named(texts: Texts, file: str, names: Iterable[str]) -> dict[str, Line]:
+    """The lines whose first words are these names, with or without a colon, as far as there are such lines.
 
-    def __init__(self, file: str, text: str) -> None:
-        self._file = file
-        self._taken: dict[str, Line] = {}
-        self._lines = {
-            words[0].removesuffix(":"): (number, line)
-            for number, line in enumerate(text.splitlines(), 1)
-            if (words := line.split(None, 1))
-        }
-
-    def __getitem__(self, name: str) -> Line:
-        found = self._taken.get(name)
-        if found is None:
-            number, line = self._lines[name]
-            found = self._taken[name] = Line(self._file, number, tuple(line.split()))
-        return found
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._lines
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lines)
-
-    def __len__(self) -> int:
-        return len(self._lines)
+    Nothing else is taken apart: /proc/vmstat has 180 lines. LookupError where the file could not be read.
+    """
+    text = _readable(texts, file)
+    return {name: line for name in names if (line := _named(file, text, name))}
 
 
-def by_name(texts: Texts, file: str) -> Table:
-    """The lines by their first words; LookupError where the file could not be read."""
+def _named(file: str, text: str, name: str) -> Line | None:
+    at = text.find(name)
+    while at >= 0:
+        start, after = text.rfind("\n", 0, at) + 1, at + len(name)
+        if text[after : after + 1] in _ENDS and not text[start:at].strip():
+            stop = text.find("\n", after)
+            words = text[start : stop if stop >= 0 else None].split()
+            return Line(file, text.count("\n", 0, start) + 1, words)
+        at = text.find(name, after)
+    return None
+
+
+def _readable(texts: Texts, file: str) -> str:
     if file not in texts:
         raise LookupError(f"{file}: could not be read")
-    return Table(file, texts[file])
+    return texts[file]

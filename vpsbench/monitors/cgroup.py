@@ -17,7 +17,7 @@ from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts
-from vpsbench.monitors._lines import Line, by_name, first
+from vpsbench.monitors._lines import Line, first, lines, named
 
 LIMITS: Final = ("memory.max", "memory.high", "memory.limit_in_bytes")
 USES: Final = ("memory.current", "memory.usage_in_bytes")
@@ -92,11 +92,11 @@ def _amounts(texts: Texts, path: str, names: tuple[str, ...]) -> list[float]:
 
 def _throttling(texts: Texts, path: str) -> list[Sample]:
     file = f"{path}/cpu.stat"
-    table = by_name(texts, file) if file in texts else {}
+    found = named(texts, file, THROTTLING) if file in texts else {}
     return [
-        Sample(metric, table[name].value(1) / parts, (("path", path),))
-        for name, (metric, parts) in THROTTLING.items()
-        if name in table
+        Sample(metric, line.value(1) / parts, (("path", path),))
+        for name, line in found.items()
+        for metric, parts in (THROTTLING[name],)
     ]
 
 
@@ -104,11 +104,11 @@ def _failures(texts: Texts, path: str) -> list[Sample]:
     """Version 2 names its events itself; version 1's failcnt is what version 2 calls ``max``."""
     counts: dict[str, float] = {}
     if (v2 := f"{path}/memory.events") in texts:
-        counts = {name: line.value(1) for name, line in by_name(texts, v2).items()}
+        counts = {line.word(0): line.value(1) for line in lines(texts, v2)}
     if (v1 := f"{path}/memory.failcnt") in texts:
         counts["max"] = first(texts, v1).value(0)
-    if (oom := f"{path}/memory.oom_control") in texts and "oom_kill" in (table := by_name(texts, oom)):
-        counts["oom_kill"] = table["oom_kill"].value(1)
+    if (oom := f"{path}/memory.oom_control") in texts:
+        counts |= {name: line.value(1) for name, line in named(texts, oom, ("oom_kill",)).items()}
     return [
         Sample("cgroup.memory.failures", count, (("path", path), ("event", event)))
         for event, count in counts.items()

@@ -11,11 +11,12 @@ alpha and ia64, whatever the kernel's own HZ is. user includes guest, and nice i
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, by_name
+from vpsbench.monitors._lines import Line, lines, named
 
 FILE: Final = "/proc/stat"
 USER_HZ: Final = 100
@@ -29,12 +30,13 @@ SINGLE: Final = {"procs_running": "system.running", "ctxt": "system.context_swit
 
 def parse(texts: Texts) -> list[Sample]:
     """Times in s since boot per vCPU and state, runnable processes, context switches."""
-    table = by_name(texts, FILE)
-    vcpus = {match[1]: line for name, line in table.items() if (match := VCPU.fullmatch(name))}
+    of_cpus = takewhile(lambda line: line.words[0].startswith("cpu"), lines(texts, FILE))
+    vcpus = {match[1]: line for line in of_cpus if (match := VCPU.fullmatch(line.words[0]))}
     if not vcpus:
         raise LookupError(f"{FILE}: no line of a vCPU")
     times = [sample for vcpu, line in vcpus.items() for sample in _times(vcpu, line)]
-    return times + [Sample(SINGLE[name], table[name].value(1)) for name in SINGLE if name in table]
+    single = named(texts, FILE, SINGLE).items()
+    return times + [Sample(SINGLE[name], line.value(1)) for name, line in single]
 
 
 def _times(vcpu: str, line: Line) -> list[Sample]:

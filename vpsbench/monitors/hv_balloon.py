@@ -6,21 +6,23 @@ pages_ballooned are in the host's hands now, page_size says how large they are.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import by_name
+from vpsbench.monitors._lines import named
 
 FILE: Final = "/sys/kernel/debug/hv-balloon"
+LINES: Final = ("pages_ballooned", "page_size")
 
 
 def parse(texts: Texts) -> list[Sample]:
     """What the balloon holds, in B."""
-    table = by_name({FILE: texts[FILE].replace(":", " ")}, FILE)
-    if not {"pages_ballooned", "page_size"} <= table.keys():
-        raise LookupError(f"{FILE}: no line pages_ballooned or no line page_size")
-    return [Sample("hyperv.balloon.taken", table["pages_ballooned"].value(1) * table["page_size"].value(1))]
+    found = named({FILE: texts[FILE].replace(":", " ")}, FILE, LINES)
+    if len(found) < len(LINES):
+        raise LookupError(f"{FILE}: no line {' or no line '.join(LINES)}")
+    return [Sample("hyperv.balloon.taken", math.prod(line.value(1) for line in found.values()))]
 
 
 MONITOR = Monitor(

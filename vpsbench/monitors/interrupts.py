@@ -13,7 +13,7 @@ from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import first, lines
+from vpsbench.monitors._lines import first, named
 
 FILE: Final = "/proc/interrupts"
 VCPU: Final = re.compile(r"CPU[0-9]+")
@@ -26,8 +26,7 @@ def parse(texts: Texts) -> list[Sample]:
         raise header.wrong("expected a header of CPU0, CPU1, …")
     return [
         Sample("interrupts.hyp", line.value(column), (("vcpu", vcpu.removeprefix("CPU")),))
-        for line in lines(texts, FILE)
-        if line.words[0] == "HYP:"
+        for line in named(texts, FILE, ("HYP",)).values()
         for column, vcpu in enumerate(header.words, 1)
     ]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, by_name
+from vpsbench.monitors._lines import Line, named
 
 FILE: Final = "/proc/meminfo"
 LINES: Final = {
@@ -26,10 +26,10 @@ LINES: Final = {
 
 def parse(texts: Texts) -> list[Sample]:
     """Amounts of memory in B; MemTotal must be there, the others where the kernel tells them."""
-    table = by_name(texts, FILE)
-    if "MemTotal" not in table:
+    found = named(texts, FILE, LINES)
+    if "MemTotal" not in found:
         raise LookupError(f"{FILE}: no line MemTotal")
-    return [Sample(metric, _bytes(table[name])) for name, metric in LINES.items() if name in table]
+    return [Sample(LINES[name], _bytes(line)) for name, line in found.items()]
 
 
 def _bytes(line: Line) -> float:

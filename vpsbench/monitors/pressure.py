@@ -11,7 +11,7 @@ from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, by_name
+from vpsbench.monitors._lines import Line, named
 
 HELP: Final = {
     "some": "Time since boot in which at least one task of the guest waited for the resource.",
@@ -25,11 +25,11 @@ def parse(texts: Texts) -> list[Sample]:
 
 
 def _resource(texts: Texts, file: str) -> list[Sample]:
-    table = by_name(texts, file)
-    if not HELP.keys() & table.keys():
+    found = named(texts, file, HELP)
+    if not found:
         raise LookupError(f"{file}: neither a line some nor a line full")
     labels = (("resource", file.rpartition("/")[2]),)
-    return [Sample(f"pressure.{kind}", _total(table[kind]), labels) for kind in HELP if kind in table]
+    return [Sample(f"pressure.{kind}", _total(line), labels) for kind, line in found.items()]
 
 
 def _total(line: Line) -> float:

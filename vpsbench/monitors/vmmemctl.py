@@ -10,7 +10,7 @@ from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import by_name
+from vpsbench.monitors._lines import named
 
 FILE: Final = "/sys/kernel/debug/vmmemctl"
 PAGE: Final = 4096
@@ -19,10 +19,10 @@ LINES: Final = {"current": "vmware.balloon.taken", "target": "vmware.balloon.tar
 
 def parse(texts: Texts) -> list[Sample]:
     """What the balloon holds, and shall hold, in B."""
-    table = by_name({FILE: texts[FILE].replace(":", " ")}, FILE)
-    if "current" not in table:
+    found = named({FILE: texts[FILE].replace(":", " ")}, FILE, LINES)
+    if "current" not in found:
         raise LookupError(f"{FILE}: no line current")
-    return [Sample(metric, table[name].value(1) * PAGE) for name, metric in LINES.items() if name in table]
+    return [Sample(LINES[name], line.value(1) * PAGE) for name, line in found.items()]
 
 
 def _gauge(name: str, text: str) -> Metric:

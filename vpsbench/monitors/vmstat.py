@@ -11,7 +11,7 @@ from typing import Final
 
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import by_name
+from vpsbench.monitors._lines import named
 
 FILE: Final = "/proc/vmstat"
 HELP: Final = {
@@ -28,11 +28,10 @@ HELP: Final = {
 
 def parse(texts: Texts) -> list[Sample]:
     """Pages or events since boot."""
-    table = by_name(texts, FILE)
-    found = [Sample(f"vm.{name}", table[name].value(1)) for name in HELP if name in table]
+    found = named(texts, FILE, HELP)
     if not found:
         raise LookupError(f"{FILE}: none of the lines {', '.join(HELP)}")
-    return found
+    return [Sample(f"vm.{name}", line.value(1)) for name, line in found.items()]
 
 
 MONITOR = Monitor(

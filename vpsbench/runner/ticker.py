@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from vpsbench.guest.files import Files
+from vpsbench.guest.files import Files, KeptOpen
 from vpsbench.model import Labels, Sample
 from vpsbench.monitors import Monitor
 
@@ -25,7 +25,7 @@ class Ticker:
     """Reads all monitors that find their files on this guest."""
 
     def __init__(self, monitors: Iterable[Monitor], files: Files) -> None:
-        self._files = files
+        self._files = KeptOpen(files)
         found = {monitor: monitor.files(files) for monitor in monitors}
         self._watched = tuple((m, names) for m, names in found.items() if names)
         self.unavailable = [
@@ -39,11 +39,12 @@ class Ticker:
         tick = Tick()
         for monitor, names in self._watched:
             samples = self._read(monitor, names, tick)
-            keys = {(s.metric, s.labels) for s in samples}
+            keys = [(s.metric, s.labels) for s in samples]
             seen = self._seen.setdefault(monitor.name, set())
+            seen.update(keys)
             tick.samples += samples
-            tick.gaps += sorted(seen - keys)
-            seen |= keys
+            if len(keys) < len(seen):
+                tick.gaps += sorted(seen.difference(keys))
         return tick
 
     def _read(self, monitor: Monitor, names: tuple[str, ...], tick: Tick) -> list[Sample]:
