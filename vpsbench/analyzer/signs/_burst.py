@@ -40,6 +40,7 @@ class Course:
         before: given the knee, how much of its bucket had been used before the load began.
         cap: given the knee, what kind of limit it is, in words that follow the claim.
         strict: rests that were tried and did not show a bucket accuse nobody.
+        fewest: bins below which nothing is said.
     """
 
     sign: str
@@ -60,6 +61,7 @@ class Course:
     before: Callable[[knee.Knee], float] = lambda _: 0.0
     cap: Callable[[knee.Knee], str] = lambda _: ""
     strict: bool = False
+    fewest: int = knee.LEAST_BINS
 
     @property
     def until(self) -> float:
@@ -69,12 +71,12 @@ class Course:
 
 def judge(course: Course) -> Finding:
     """The finding on one course."""
-    if course.rates.size < knee.LEAST_BINS:
+    if course.rates.size < course.fewest:
         return _finding(
             course,
             Level.NOT_MEASURABLE,
             f"{course.what} was under {course.load} for {span(course.until - course.start)} without a pause, "
-            f"which is too short to see a throttle; {span(knee.LEAST_BINS * course.width)} is the least.",
+            f"which is too short to see a throttle; {span(course.fewest * course.width)} is the least.",
         )
     found = knee.throttled(course.rates, course.width)
     return _throttled(course, found) if found else _steady(course)

@@ -14,7 +14,8 @@ from vpsbench.analyzer.signs import Sign, _burst, _cpu, one_claim
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record
 
-WIDTH: Final = 1.0  # s, of a bin
+WIDTH: Final = 0.5  # s, of a bin: a bucket that lasts for two seconds shows
+SHORTEST: Final = 15.0  # s, of a load
 FLOOR: Final = 0.15  # s of full speed: what a start of the loops and a neighbour's visit make
 IDLE: Final = {
     "idle",
@@ -57,6 +58,7 @@ def look(record: Record) -> list[Finding]:
             reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
             load=_cpu.load(record),
             floor=FLOOR,
+            fewest=round(SHORTEST / WIDTH),
         )
     )
     quota = _cpu.own_quota(record, found.since or 0.0, found.until or 0.0)
