@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.report_values import NASTY, a_judgement, a_nasty_judgement, a_record
+from tests.vega_bundle import FILE
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Judgement, Record, Series
 from vpsbench.report import charts, glossary, html
@@ -115,6 +116,15 @@ def test_letters_in_charts_are_large_enough() -> None:
 def test_a_weeks_run_stays_below_2_mb() -> None:
     assert len(page(a_week).encode()) < LIMIT
     assert len(page(a_judgement).encode()) < LIMIT
+
+
+def test_the_library_for_live_charts_knows_the_language_that_they_are_written_in() -> None:
+    spec = charts.draw(a_record())[0][0].spec
+    major = re.search(r"vega-lite/v(\d+)", spec["$schema"])
+    kept = re.search(r"Vega-Lite (\d+)\.", FILE.read_text(encoding="utf-8")[:200])
+    assert major
+    assert kept
+    assert major[1] == kept[1]
 
 
 def test_the_page_asks_for_nothing_from_outside() -> None:

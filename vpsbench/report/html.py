@@ -10,8 +10,6 @@ import base64
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -28,10 +26,6 @@ from vpsbench.report import charts, glossary, page
 from vpsbench.report.files import replacing
 from vpsbench.report.vegalite import Chart
 
-_BUNDLE: Final = """
-import sys, vl_convert
-sys.stdout.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-"""
 _ID: Final = re.compile(r'( id="|url\(#)((?:clip|gradient_)\d+)')  # all that a picture calls by name
 
 
@@ -61,7 +55,6 @@ def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
     """The page, piece by piece; without ``live`` its pictures stay still."""
     drawn, absent = charts.draw(judgement.record)
     specs = {c.name: c.spec for c in drawn} if live else {}
-    scripts = _scripts() if specs else ()  # before the pictures are drawn, which takes memory, too
     built = page.build(judgement)
     environment = Environment(
         loader=PackageLoader("vpsbench.report"),
@@ -79,7 +72,7 @@ def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
         absent=absent,
         words=glossary.used(json.dumps([asdict(built), [(c.title, c.note) for c in drawn]])),
         specs=specs,
-        scripts=scripts,
+        scripts=_scripts() if specs else (),
         style=Markup(_asset("style.css")),  # noqa: S704  our own file
     )
 
@@ -119,15 +112,8 @@ def _placed(stills: dict[str, str], chart: Chart, place: str) -> Markup:
 
 
 def _scripts() -> tuple[Script, ...]:
-    """The bundle that draws, and our few lines that use it. Neither holds anything from outside."""
-    texts = (_bundle(), _asset("zoom.js"))
-    return tuple(Script(Markup(text)) for text in texts)  # noqa: S704
-
-
-def _bundle() -> str:
-    """The library that draws, put together in a process of its own: that takes 130 MB, and keeps them."""
-    command = [sys.executable, "-X", "utf8", "-c", _BUNDLE]
-    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+    """The library that draws, and our few lines that use it. Neither holds anything from outside."""
+    return tuple(Script(Markup(_asset(name))) for name in ("vega.js", "zoom.js"))  # noqa: S704  our own files
 
 
 def _asset(name: str) -> str:
