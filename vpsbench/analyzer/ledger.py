@@ -11,12 +11,12 @@ whenever each of them does, whatever they have in common.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import comb
+from vpsbench.analyzer import unseen
 from vpsbench.model import Record, Series
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 PAUSE: Final = 1.0
 TOGETHER: Final = {"all", "refill"}  # the arms in which all vCPUs are loaded as much as the run may
 # A loop that its own guest left less than this share of the time saw too little of the host.
-AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the loop did not run
-MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two processes is charged with it
-COMPETES: Final = 0.1  # of the wanted time, that others of the guest take at least for that to matter
-AGREES: Final = 0.1  # within which the loop's own loss must be the quota's, as one may begin or end
 LEAST_USABLE: Final = 0.2
 
 
@@ -134,73 +130,8 @@ def _loop(record: Record, labels: dict[str, str]) -> Floats:
     columns |= {"start": wall.times - wall.values, "end": wall.times, "wall": wall.values}
     columns["wanted"] = _column(record, "wanted", wall, wall.values)
     long = _column(record, "long_own_wait", wall, columns["own_wait"])
-    table = Bins(**columns)
-    table = replace(table, imputed=_by_rhythm(record, labels, table, long, _imputed(table, long)))
-    return np.vstack([getattr(table, name) for name in COLUMNS])
-
-
-def _imputed(table: Bins, long: Floats) -> Floats:
-    """What the host took while others of the guest ran: the same share as of the loop's own time then.
-
-    A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
-    wait and more is long, others compete all along, and each of them meets the host's gaps.
-    """
-    seen = _around(table, long, AROUND)
-    share = np.clip(seen.lost / np.where(seen.usable > 0, seen.usable, 1), 0, 1)
-    of_own = seen.unseen / np.where(seen.own > 0, seen.own, 1)
-    return np.asarray(share * of_own * table.own_wait, dtype=np.float64)
-
-
-def _by_rhythm(record: Record, labels: dict[str, str], table: Bins, long: Floats, imputed: Floats) -> Floats:
-    """The same where the gaps show a quota: each of its periods takes as much, whoever runs then.
-
-    Which of two processes is charged with a gap follows a beat of its own, for minutes.
-    """
-    if min(table.own_wait.sum(), 2 * long.sum()) < COMPETES * table.wanted.sum():
-        return imputed
-    taken = np.full_like(imputed, np.nan)
-    for since, until in table.pieces():
-        if found := comb.of_loop(record, labels, since, min(until, since + comb.LOGGED)):
-            taken[(table.end > since) & (table.end <= until)] = found.taken
-    seen = _around(table, long, MINUTE)
-    holds = np.abs(seen.lost - taken * seen.usable) <= AGREES * seen.usable
-    of_own = np.clip((taken * seen.wanted - seen.lost) / np.where(seen.own > 0, seen.own, 1), 0, 1)
-    return np.where(holds & (seen.unseen > COMPETES * seen.wanted), of_own * table.own_wait, imputed)
-
-
-class _Seen(NamedTuple):
-    """What a loop saw around each bin, s.
-
-    Args:
-        wanted: all of the time.
-        lost: to the outside, while the loop ran.
-        own: wait for others of the guest.
-        unseen: the part of it in which the host may have taken something.
-        usable: the time in which the loop ran or lost.
-    """
-
-    wanted: Floats
-    lost: Floats
-    own: Floats
-    unseen: Floats
-
-    @property
-    def usable(self) -> Floats:
-        return self.wanted - self.unseen
-
-
-def _around(table: Bins, long: Floats, bins: int) -> _Seen:
-    own, lost = table.own_wait, table.gap - table.own_wait_in_gaps
-    wanted, lost, own, long = (_running(part, bins) for part in (table.wanted, lost, own, long))
-    return _Seen(wanted, lost, own, np.minimum(own, 2 * long))
-
-
-def _running(values: Floats, bins: int) -> Floats:
-    """Sums over so many bins, each in the middle of its own."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(values.size)
-    last = np.minimum(places + bins // 2 + 1, values.size)
-    return np.asarray(sums[last] - sums[np.maximum(places - bins // 2, 0)], dtype=np.float64)
+    columns["imputed"] = unseen.lost(record, labels, Bins(**columns), long)
+    return np.vstack([columns[name] for name in COLUMNS])
 
 
 def _column(record: Record, name: str, wall: Series, missing: float | Floats) -> Floats:

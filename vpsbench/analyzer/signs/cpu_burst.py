@@ -14,7 +14,7 @@ from vpsbench.analyzer.signs import Sign, _burst, _cpu, one_claim
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record
 
-WIDTH: Final = 0.5  # s, of a bin: a bucket that lasts for two seconds shows
+WIDTH: Final = 0.5  # s, of a bin where the probe's are no longer: a bucket that lasts for two seconds shows
 SHORTEST: Final = 15.0  # s, of a load
 FLOOR: Final = 0.15  # s of full speed: what a start of the loops and a neighbour's visit make
 IDLE: Final = {
@@ -39,7 +39,8 @@ def look(record: Record) -> list[Finding]:
             )
         ]
     stretch = max(table.pieces(), key=lambda p: p[1] - p[0])
-    windows = ledger.cut(table.within(*stretch), WIDTH)
+    width = max(WIDTH, table.length)
+    windows = ledger.cut(table.within(*stretch), width)
     plan, duty = record.run.plan, record.run.profile.duty
     found = _burst.judge(
         _burst.Course(
@@ -50,7 +51,7 @@ def look(record: Record) -> list[Finding]:
             stuff="s of full speed",
             unit="1",
             start=float(windows.start[0]) if windows.start.size else float(table.start.min()),
-            width=WIDTH,
+            width=width,
             rates=duty * (1 - ledger.lost(windows)),
             series=_cpu.SERIES,
             disclosed=bool(plan and plan.cpu_burst),
@@ -58,7 +59,7 @@ def look(record: Record) -> list[Finding]:
             reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
             load=_cpu.load(record),
             floor=FLOOR,
-            fewest=round(SHORTEST / WIDTH),
+            fewest=max(knee.LEAST_BINS, round(SHORTEST / width)),
         )
     )
     quota = _cpu.own_quota(record, found.since or 0.0, found.until or 0.0)

@@ -1,0 +1,98 @@
+"""What the host took while others of the guest ran, and the loop of the CPU probe saw nothing of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from vpsbench.analyzer import comb
+
+if TYPE_CHECKING:
+    from vpsbench.analyzer.ledger import Bins
+    from vpsbench.model import Floats, Record
+
+AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the loop did not run
+MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two processes is charged with it
+COMPETES: Final = 0.1  # of the wanted time, that others of the guest take at least for that to matter
+AGREES: Final = 0.1  # within which the loop's own loss must be the quota's, as one may begin or end
+
+
+def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> Floats:
+    """Of each bin of one loop, s.
+
+    Args:
+        record: has its single gaps.
+        labels: the loop's.
+        table: its bins.
+        long: of each bin, the own wait that was long enough to hold a usual gap, s.
+    """
+    shared = _by_share(table, long)
+    if min(table.own_wait.sum(), 2 * long.sum()) < COMPETES * table.wanted.sum():
+        return shared
+    seen, taken = _around(table, long, MINUTE), _rhythm(record, labels, table)
+    holds = np.abs(seen.lost - taken * seen.usable) <= AGREES * seen.usable
+    of_own = np.clip((taken * seen.wanted - seen.lost) / np.where(seen.own > 0, seen.own, 1), 0, 1)
+    return np.where(holds & (seen.unseen > COMPETES * seen.wanted), of_own * table.own_wait, shared)
+
+
+def _by_share(table: Bins, long: Floats) -> Floats:
+    """The same share as of the loop's own time then.
+
+    A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
+    wait and more is long, others compete all along, and each of them meets the host's gaps.
+    """
+    seen = _around(table, long, AROUND)
+    share = np.clip(seen.lost / np.where(seen.usable > 0, seen.usable, 1), 0, 1)
+    of_own = seen.unseen / np.where(seen.own > 0, seen.own, 1)
+    return np.asarray(share * of_own * table.own_wait, dtype=np.float64)
+
+
+def _rhythm(record: Record, labels: dict[str, str], table: Bins) -> Floats:
+    """What each period of a quota takes of whoever runs, as a share of it, bin by bin; NaN where none shows.
+
+    Which of two processes is charged with a gap follows a beat of its own, for minutes.
+    """
+    taken = np.full(table.wall.size, np.nan)
+    for since, until in table.pieces():
+        last = min(until, since + comb.LOGGED)
+        # A bucket may have had to run dry before.
+        halves = (comb.of_loop(record, labels, begin, last) for begin in (since, (since + last) / 2))
+        if found := next(filter(None, halves), None):
+            taken[(table.end > since) & (table.end <= until)] = found.taken
+    return taken
+
+
+class _Seen(NamedTuple):
+    """What a loop saw around each bin, s.
+
+    Args:
+        wanted: all of the time.
+        lost: to the outside, while the loop ran.
+        own: wait for others of the guest.
+        unseen: the part of it in which the host may have taken something.
+        usable: the time in which the loop ran or lost.
+    """
+
+    wanted: Floats
+    lost: Floats
+    own: Floats
+    unseen: Floats
+
+    @property
+    def usable(self) -> Floats:
+        return self.wanted - self.unseen
+
+
+def _around(table: Bins, long: Floats, bins: int) -> _Seen:
+    own, lost = table.own_wait, table.gap - table.own_wait_in_gaps
+    wanted, lost, own, long = (_running(part, bins) for part in (table.wanted, lost, own, long))
+    return _Seen(wanted, lost, own, np.minimum(own, 2 * long))
+
+
+def _running(values: Floats, bins: int) -> Floats:
+    """Sums over so many bins, each in the middle of its own."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(values.size)
+    last = np.minimum(places + bins // 2 + 1, values.size)
+    return np.asarray(sums[last] - sums[np.maximum(places - bins // 2, 0)], dtype=np.float64)
