@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.lab import cgroups, container, image, machine, recipe, truth
+from tests.lab import cgroups, clock, container, image, machine, recipe, truth
 from tests.lab.cgroups import hierarchy
 from tests.lab.errors import Skip
 from vpsbench.monitors import beancounters
@@ -118,7 +119,7 @@ def test_modules_load_in_order_each_once() -> None:
 
 def test_xen_shares_its_cores_and_gets_memory_of_its_own() -> None:
     xen = machine.Machine(platform="xen", memory=700 * 2**20, vcpus=3, cores=2)
-    line = machine.qemu(xen, image.Image(Path("/i")), Path("/f"))
+    line = machine.qemu(xen, image.Image(Path("/i")), Path("/f"), 2_000_000)
     assert line[line.index("-smp") + 1] == "2"
     assert line[line.index("-m") + 1] == "1024M"
     assert "dom0_mem=700M,max:700M dom0_max_vcpus=3" in line[line.index("-append") + 1]
@@ -127,7 +128,7 @@ def test_xen_shares_its_cores_and_gets_memory_of_its_own() -> None:
 
 def test_a_kvm_guest_is_merged_only_if_it_may() -> None:
     def machine_option(*, merge: bool) -> str:
-        line = machine.qemu(machine.Machine(merge=merge), image.Image(Path("/i")), Path("/f"))
+        line = machine.qemu(machine.Machine(merge=merge), image.Image(Path("/i")), Path("/f"), 2_000_000)
         return line[line.index("-machine") + 1]
 
     assert machine_option(merge=False) == "pc,mem-merge=off"
@@ -173,3 +174,10 @@ def test_held_frames_are_read_behind_the_results(tmp_path: Path) -> None:
     assert frames is not None
     assert frames.dtype == np.int64
     assert frames.tolist() == [0, 2, 15]
+
+
+def test_a_guest_is_told_the_frequency_of_its_clock() -> None:
+    line = machine.qemu(machine.Machine(vcpus=2), image.Image(Path("/i")), Path("/f"), clock.tsc_khz())
+    (told,) = (int(n) for word in line for n in re.findall(r"tsc_early_khz=(\d+)", word))
+    clock.tsc_khz.cache_clear()
+    assert told == pytest.approx(clock.tsc_khz(), rel=1e-3)

@@ -10,7 +10,7 @@ from typing import IO, Final
 
 from tests.lab import job
 from tests.lab.cgroups import Cgroup
-from tests.lab.clock import now
+from tests.lab.clock import now, tsc_khz
 from tests.lab.image import Image
 from tests.lab.journal import Journal, started
 from tests.lab.machine import Machine, qemu
@@ -55,7 +55,7 @@ class VirtualGuest:
     def __init__(
         self, machine: Machine, image: Image, folder: Path, cgroup: Cgroup | None, journal: Journal
     ) -> None:
-        command = ["setpriv", "--pdeathsig", "KILL", *qemu(machine, image, folder)]
+        command = ["setpriv", "--pdeathsig", "KILL", *qemu(machine, image, folder, tsc_khz())]
         self.folder, self._journal = folder, journal
         with (folder / "qemu.txt").open("wb") as errors:
             self._process = subprocess.Popen(
