@@ -24,7 +24,7 @@ from vpsbench.probes import Request, Unavailable, disk
 from vpsbench.probes._engine import FioError
 from vpsbench.probes._flush import Series
 from vpsbench.probes._jobs import BURST, FLUSH, JOBS, JobName, arguments, budget_for, seconds_for
-from vpsbench.probes._layout import BLOCK, Target, file_size, lay_out
+from vpsbench.probes._layout import BLOCK, Target, file_size, lay_out, make_way
 from vpsbench.probes._pace import Pace
 from vpsbench.probes.disk import Options, run
 
@@ -338,6 +338,37 @@ def test_a_disk_that_fills_up_under_a_job_ends_the_turn(
     run(request(folder, 10, TWO), emit)
     assert emit.kinds == ["disk.failed", "disk.full"]
     assert ("iops", "randread-qd1") not in emit.samples
+
+
+def left_by_others(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """From now on so much of each file system is free."""
+    rest = round(1000 * share)
+    found = os.statvfs_result((4096, 4096, 1000, rest, rest, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+
+
+def test_the_file_goes_once_others_need_its_room(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, f"cat {tmp_path}/good.json; exec sleep 1000")
+
+    class Crowded(Collected):
+        def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
+            super().sample(metric, value, at, **labels)
+            if metric.endswith("iops"):
+                left_by_others(monkeypatch, 0.07)
+
+    emit = Crowded()
+    run(request(folder, 10, TWO), emit)
+    assert emit.kinds == ["disk.full"]
+    assert "less than 7.5% of the file system free" in emit.events[0][1]
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.08, 0.5])
+def test_room_enough_for_others(folder: Path, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    left_by_others(monkeypatch, share)
+    make_way(folder)
 
 
 def test_memory_is_no_disk() -> None:

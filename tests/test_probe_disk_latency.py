@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ class Kept:
     courses: dict[str, list[float]] = field(default_factory=dict)
     at: list[float] = field(default_factory=list)
     written: float = 0.0
+    events: list[tuple[str, str]] = field(default_factory=list)
 
     def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
         assert (metric, at, labels) == ("disk.fio.written", None, {"job": "sparse"})
@@ -39,7 +41,7 @@ class Kept:
         self.at = [*at] if metric.endswith("late") else self.at
 
     def event(self, kind: str, detail: str) -> None:
-        raise AssertionError((kind, detail))
+        self.events.append((kind, detail))
 
     def raw(self, name: str, text: str) -> None:
         raise AssertionError((name, text))
@@ -71,6 +73,22 @@ def test_reads_are_told_with_the_pauses_before_them(folder: Path) -> None:
     assert kept.at == sorted(kept.at)
     assert before < kept.at[0]
     assert kept.written in {n * 4 * MIB for n in range(1, 5)}, "as far as the time for it goes"
+    assert not list(folder.iterdir())
+    assert not kept.events
+
+
+def test_the_file_goes_once_others_need_its_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept()
+
+    def crowded(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "others need it")
+
+    monkeypatch.setattr(disk_latency, "make_way", crowded)
+    monkeypatch.setattr(disk_latency, "TOLD", 0.2)
+    run(request(folder, 60.0), kept)
+    ((kind, _),) = kept.events
+    assert kind == "disk.full"
+    assert kept.courses["disk.sparse.latency"]
     assert not list(folder.iterdir())
 
 

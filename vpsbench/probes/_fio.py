@@ -117,10 +117,11 @@ class Process:
         finally:
             self._out.close()
 
-    def wait(self, seconds: float) -> bool:
-        """Listens until its end; False: it did not come in time."""
+    def wait(self, seconds: float, look: Callable[[], None] = lambda: None) -> bool:
+        """Listens until its end, and looks around meanwhile; False: it did not come in time."""
         until = time.monotonic() + seconds
         while self._process.poll() is None:
+            look()
             left = until - time.monotonic()
             if left <= 0:
                 return False

@@ -19,7 +19,9 @@ from vpsbench.probes._room import room
 
 BLOCK: Final = 4 * 1024**2  # B, one write
 _PIECE: Final = 256 * 1024  # B made at once: random bytes take three times their size while they are made
-FREE_SHARE: Final = 0.15  # of the file system, always left free
+FREE_SHARE: Final = 0.15  # of the file system, left free when the file is written
+YIELD: Final = FREE_SHARE / 2  # once others have left less than that free, the file goes
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 SMALLEST: Final = 4 * BLOCK  # a smaller file would fit into any cache
 _SPARE_SHARE: Final = 0.5  # of what is free beyond that, at most
 
@@ -132,6 +134,17 @@ class _Fill:
         spare = disk.f_bavail * disk.f_frsize - FREE_SHARE * disk.f_blocks * disk.f_frsize
         in_time = now() < self.until
         return written < self.size and in_time and spare >= BLOCK
+
+
+def make_way(folder: Path) -> None:
+    """Looks whether others need the room that the file takes.
+
+    Raises:
+        OSError: as if the disk were full (ENOSPC): for them it soon would be.
+    """
+    disk = os.statvfs(folder)
+    if disk.f_bavail < YIELD * disk.f_blocks:
+        raise OSError(errno.ENOSPC, f"others have left less than {YIELD:.1%} of the file system free")
 
 
 def clear(folder: Path) -> None:

@@ -5,7 +5,6 @@ Each kind is a fio process of its own: one that hangs, is killed or fails loses 
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -39,12 +38,11 @@ from vpsbench.probes._jobs import (
     budget_for,
     seconds_for,
 )
-from vpsbench.probes._layout import Target, clear, lay_out, room_for
+from vpsbench.probes._layout import FULL, Target, clear, lay_out, make_way, room_for
 from vpsbench.probes._pace import Pace
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
 LAYOUT_SHARE: Final = 0.2  # of the turn, at most, for writing the file
-FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 FILE: Final = "data"
 
 
@@ -84,7 +82,7 @@ def run(request: Request, emit: Emit) -> None:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        emit.event("disk.full", f"the turn ended early: {error}")
+        emit.event("disk.full", f"the turn ended early: {error.strerror}")
     finally:
         clear(Path(request.folder))
 
@@ -180,7 +178,7 @@ class _Turn:
         process = Process(arguments(name, target, engine, length, budget), self._folder, report.hear)
         try:
             with process:
-                if not process.wait(length + GRACE):
+                if not process.wait(length + GRACE, partial(make_way, self._folder)):
                     self._emit.event("disk.hung", f"{name}: fio did not end by itself and was stopped")
         finally:  # what fio wrote is worth keeping, above all when the turn is being ended
             found = report.end(process.left(), self._folder)
@@ -214,6 +212,7 @@ class _Turn:
             nonlocal count
             count += 1
             self._emit.sample("disk.flush.latency", seconds, dirty=str(dirty))
+            make_way(self._folder)
 
         rng = np.random.default_rng([self._request.seed, 1])
         Series(target, rng, partial(self._spend, FLUSH), flushed).run(now() + length, budget)

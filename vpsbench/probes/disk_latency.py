@@ -27,7 +27,7 @@ from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import no_collection
 from vpsbench.probes._clock import now
-from vpsbench.probes._layout import Target, clear, lay_out, room_for
+from vpsbench.probes._layout import FULL, Target, clear, lay_out, make_way, room_for
 from vpsbench.probes._pace import Pace
 
 READ: Final = 4096  # B
@@ -108,6 +108,10 @@ def run(request: Request, emit: Emit) -> None:
         target = _laid_out(request, emit)
         with _opened(target.path, os.O_DIRECT) as file, _opened(Path(_SCHEDSTAT)) as schedstat:
             _watch(request, (file, schedstat), target.size, emit)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        emit.event("disk.full", f"the sparse reads ended early: {error.strerror}")
     finally:
         clear(folder)
 
@@ -156,6 +160,7 @@ def _watch(request: Request, files: tuple[int, int], size: int, emit: Emit) -> N
                 if time.monotonic() - told >= TOLD:
                     seen.tell(emit)
                     seen, told = Seen(), time.monotonic()
+                    make_way(Path(request.folder))
         finally:
             seen.tell(emit)
 
