@@ -309,10 +309,19 @@ def test_a_monitor_without_files_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_folders_of_dead_runs_are_removed_and_of_living_ones_kept(tmp_path: Path) -> None:
-    dead = 4_194_305  # above the kernel's highest process id
-    for name in (f"vpsbench-turn-{dead}-x", f"vpsbench-turn-{os.getpid()}-y", "vpsbench-turn-mine", "other"):
-        (tmp_path / name).mkdir()
-    assert remove_leftovers(tmp_path) == [f"vpsbench-turn-{dead}-x"]
+    """After a reboot a dead run's process id may be that of another program, or of this one."""
+    waits = "import sys; sys.stdin.read()"
+    gone = 4_194_305  # above the kernel's highest process id
+    with (
+        subprocess.Popen([sys.executable, "-c", waits, "vpsbench"], stdin=subprocess.PIPE) as run,
+        subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE) as other,
+    ):
+        dead = [f"vpsbench-turn-{pid}-x" for pid in (gone, other.pid, os.getpid())]
+        for name in (*dead, f"vpsbench-turn-{run.pid}-x", "vpsbench-turn-mine", "other"):
+            (tmp_path / name).mkdir()
+        assert sorted(remove_leftovers(tmp_path)) == sorted(dead)
+        run.communicate()
+        other.communicate()
     assert len(list(tmp_path.iterdir())) == 3
 
 

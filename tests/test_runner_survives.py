@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -62,6 +63,21 @@ def test_a_wedged_probe_is_given_up_and_the_next_one_runs(
     bad, good = record.turns
     assert (bad.status, good.status, state) == (Status.TIMED_OUT, Status.OK, RunState.FINISHED)
     assert ("not even SIGKILL" in bad.detail) == (way == "unkillable")
+
+
+def test_a_turn_that_cannot_be_started_fails_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(child.tempfile, "mkdtemp", full)
+    record, state = measure(tmp_path, {"one": SAMPLE + DONE, "other": SAMPLE + DONE})
+    assert [(turn.status, "No space left" in turn.detail) for turn in record.turns] == [
+        (Status.FAILED, True),
+        (Status.FAILED, True),
+    ]
+    assert state is RunState.FINISHED
 
 
 def test_what_is_judged_early_is_shown_and_never_recorded(tmp_path: Path) -> None:

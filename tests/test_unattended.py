@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from tests.example_run import GUEST, free
 from tests.fake_clock import FakeClock
 from vpsbench import records
 from vpsbench.collector import Collector
+from vpsbench.commands import _background, _judged, _measure, _standing, _systemd, install_service
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Limits, RunState, Status, Turn
 from vpsbench.runner import lock
@@ -169,7 +173,7 @@ def test_counters_go_on_over_a_reboot_and_those_of_a_new_cgroup_too(tmp_path: Pa
         for kind in ("resumed", "reboot"):
             collector.event(kind, "", 60.0)
         for at, value in ((60.5, 4.0), (61.5, 6.0)):
-            collector.add([example_run.steal(value), replace(example_run.free(value), metric=ours.name)], at)
+            collector.add([example_run.steal(value), example_run.free(value)._replace(metric=ours.name)], at)
         collector.finish(RunState.FINISHED, 62)
     record = records.read(path)
     assert record.named("cpu.time")[0].values.tolist() == [100, 103, 107, 109]
@@ -281,7 +285,84 @@ def test_a_run_that_ends_while_the_disk_is_full_waits_for_it(tmp_path: Path) -> 
     assert records.read(path).run.state is RunState.FINISHED
 
 
-# --- the service ---
+# --- systemd ---
+
+SESSION = "0::/user.slice/user-1000.slice/session-3.scope\n"
+SPARED = 'b true\nas 1 "root"\nas 0\n'
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "name", "told", "ends"),
+    [
+        (SESSION, "renter", SPARED, True),
+        (SESSION, "root", SPARED, False),
+        (SESSION, "renter", SPARED.replace("true", "false"), False),
+        (SESSION, "renter", 'b true\nas 0\nas 1 "other"\n', False),
+        (SESSION, "renter", 'b true\nas 0\nas 2 "other" "renter"\n', True),
+        (SESSION, "renter", "", False),  # no logind
+        ("0::/system.slice/cron.service\n", "renter", SPARED, False),
+        ("0::/user.slice/user-1000.slice/user@1000.service/tmux.service\n", "renter", "", True),
+        ("9:name=systemd:/user.slice/user-1000.slice/session-3.scope\n1:cpu:/\n", "renter", SPARED, True),
+    ],
+)
+def test_whether_a_run_would_end_with_the_login(cgroup: str, name: str, told: str, *, ends: bool) -> None:
+    assert _systemd.ends_with_login(cgroup, name, told) == ends
+
+
+def test_a_run_that_would_end_with_the_login_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_systemd, "manager", lambda: None)
+    monkeypatch.setattr(_systemd, "login_ends_all", lambda: True)
+    with pytest.raises(VpsbenchError, match="would end") as refused:
+        _background.start(tmp_path / "a.db")
+    assert "enable-linger" in refused.value.hint
+
+
+def test_a_service_is_installed_and_removed_without_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    manager = _systemd.Manager(("--user",), tmp_path / "units" / "user", "", "default.target")
+    monkeypatch.setattr(_systemd, "manager", lambda: manager)
+    monkeypatch.setattr(_systemd.Manager, "ask", lambda _, *words: asked.append(words))
+    (tmp_path / "units").mkdir()
+    install_service.COMMAND.run(Namespace(db=tmp_path / "a.db", print=False, remove=False))
+    text = (tmp_path / "units" / "user" / "vpsbench-resume.service").read_text()
+    assert "WantedBy=default.target" in text
+    assert "goes on at boot" in capsys.readouterr().out
+    install_service.COMMAND.run(Namespace(db=tmp_path / "a.db", print=False, remove=True))
+    assert [words[1] for words in asked] == ["daemon-reload", "enable", "disable", "daemon-reload"]
+    assert list((tmp_path / "units").iterdir()) == []
+
+
+def test_no_report_is_drawn_while_the_machine_goes_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_systemd, "goes_down", lambda: True)
+    order: Any = Namespace(db=tmp_path / "nothing is read of it")
+    assert _judged.conclude(order, 1, None) == 0
+
+
+def test_a_termination_outweighs_the_lost_terminal_that_comes_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handlers: dict[int, Any] = {}
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    runner: Any = Namespace(stop="")
+    _measure._stop_on_signals(runner)  # noqa: SLF001  a real signal would end the tests
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        handlers[number](number, None)
+    assert runner.stop == "stopped by SIGTERM", "so the run goes on after a reboot"
+
+
+def test_another_users_database_is_named_and_not_tripped_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(lock, "told", lambda: Told("/root/run.db", 1, 1))
+    monkeypatch.setattr(Path, "exists", hidden)
+    assert _standing.where(None) == Path("/root/run.db")
 
 
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:

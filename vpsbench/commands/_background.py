@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from vpsbench.commands import _systemd
 from vpsbench.commands._measure import DETACHED, say
+from vpsbench.commands._systemd import Manager
 from vpsbench.errors import FAILED, VpsbenchError
 from vpsbench.runner import lock
 
-UNIT: Final = "vpsbench-run"
+_UNIT: Final = "vpsbench-run"  # our process id follows: an earlier one may still be writing its report
 _BEGIN_SECONDS: Final = 60.0  # a slow machine imports, looks around, and checks its database
 
 
@@ -22,18 +24,21 @@ def start(db: Path) -> int:
     """Starts it and waits until it measures; says where to look.
 
     Raises:
-        VpsbenchError: it ended before that; the end of its log is shown.
+        VpsbenchError: this login's end would end it, or it ended by itself; the end of its log is shown.
     """
+    manager = _systemd.manager()
+    if manager is None:
+        _require_a_lasting_session()
     log = db.with_name(f"{db.stem}.log").absolute()
     log.parent.mkdir(parents=True, exist_ok=True)
     at = log.stat().st_size if log.exists() else 0
     before = lock.told()
-    process = _by_systemd(log) if _has_systemd() else _by_session(log)
+    ended = _by_systemd(manager, log) if manager else _by_session(log)
     until = time.monotonic() + _BEGIN_SECONDS
     while not _begun(before, log):
-        if time.monotonic() > until or process.poll():
+        if time.monotonic() > until or ended():
             raise VpsbenchError(f"It did not begin:\n{_new(log, at)}", f"All of it is in {log}.", FAILED)
-        time.sleep(0.1)
+        time.sleep(0.2)
     told, pid = lock.told(), lock.holder()
     say(
         f"run {told.run if told else '?'} goes on in the background (process {pid}); log: {log}\n"
@@ -55,24 +60,30 @@ def _new(log: Path, at: int) -> str:
         return file.read().decode(errors="replace").strip() or "it said nothing"
 
 
-def _has_systemd() -> bool:
-    """Whether systemd runs this machine (sd_booted(3)), and we may ask it for a unit of the system's."""
-    return os.geteuid() == 0 and Path("/run/systemd/system").is_dir() and bool(shutil.which("systemd-run"))
+def _require_a_lasting_session() -> None:
+    if _systemd.login_ends_all():
+        raise VpsbenchError(
+            "This machine's systemd ends all that a login began with that login: the run would end, too.",
+            f"sudo loginctl enable-linger {_systemd.user()} lets it go on; or run it as root, or without"
+            " --background in a login that lasts.",
+        )
 
 
-def _by_systemd(log: Path) -> subprocess.Popen[bytes]:
-    """A unit of its own: no login's end, and no cleaning up after one, reaches it."""
-    passed = [f"--setenv={name}={value}" for name, value in _environment(log).items()]
-    command = ["systemd-run", f"--unit={UNIT}", "--collect", "--quiet", "--same-dir", *passed]
-    command += ["--property=KillMode=mixed", "--property=TimeoutStopSec=60"]  # its probe is its own to end
-    command += [f"--property=StandardOutput=append:{log}", f"--property=StandardError=append:{log}"]
-    return subprocess.Popen([*command, *again()])
+def _by_systemd(manager: Manager, log: Path) -> Callable[[], bool]:
+    """A unit of its own: no login's end, and no cleaning up after one, reaches it. Tells whether it ended."""
+    unit = f"{_UNIT}-{os.getpid()}"
+    options = [f"--setenv={name}={value}" for name, value in _environment(log).items()]
+    options += ["--property=KillMode=mixed", "--property=TimeoutStopSec=60"]  # its probe is its own to end
+    options += ["--property=OOMPolicy=continue"]  # likewise: a probe is the first that the kernel would kill
+    options += [f"--property=StandardOutput=append:{log}", f"--property=StandardError=append:{log}"]
+    manager.ask("systemd-run", f"--unit={unit}", "--collect", "--quiet", "--same-dir", *options, *again())
+    return lambda: not manager.active(unit)
 
 
-def _by_session(log: Path) -> subprocess.Popen[bytes]:
-    """A session of its own, without a terminal: nothing sends it SIGHUP."""
+def _by_session(log: Path) -> Callable[[], bool]:
+    """A session of its own, without a terminal: nothing sends it SIGHUP. Tells whether it ended."""
     with log.open("ab") as out:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             again(),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -80,6 +91,7 @@ def _by_session(log: Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env=os.environ | _environment(log),
         )
+    return lambda: process.poll() is not None
 
 
 def again() -> list[str]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpsbench.commands import _systemd
+
 if TYPE_CHECKING:
     from vpsbench.commands._measure import Order
     from vpsbench.model import Judgement
 
 
 def conclude(order: Order, number: int, json_file: str | None, fail_on: str | None = None) -> int:
-    """Judges a run that has ended, shows it, keeps what comparing needs; returns the exit status."""
+    """Judges a run that has ended, shows it, keeps what comparing needs; returns the exit status.
+
+    Not while the machine goes down: a report would keep it up, and the run may go on afterwards.
+    """
+    if _systemd.goes_down():
+        return 0
     from vpsbench import summaries
     from vpsbench.analyzer.judge import judge
     from vpsbench.commands import _summaries

@@ -261,7 +261,8 @@ def _stop_on_signals(runner: Runner) -> None:
     """Ctrl-C, a termination and a lost terminal end the run cleanly; ``nohup`` keeps it going."""
 
     def stop(number: int, _: object) -> None:
-        runner.stop = f"stopped by {signal.Signals(number).name}"
+        if "SIGTERM" not in runner.stop:  # logind sends SIGHUP with it when the machine goes down
+            runner.stop = f"stopped by {signal.Signals(number).name}"
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -40,9 +40,17 @@ def add_db(parser: ArgumentParser) -> None:
 def where(db: Path | None) -> Path:
     """The database that is meant: the named one, that of the latest run here, or the usual one."""
     told = lock.told()
-    if db is None and told and Path(told.db).exists():
+    if db is None and told and _may_exist(Path(told.db)):
         return Path(told.db)
     return db or database.default_path()
+
+
+def _may_exist(file: Path) -> bool:
+    """Whether it is there; one in another user's folder may be, and whoever opens it is told."""
+    try:
+        return file.exists()
+    except PermissionError:
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,9 @@ class Child:
         probe: the probe's name.
         command: what to start.
         request: what it may do; ``folder`` is the place in which the turn's own folder is made.
+
+    Raises:
+        OSError: it cannot be started, as where the disk is full; nothing is left of it.
     """
 
     def __init__(self, probe: str, command: list[str], request: Request) -> None:
@@ -55,9 +58,10 @@ class Child:
         self.detail = ""
         self.cost: float | None = None  # CPU s of the process and all that it waited for
         self._partial = b""
+        self._folder = ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by _clean
-        self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=request.folder)
         try:
+            self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=request.folder)
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -190,16 +194,24 @@ def _ending(code: int, errors: str) -> str:
 
 
 def remove_leftovers(folder: Path) -> list[str]:
-    """Removes the turn folders of runs that were killed; returns their names. Each name tells its owner."""
+    """Removes the turn folders of runs that were killed; returns their names.
+
+    Each name tells its owner's process id, which since a reboot may be another program's, or our own.
+    """
     removed = []
     for path in folder.glob(f"{_PREFIX}*-*"):
         owner = path.name.removeprefix(_PREFIX).partition("-")[0]
-        if (
-            owner.isdecimal()
-            and path.is_dir()
-            and not path.is_symlink()
-            and not Path("/proc", owner).exists()
-        ):
+        if owner.isdecimal() and path.is_dir() and not path.is_symlink() and not _is_a_run(int(owner)):
             shutil.rmtree(path, ignore_errors=True)
             removed.append(path.name)
     return removed
+
+
+def _is_a_run(pid: int) -> bool:
+    """Whether a process is one of ours, and not this one, which has no turn yet."""
+    if pid == os.getpid():
+        return False
+    try:
+        return b"vpsbench" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -69,7 +69,7 @@ def axis(past: Past, boot_id: str, boot: float, wall: float) -> Axis:
 
 
 def _resumed(gap: float, past: Past) -> Happened:
-    return "resumed", f"nothing was measured for {gap:.1f} s, from {past.elapsed:.1f} s on"
+    return "resumed", f"no reading is there of {gap:.1f} s, from {past.elapsed:.1f} s on"
 
 
 def cut_short(past: Past, why: str) -> Iterator[Turn]:

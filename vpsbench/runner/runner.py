@@ -221,7 +221,8 @@ class Runner:
 
     def _start(
         self, spec: TurnSpec, seconds: float, command: list[str], budget: int, options: dict[str, Any]
-    ) -> _Current:
+    ) -> _Current | None:
+        """None, and a turn that failed, where it cannot be started."""
         usable = self.usable()
         request = Request(
             seconds=seconds,
@@ -234,7 +235,11 @@ class Runner:
         )
         now = self.clock.boot()
         deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
-        return _Current(Child(spec.probe, command, request), spec, seconds, now, deadline)
+        try:
+            return _Current(Child(spec.probe, command, request), spec, seconds, now, deadline)
+        except OSError as error:
+            self._ended(spec, now, Status.FAILED, f"it could not be started: {error}", {})
+            return None
 
     def _mind(self, current: _Current) -> None:
         """Listens to the probe, and ends it when it must."""
@@ -288,14 +293,19 @@ class Runner:
             cost = Sample("instrument.turn_cost", child.cost, (("probe", child.probe),))
             self.keeper.collector.add([cost], now, probed=True)
         status = child.status or Status.FAILED
-        if current.spec is _EARLY:
-            self._judged(status, child.detail)
+        self._ended(current.spec, current.started, status, child.detail, child.raw)
+
+    def _ended(
+        self, spec: TurnSpec, started: float, status: Status, detail: str, raw: dict[str, str]
+    ) -> None:
+        """Records a turn that began at ``started`` (CLOCK_BOOTTIME, s), or shows the early verdict."""
+        if spec is _EARLY:
+            self._judged(status, detail)
             return
         if status in (Status.FAILED, Status.TIMED_OUT):
-            self._event("probe_failed", f"{child.probe}: {child.detail}")
-        started, elapsed = current.started - self.keeper.boot, now - current.started
-        options = current.spec.options
-        self._record(Turn(child.probe, started, elapsed, status, child.detail, options, child.raw))
+            self._event("probe_failed", f"{spec.probe}: {detail}")
+        since, elapsed = started - self.keeper.boot, self.clock.boot() - started
+        self._record(Turn(spec.probe, since, elapsed, status, detail, spec.options, raw))
 
     def _judged(self, status: Status, text: str) -> None:
         """An early verdict is shown and never recorded: the report judges anew, from all that there is."""
