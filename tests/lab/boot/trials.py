@@ -1,0 +1,295 @@
+"""What is inflicted on runs in booted guests, a function for each trial; it says what it saw.
+
+A trial's guest is its own. Its name is its function's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.lab.boot.guest import BootedGuest, until
+from tests.lab.boot.image import USER
+from tests.lab.boot.run import GuestRun, Held, lost
+from tests.lab.errors import LabError
+
+_ROOTS: Final = "/root/run.db"
+_USERS: Final = f"/home/{USER}/run.db"
+_LOGOUT_SECONDS: Final = 15.0  # logind ends what a login leaves at once, a user's manager after 10 s
+_UNWRITTEN_SECONDS: Final = 75.0  # the kernel writes what is 30 s old: so long, and some of it is on the disk
+_UNITS: Final = "find /etc/systemd /home/*/.config /root/.config ! -name '*.lock' 2> /dev/null | sort"
+_KILLS: Final = "/etc/systemd/logind.conf.d/kill.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that was tried."""
+
+    what: str
+    seen: str
+    lost: int | None = None  # committed ticks
+    over: float = 0.0  # s, those that were lost
+    gap: float | None = None  # the longest time without a tick, s
+
+
+Trial = Callable[[BootedGuest], Iterator[Row]]
+
+
+def require(true: object, otherwise: str) -> None:
+    """Ends a trial that shows a fault."""
+    if not true:
+        raise LabError(otherwise)
+
+
+# --- logins ---
+
+
+def login(guest: BootedGuest) -> Iterator[Row]:
+    """Root: to the background, out and in again, watched, refused a second time, stopped, begun at once."""
+    run = GuestRun(guest, "root", _ROOTS)
+    begun = run.begin()
+    require("goes on in the background" in begun.stdout, f"root's run did not begin: {begun.stdout}")
+    units = guest.ask("systemctl list-units --no-legend 'vpsbench-run-*'")
+    require("running" in units, f"no unit: {units}")
+    time.sleep(_LOGOUT_SECONDS)
+    process = run.process()
+    require(process, "root's run ended with its login")
+    yield Row("root, `run --background`, logged out and in", "a unit of the machine's systemd; goes on")
+    require("left; the run goes on" in watched(run), "attach did not say that the run goes on")
+    require(run.process() == process, "Ctrl-C in attach ended the run")
+    yield Row("`attach` in a terminal, Ctrl-C", "leaves it running")
+    second = run.command("run", "--profile", "smoke", "--no-html")
+    require(second.returncode == 3 and "Another run goes on" in second.stdout, f"second: {second.stdout}")
+    stranger = GuestRun(guest, USER, _USERS)
+    told = [stranger.command(*words) for words in (("status",), ("stop",), ("run", "--background"))]
+    said = "".join(one.stdout for one in told)
+    require(all(one.returncode for one in told) and "Traceback" not in said, f"another user: {said}")
+    require("Permission denied" in said and "another user's" in said, f"another user: {said}")
+    yield Row("a second run; `status`, `stop` and `run` by another user", "refused, with the reason")
+    run.must("stop")
+    again = run.begin()  # while the stopped one still judges
+    require("goes on in the background" in again.stdout, f"a run right after stop: {again.stdout}")
+    run.must("stop")
+    held = run.held()
+    require(held.runs == ["interrupted", "interrupted"], f"{held.runs}")
+    yield Row("`stop`, and a new run at once, `stop`", "both kept as interrupted")
+
+
+def watched(run: GuestRun) -> str:
+    """What ``attach`` shows in a terminal until Ctrl-C."""
+    with subprocess.Popen(
+        [*run.guest.ssh(run.user, "-tt"), "vpsbench attach"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as terminal:
+        assert terminal.stdin
+        time.sleep(25)
+        terminal.stdin.write(b"\x03")
+        terminal.stdin.flush()
+        said, _ = terminal.communicate(timeout=60)
+    return said.decode(errors="replace")
+
+
+def killed_logins(guest: BootedGuest) -> Iterator[Row]:
+    """A user: as Debian has it, then where a login's end ends all, then one who lingers."""
+    run = GuestRun(guest, USER, _USERS)
+    run.begin()
+    time.sleep(_LOGOUT_SECONDS)
+    require(run.process(), "a user's run ended with the login")
+    run.must("stop")
+    yield Row("a user, `run --background`, logged out and in", "a session of its own; goes on")
+    guest.ask(f"mkdir -p {Path(_KILLS).parent}; printf '[Login]\\nKillUserProcesses=yes\\n' > {_KILLS}")
+    guest.ask("systemctl restart systemd-logind")
+    refused = run.begin()
+    require(refused.returncode == 2 and "would end, too" in refused.stdout, f"not refused: {refused.stdout}")
+    yield Row(
+        "the same where logind ends all with a login (KillUserProcesses=yes)", "refused, with the way out"
+    )
+    cut = run.guest.login(
+        USER,
+        f"setsid vpsbench run --profile /opt/vpsbench/light.toml --db {_USERS} --no-html"
+        " > out.txt 2>&1 & sleep 75",
+    )
+    require(cut.returncode == 0, f"{cut.stdout}")
+    time.sleep(_LOGOUT_SECONDS)
+    held = run.held()
+    require(run.process() is None and held.runs[-1] == "interrupted", f"{held.runs} {held.events[-3:]}")
+    yield Row(
+        "a run in the foreground, by setsid, there", f"ended with the login: {held.events[-1][2]}; kept"
+    )
+    guest.ask(f"loginctl enable-linger {USER}")
+    run.begin()
+    time.sleep(_LOGOUT_SECONDS)
+    require(run.process(), "a lingering user's run ended with the login")
+    yield Row("`run --background` there by a user who lingers", "a unit of the user's systemd; goes on")
+    yield from _service(run, "a user who lingers")
+
+
+# --- boots ---
+
+
+def service(guest: BootedGuest) -> Iterator[Row]:
+    """Root's run and its service through reboots and power cuts."""
+    run = GuestRun(guest, "root", _ROOTS)
+    run.begin()
+    yield from _service(run, "root")
+
+
+def power(guest: BootedGuest) -> Iterator[Row]:
+    """Power cuts of other kinds, and a run that is killed once a service has it."""
+    run = GuestRun(guest, "root", _ROOTS)
+    run.begin()
+    run.must("install-service")
+    for _ in range(2):
+        yield _survived(run, "the guest's kernel boots at once (sysrq-b)", _reset, _UNWRITTEN_SECONDS)
+    before = run.lasts(5)
+    guest.ask(f"kill -KILL {run.process()}")
+    run.measures_on(before.ticks[-1] + 1)
+    after = run.held()
+    yield Row(
+        "the run that a service took up is killed (SIGKILL)", _told(after), *lost(before, after), after.gap()
+    )
+    yield _survived(run, "power cut", BootedGuest.power_cycle, _UNWRITTEN_SECONDS)
+    run.must("stop")
+    run.must("install-service --remove")
+
+
+def _reset(guest: BootedGuest) -> None:
+    guest.reboot("echo 1 > /proc/sys/kernel/sysrq; echo b > /proc/sysrq-trigger")
+
+
+def _service(run: GuestRun, who: str) -> Iterator[Row]:
+    """Installs it while a run goes on, reboots, cuts the power, removes it."""
+    before = run.guest.ask(_UNITS)
+    run.must("install-service")
+    yield _survived(run, f"{who}: `reboot`", lambda guest: guest.reboot("systemctl reboot"), 30)
+    yield _survived(run, f"{who}: power cut", BootedGuest.power_cycle, _UNWRITTEN_SECONDS)
+    run.must("stop")
+    run.must("install-service --remove")
+    after = run.guest.ask(_UNITS)
+    require(before == after, f"left behind: {set(after.split()) ^ set(before.split())}")
+    yield Row(f"{who}: `install-service --remove`", "the unit's folders are as they were")
+
+
+def _survived(run: GuestRun, what: str, inflict: Callable[[BootedGuest], None], seconds: float) -> Row:
+    """Lets it measure, inflicts a boot on it, and waits until it goes on."""
+    before = run.lasts(seconds)
+    boots = len(before.details("reboot"))
+    inflict(run.guest)
+    run.measures_on(before.ticks[-1] + 1)
+    after = run.held()
+    require(len(after.details("reboot")) == boots + 1, f"{what}: no new boot in {after.details('reboot')}")
+    require(len(after.runs) == len(before.runs), f"{what}: another run began: {after.runs}")
+    return Row(what, _told(after), *lost(before, after), after.gap())
+
+
+def _told(held: Held) -> str:
+    require(held.sound == "ok", f"the database: {held.sound}")
+    kinds = list(dict.fromkeys(kind for t, kind, _ in held.events if t >= held.events[-1][0] - 5))
+    return f"the same run goes on ({', '.join(kinds)}); database sound"
+
+
+# --- the machine beside it ---
+
+
+def clocks(guest: BootedGuest) -> Iterator[Row]:
+    """The wall clock is set wrong, and systemd-timesyncd sets it right; sleep; a pause by the host."""
+    run = GuestRun(guest, "root", _ROOTS)
+    guest.ask(
+        "systemd-run --unit=ntp /usr/bin/python3 /opt/vpsbench/ntp.py; systemctl restart systemd-timesyncd"
+    )
+    run.begin()
+    run.lasts(3)
+    for way in ("+2 hours", "-3 hours"):
+        yield _set(run, way)
+    yield _asleep(run)
+    guest.qmp.ask("stop")
+    time.sleep(30)
+    guest.qmp.ask("cont")
+    last = run.held().ticks[-1]
+    run.measures_on(last + 5)
+    told = [f"{kind}: {detail}" for t, kind, detail in run.held().events if t > last - 40]
+    yield Row("the host stops the guest for 30 s", "; ".join(told) or "nothing: its clocks stood still, too")
+    run.must("stop")
+
+
+def _set(run: GuestRun, way: str) -> Row:
+    seen = len(run.held().details("clock_step"))
+    run.guest.ask(f"date --set='{way}'")
+    until(lambda: len(run.held().details("clock_step")) >= seen + 2, "two steps", 120)
+    steps = run.held().details("clock_step")[seen:]
+    return Row(f"the clock is set by {way}; timesyncd sets it back", "; ".join(steps))
+
+
+def _asleep(run: GuestRun) -> Row:
+    before = run.held()
+    run.guest.login("root", "nohup sh -c 'sleep 1; echo mem > /sys/power/state' > /dev/null 2>&1 &")
+    until(lambda: run.guest.qmp.ask("query-status")["status"] == "suspended", "the guest to sleep", 60)
+    time.sleep(20)
+    run.guest.qmp.ask("system_wakeup")
+    run.measures_on(before.ticks[-1] + 20)
+    after = run.held()
+    [told] = after.details("suspended")
+    return Row(
+        "the guest sleeps for 20 s (suspend to RAM), and is woken", told, *lost(before, after), after.gap()
+    )
+
+
+def disk_full(guest: BootedGuest) -> Iterator[Row]:
+    """Not a byte is free for a minute, also when a turn is to begin."""
+    run = GuestRun(guest, "root", _ROOTS)
+    run.begin()
+    before = run.lasts(3)
+    guest.login("root", "cat /dev/zero > /full 2> /dev/null; sync; df /; sleep 60; rm /full")
+    run.measures_on(before.ticks[-1] + 70)
+    after = run.held()
+    kinds = dict.fromkeys(kind for t, kind, _ in after.events if t > before.ticks[-1])
+    turns = [f"{status} {detail}".strip() for _, status, detail in after.turns]
+    require(run.process(), "the run ended")
+    yield Row(
+        "no byte is free for 60 s",
+        f"{', '.join(kinds)}; turns: {', '.join(dict.fromkeys(turns))}",
+        *lost(before, after),
+        after.gap(),
+    )
+    run.must("stop")
+
+
+def out_of_memory(guest: BootedGuest) -> Iterator[Row]:
+    """A program of the user's takes all memory, beside a run that idles and beside one that holds memory."""
+    run = GuestRun(guest, "root", _ROOTS)
+    run.begin()
+    yield _hogged(run, "a program takes all memory")
+    run.must("stop")
+    run = GuestRun(guest, "root", "/root/memory.db")
+    guest.ask("sed 's/cpu/memory/; s/5 s/90 s/; s/40 s/95 s/' /opt/vpsbench/light.toml > /root/memory.toml")
+    run.command("run --profile /root/memory.toml --db /root/memory.db --no-html --background")
+    yield _hogged(run, "the same while a probe holds memory")
+    run.must("stop")
+
+
+def _hogged(run: GuestRun, what: str) -> Row:
+    before = run.lasts(20)
+    hog = "b = []\nwhile True: b.append(bytearray(b'x') * 2**24)"
+    run.guest.login(USER, f'python3 -c "{hog}"')
+    run.measures_on(before.ticks[-1] + 20)
+    after = run.held()
+    require(run.process(), f"{what}: the run ended")
+    killed = run.guest.ask("dmesg | grep -o 'Killed process.*' | sed 's/ total-vm.*//' | tail -n 3")
+    turns = ", ".join(dict.fromkeys(f"{probe} {status}" for probe, status, _ in after.turns))
+    return Row(
+        what,
+        f"{'; '.join(killed.splitlines())}; the run goes on ({turns})",
+        *lost(before, after),
+        after.gap(),
+    )
+
+
+TRIALS: Final[tuple[Trial, ...]] = (
+    login, service, killed_logins, power, clocks, disk_full, out_of_memory,
+)  # fmt: skip
