@@ -1,27 +1,31 @@
 """Rounds of touching held memory: their histograms, and from which latency on a page was not there.
 
-What is slow is not a fixed number: it lies in the valley between the two modes of the latencies. Where
-there is one mode, no page is called slow.
+What is slow is not a fixed number: it lies beyond what pages that are there can take, by the control and by
+what a fresh page costs; or, below that, beyond the valley between two modes of the latencies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, isinf, log2
+from math import ceil, isinf, log2, sqrt
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vpsbench.model import Floats, Record
 
 VALLEY: Final = 0.1  # of the lower of two modes: what lies between them is a valley
 STEPS: Final = 4  # bins an octave; finer histograms are added up to these
 OCTAVES: Final = 40  # up to 2^40 ns, 18 minutes
+COLD: Final = 8  # bins, 4 times: cold caches and page tables make no page slower than that
 BEYOND: Final = 6  # bins beyond the control's mode, 2.8 times as slow: nothing that is present is
 SPARED: Final = 0.5  # a hot page is hit less often than that, for each held page that is missing
+DISK: Final = 20e-6  # s; no disk brings a page back faster, compressed memory does
 LONG: Final = 1200.0  # s; rounds after so long count by themselves, too: some hosts take only what lies idle
-_ARMS: Final = ("held", "hot", "warm")
+_ARMS: Final = ("held", "hot", "warm", "again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Round:
         held: touches of pages that had been left alone.
         hot: touches of the control arm's pages.
         warm: reads that kept those in use since the round before; empty where they were not timed.
+        again: reads of the same pages right after those; empty likewise.
         faults: pages: major, minor, and swapped in or out.
         steal: s of reported steal.
         own_wait: s in the guest's own run queue.
@@ -46,6 +51,7 @@ class Round:
     held: Floats
     hot: Floats
     warm: Floats
+    again: Floats
     faults: float
     steal: float
     own_wait: float
@@ -90,25 +96,82 @@ def _at(record: Record, metric: str, times: list[float], unknown: float, **label
     return found
 
 
-def border(record: Record, found: list[Round]) -> tuple[int, bool]:
-    """The first bin that counts as slow, and whether a slow mode stands there.
+@dataclass(frozen=True, slots=True)
+class Border:
+    """From where on a touch was slow, in bins.
 
-    Slow is beyond what a fresh page costs, a fault in the guest and the host that puts a page behind it: a
-    page that the host only unmapped for a moment (NUMA balancing, migration, a snapshot) comes back for
-    less. Below that, where pages come back that were swapped to memory, only what spares the pages in use
-    counts: who unmaps pages for a moment does it to all, and who needs room takes those that lie idle. And
-    held pages must be of two kinds there: caches can make all of them some times slower than the control.
+    Args:
+        slow: the first bin that counts for a page that was left alone.
+        control: the same for the control, against which it is weighed; earlier, where cold caches may make
+            each page slower than the control by a factor.
+        group: where the group of slow pages begins, once it is proven that there is one.
     """
-    held, hot, warm = (np.sum([getattr(r, arm) for r in found], axis=0) for arm in _ARMS)
-    fresh, near = fresh_bin(record, hot), int(hot.argmax()) + BEYOND
-    early = threshold(held, hot, near) if near < fresh and warm.any() else None
-    if early is not None and early < fresh and _of_two_kinds(held, early):
-        # In any one round: unmapped once, an idle page is slow until it is touched, one in use just once.
-        hits = np.max([r.warm[early:].sum() / r.controls for r in found])
-        if hits < SPARED * held[early:].sum() / held.sum():
-            return early, True
-    late = threshold(held, hot, fresh)
-    return (fresh, False) if late is None else (late, True)
+
+    slow: int
+    control: int
+    group: int
+
+    def gain(self, found: Sequence[Round]) -> float:
+        """By how much the share of slow pages exceeds the control's."""
+        held, hot = pooled(found)
+        return float(_beyond(held)[self.slow] - _beyond(hot)[self.control])
+
+
+def pooled(found: Sequence[Round]) -> tuple[Floats, Floats]:
+    """The histograms of all held and all hot pages."""
+    return np.sum([r.held for r in found], axis=0), np.sum([r.hot for r in found], axis=0)
+
+
+def _beyond(counts: Floats) -> Floats:
+    """The share of touches in each bin and those beyond it."""
+    return np.asarray(counts[::-1].cumsum()[::-1] / counts.sum())
+
+
+def borders(record: Record, found: Sequence[Round]) -> list[Border]:
+    """Where pages may count as slow: beyond what a fresh page costs, and perhaps below.
+
+    A fresh page costs a fault in the guest, and the host that puts a page behind it; what the host only
+    unmapped for a moment (NUMA balancing, migration, a snapshot) comes back for less. Beyond that cost,
+    pages that are there may still be some times as slow as the control's (``COLD``), so that much is allowed
+    to each of them: no shape is asked of what is slower. The border lies where most stands out.
+    """
+    held, hot = pooled(found)
+    fresh = fresh_bin(record, hot)
+    gains = _beyond(held)[fresh:] - _beyond(hot)[max(fresh - COLD, 0) : held.size - min(fresh, COLD)]
+    best = fresh + int(gains.argmax())
+    near = min(int(hot.argmax()) + BEYOND, best)
+    late = Border(best, max(best - COLD, 0), _emptiest(held + hot, near, best))
+    early = _below(found, held, hot, fresh)
+    return [late] if early is None else [late, Border(early, early, early)]
+
+
+def _below(found: Sequence[Round], held: Floats, hot: Floats, fresh: int) -> int | None:
+    """The first slow bin below what a fresh page costs, where pages come back that were swapped to memory.
+
+    There held pages must be of two kinds by themselves, with a valley between, as caches could make all of
+    them some times slower; and only what spares the pages in use counts: who unmaps pages for a moment does
+    it to all, and who needs room takes those that lie idle.
+    """
+    near = int(hot.argmax()) + BEYOND
+    border = threshold(held, hot, near) if near < fresh else None
+    if border is None or border >= fresh or not _of_two_kinds(held, border):
+        return None
+    return border if _spared(found, border, float(held[border:].sum() / held.sum())) else None
+
+
+def _spared(found: Sequence[Round], border: int, share: float) -> bool:
+    """Whether pages in use were hit far less often than idle ones.
+
+    In any one round: unmapped once, an idle page is slow until it is touched, one in use just once. Reads
+    may be slow for other reasons, as often as those of the same pages that follow at once.
+    """
+    if not sum(r.warm.sum() for r in found):
+        return False
+    for one in found:
+        slow, usual = one.warm[border:].sum(), one.again[border:].sum()
+        if (slow - usual + 2 * sqrt(slow + usual)) / one.controls >= SPARED * share:
+            return False
+    return True
 
 
 def _of_two_kinds(held: Floats, border: int) -> bool:
@@ -126,29 +189,48 @@ def threshold(held: Floats, hot: Floats, least: int) -> int | None:
     """The first bin that counts as slow: the valley before the slow mode; None: there is no slow mode.
 
     A mode is slow beyond ``least`` with a valley before it; the slope of one that lies before is none. Cold
-    caches and page tables make held pages slower than the control too, but as a slope and not as a mode. The
-    control's own quantiles would not do: a host that is short of memory takes pages of the control too.
+    caches and page tables make held pages slower than the control too, but as a slope and not as a mode.
+    What the control shows as well (a tail of interruptions) fills no valley. The control's own quantiles
+    would not do: a host that is short of memory takes pages of the control too.
     """
-    smooth = _smoothed(held + hot)
+    net = _net(held, hot)
     fast = max(int(arm[:least].argmax()) for arm in (held, hot))
-    if smooth[least] < smooth[least - 1]:
+    if net[least] < net[least - 1]:
         fast = least
-    lowest = np.minimum.accumulate(smooth[fast:])[least - fast :]
-    beyond = smooth[least:]
+    lowest = np.minimum.accumulate(net[fast:])[least - fast :]
+    beyond = net[least:]
     modes = np.where((lowest <= VALLEY * beyond) & (beyond > 0), beyond, 0.0)
     if not modes.any():
         return None
-    between = smooth[fast : least + int(modes.argmax()) + 1]
+    return max(_emptiest(held + hot, fast, least + int(modes.argmax())), least)
+
+
+def _emptiest(counts: Floats, first: int, last: int) -> int:
+    """The emptiest bin between these two; the one in the middle where several are."""
+    between = _smoothed(counts)[first : last + 1]
     emptiest = np.flatnonzero(between == between.min())
-    return max(fast + int(emptiest[len(emptiest) // 2]), least)
+    return first + int(emptiest[len(emptiest) // 2])
+
+
+def _net(held: Floats, hot: Floats) -> Floats:
+    """Held touches beyond those that the control's, less two standard deviations, let expect; smoothed."""
+    scale = held.sum() / hot.sum()
+    expected = scale * _smoothed(hot)
+    sure = np.maximum(expected - 2 * np.sqrt(scale * expected), 0.0)
+    return np.asarray(np.maximum(_smoothed(held) - sure, 0.0))
 
 
 def fresh_bin(record: Record, hot: Floats) -> int:
-    """The bin beyond what a fresh page costs; if unknown, two octaves beyond the control's mode."""
-    fresh = [float(np.median(s.values)) for s in record.named("memory.first_touch") if s.values.size]
-    if fresh:
-        return max(1, ceil(STEPS * log2(max(fresh) * 1e9)) + 1)
-    return int(hot.argmax()) + 2 * STEPS
+    """The bin beyond what a fresh page costs, if unknown two octaves beyond the control's mode, and ``DISK``.
+
+    A host that swaps meanwhile makes many fresh pages slow, so the quickest count.
+    """
+    fresh = [float(s.values.min()) for s in record.named("memory.first_touch") if s.values.size]
+    return max(_bin(DISK), _bin(max(fresh)) + 1 if fresh else int(hot.argmax()) + 2 * STEPS)
+
+
+def _bin(seconds: float) -> int:
+    return ceil(STEPS * log2(seconds * 1e9))
 
 
 def edge(place: int) -> float:

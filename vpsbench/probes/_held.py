@@ -113,12 +113,14 @@ class Held:
         address = ctypes.c_void_p(self.pages.ctypes.data + start)
         return int(self._libc[name](address, ctypes.c_size_t(size)))
 
-    def keep_warm(self) -> NDArray[np.int64]:
-        """Reads from every hot page, so that it stays in use; the time in ns that each took.
+    def keep_warm(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Reads from every hot page, so that it stays in use, and at once again: how long each took, ns.
 
-        Not the word that a round times: both arms shall find that one in memory, not in the CPU's cache.
+        The second reads meet the same interruptions, and no page that was away. None is of the word that a
+        round times: both arms shall find that one in memory, not in the CPU's cache.
         """
-        return read(self._words, (self.arms.hot() * WORDS + WORDS // 2).tolist())
+        places = (self.arms.hot() * WORDS + WORDS // 2).tolist()
+        return read(self._words, places), read(self._words, places)
 
     def touch(self, pages: Pages) -> NDArray[np.int64]:
         """Reads the first word of each of these pages; the time in ns that each took."""

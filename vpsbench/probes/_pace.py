@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from itertools import accumulate
+from typing import Final
 
 from vpsbench.probes._clock import now
+
+SOON: Final = 0.25  # of the time between two rounds
 
 
 class Pace:
@@ -52,8 +56,8 @@ def moments(rounds: int, span: float, rest: float = 0.0) -> list[float]:
 
     Without a ``rest`` of its own between rounds, half of the time passes before the first one: some hosts
     take pages only after they lay idle for a minute or more (seen on a real one), and most rounds
-    should come after that.
+    should come after that. The last comes soon after the one before it: what has just begun shows twice.
     """
-    if rest:
-        return [rest * number for number in range(1, rounds + 1)]
-    return [span * (1 + number / max(rounds - 1, 1)) / 2 for number in range(rounds)]
+    gaps = [1.0] * (rounds - 2) + [SOON] * (rounds > 1)
+    gap = rest or span / 2 / max(sum(gaps), SOON)
+    return list(accumulate([rest or span / 2, *(gap * part for part in gaps)]))

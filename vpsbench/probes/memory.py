@@ -143,7 +143,7 @@ class _Turn:
         self._vcpu = request.vcpus[-1]
         self._emit, self._files, self._bounds, self._held, self._rng = emit, files, bounds, held, rng
         self._pace, self._guard = pace, guard
-        self._warm = counted(np.zeros(0, dtype=np.int64))  # reads of hot pages since the last round
+        self._kept = {arm: counted(np.zeros(0, dtype=np.int64)) for arm in ("warm", "again")}  # since a round
         self._verifier = Verifier(held, emit)
         self._written = 0.0  # when the last page was
         self._watched = 0.0
@@ -193,7 +193,8 @@ class _Turn:
     def _rest(self, until: float) -> None:
         while (left := until - now()) > 0:
             self._pace.rest(planned=min(left, 1.0))
-            self._warm += counted(self._held.keep_warm())
+            for arm, latencies in zip(self._kept, self._held.keep_warm(), strict=True):
+                self._kept[arm] += counted(latencies)
             self._guard.available()
 
     def _touch(self, order: Pages, seconds: float) -> Latencies:
@@ -236,8 +237,9 @@ class _Turn:
         for arm, members in (("hot", hot), ("held", ~hot)):
             self._emit.sample("memory.touch.pages", sizes[arm], at, arm=arm)
             self._histogram(arm, counted(latencies[members]), at)
-        self._histogram("warm", self._warm, at)
-        self._warm[:] = 0
+        for arm, counts in self._kept.items():
+            self._histogram(arm, counts, at)
+            counts[:] = 0
 
     def _histogram(self, arm: str, counts: NDArray[np.int64], at: float) -> None:
         self._emit.sample("memory.touch.total", int(counts.sum()), at, arm=arm)

@@ -46,10 +46,8 @@ def touch_histograms(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 
 def _slow(record: Record, rounds: list[Round]) -> float | None:
     """Where the slow group begins, µs; None where there is none to speak of among the held pages."""
-    border, apart = touches.border(record, rounds)
-    held, hot = (np.sum([getattr(one, arm) for one in rounds], axis=0) for arm in _TITLES)
-    excess = held[border:].sum() / held.sum() - hot[border:].sum() / hot.sum()
-    return 1e6 * touches.edge(border) if apart and excess > EXCESS else None
+    found = (border for border in touches.borders(record, rounds) if border.gain(rounds) > EXCESS)
+    return next((1e6 * touches.edge(border.group) for border in found), None)
 
 
 def _columns(histograms: list[Floats]) -> Floats:

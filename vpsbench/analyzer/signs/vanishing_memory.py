@@ -9,30 +9,37 @@ that are slow anyway.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, isinf, isnan, nan
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import touches
+from vpsbench.analyzer import family, stats, touches
 from vpsbench.analyzer.signs import Sign
 from vpsbench.analyzer.stats import share_difference, wilson
-from vpsbench.analyzer.weigh import strength_of
+from vpsbench.analyzer.weigh import strength
 from vpsbench.analyzer.words import percent, size, span
 from vpsbench.model import Alternative, Finding, Level, Record, Status
 
 if TYPE_CHECKING:
-    from vpsbench.analyzer.touches import Round
+    from collections.abc import Sequence
+
+    from vpsbench.analyzer.family import Bar
+    from vpsbench.analyzer.touches import Border, Round
 
 EXCESS: Final = 0.005  # of the held pages, beyond the control's share
-Z: Final = 3.66  # one side at 0.00013; as two rounds must show it, less than a claim's share of the family
+REFUTED: Final = (
+    1.645  # one side at 5 %: what each round must show by itself; the proof is all of them together
+)
 ROUNDS: Final = 2  # that must show it
-PART: Final = 0.5  # of all rounds must, too: it may set in late
+PART: Final = 0.5  # of the rounds since the first that shows it must, too
+LOOKS: Final = 4  # at a run: two borders, and once more at what lay idle for long
 HOLD: Final = 240.0  # s; some hosts take pages only after they lay idle for two minutes
 FEWEST_TOUCHES: Final = 30  # a round and arm: a slow disk leaves no time for more
-DISK: Final = 20e-6  # s; no disk brings a page back faster, compressed memory does
 LIKELY: Final = 1.96  # the estimate's interval is one of 95 %
+LOW_EDGES: Final = np.array([touches.edge(place) for place in range(touches.STEPS * touches.OCTAVES)])  # s
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +53,56 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run shows: the first slow bin, whether a slow mode stands there, and what each round says."""
+    """What rounds show.
 
-    border: int
-    apart: bool
+    Args:
+        border: what was slow.
+        rounds: all that were weighed.
+        excess: of each round's held pages over the control's, after all that explains it.
+        younger: the age of the oldest round that is left out, s; NaN: none is.
+        cold: whether caches could explain it all.
+    """
+
+    border: Border
     rounds: list[Round]
-    excess: list[Share]  # of the held pages over the control's, after all that explains it
-    missing: list[Share]  # of all pages, the control's with them
-    younger: float = nan  # s, the age of the oldest round that is left out
+    excess: list[Share]
+    younger: float = nan
+    cold: bool = False
 
     @property
     def standing(self) -> list[bool]:
-        """Which rounds accuse."""
+        """Which rounds show a loss by themselves."""
         return [one.low > EXCESS for one in self.excess]
 
     @property
     def first(self) -> int:
-        """The first round that accuses; 0 where none does."""
-        return int(np.argmax(self.standing))
+        """The round with which it set in, or which alone shows it; 0 where none does."""
+        found = self.since(range(len(self.rounds)))
+        return found[0] if found else int(np.argmax(self.standing))
+
+    def since(self, places: Sequence[int]) -> Sequence[int]:
+        """Of some rounds those since the loss set in, from where on enough show it; none: it did not."""
+        standing = self.standing
+        for begin, place in enumerate(places):
+            rest = places[begin:]
+            if standing[place] and sum(standing[n] for n in rest) >= max(ROUNDS, PART * len(rest)):
+                return rest
+        return ()
+
+    def proves(self, places: Sequence[int], z: float) -> bool:
+        """Whether these rounds together show it, by ``z`` standard deviations."""
+        return bool(places) and _excess([self.rounds[n] for n in places], self.border, z).low > EXCESS
 
     @property
     def estimate(self) -> Share:
-        """The median over the rounds since the loss set in."""
-        of = (self.missing if self.apart else self.excess)[self.first :]
-        share, low, high = np.median([(one.share, one.low, one.high) for one in of], axis=0).tolist()
+        """The median over the rounds since the loss set in; of all pages, where they had been taken."""
+        of = self.excess if self.cold else [_missing(one, self.border.group) for one in self.rounds]
+        share, low, high = np.median([(s.share, s.low, s.high) for s in of[self.first :]], axis=0).tolist()
         return Share(share, low, high)
 
 
 def look(record: Record) -> list[Finding]:
-    """Weighs each round by itself; a finding needs half of them."""
+    """Weighs all rounds together and each by itself; a finding needs half of those since the loss set in."""
     rounds = [r for r in touches.rounds(record) if min(r.held.sum(), r.hot.sum()) >= FEWEST_TOUCHES]
     if len(rounds) < ROUNDS:
         claim = f"Full rounds in which held memory was touched again: {len(rounds)}; {ROUNDS} are the least"
@@ -83,36 +111,50 @@ def look(record: Record) -> list[Finding]:
         return [
             Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES, needed=needed)
         ]
-    seen = _seen(record, rounds)
-    level, young = _level(seen), [r.age for r in rounds if not r.age > touches.LONG]
+    bar = family.bar(record)
+    level, seen = _weighed(record, rounds, bar)
+    young = [r.age for r in rounds if not r.age > touches.LONG]
     if level is Level.CLEAN and 0 < len(young) <= len(rounds) - ROUNDS:
-        late = _seen(record, [r for r in rounds if r.age > touches.LONG], max(young))
-        if (found := _level(late)) in {Level.NOTICE, Level.STRONG}:
+        found, late = _weighed(record, [r for r in rounds if r.age > touches.LONG], bar, max(young))
+        if found in {Level.NOTICE, Level.STRONG}:
             seen, level = late, found
-    if level is Level.CLEAN and seen.apart and seen.standing[-1]:
-        level = Level.NOT_MEASURABLE  # it may have just begun: neither proven nor clean
     return [_finding(record, seen, level)]
 
 
-def _seen(record: Record, rounds: list[Round], younger: float = nan) -> Seen:
-    border, apart = touches.border(record, rounds)
-    excess, missing = [_excess(r, border) for r in rounds], [_missing(r, border) for r in rounds]
-    return Seen(border, apart, rounds, excess, missing, younger)
+def _weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan) -> tuple[Level, Seen]:
+    """The gravest that one of the borders shows. As any round may be the first to show it, each is a look."""
+    z = -NormalDist().inv_cdf(bar.chance / (LOOKS * len(rounds)))
+    borders = touches.borders(record, rounds)
+    for border in borders:
+        seen = _seen(border, rounds, younger)
+        if (level := _level(seen, z, bar.sessions)) is not Level.CLEAN:
+            return level, seen
+        if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
+            return Level.NOT_MEASURABLE, seen  # it may have just begun: neither proven nor clean
+    bare = replace(borders[0], control=borders[0].slow)
+    seen = replace(_seen(bare, rounds, younger), cold=True)
+    cold = _level(seen, z, bar.sessions) is not Level.CLEAN
+    return Level.NOT_MEASURABLE if cold else Level.CLEAN, seen
 
 
-def _level(seen: Seen) -> Level:
-    level = strength_of([r.t for r in seen.rounds], seen.standing, ROUNDS, PART)
-    if level is not Level.CLEAN and not seen.apart:
-        return Level.NOT_MEASURABLE
-    if level is Level.STRONG and _typical(seen) < DISK:
+def _seen(border: Border, rounds: list[Round], younger: float) -> Seen:
+    return Seen(border, rounds, [_excess([one], border, REFUTED) for one in rounds], younger)
+
+
+def _level(seen: Seen, z: float, sessions: int) -> Level:
+    """All together prove it; sessions that repeat it need only show it round by round."""
+    parts = [seen.since(places) for places in stats.sessions([r.t for r in seen.rounds])[:sessions]]
+    proven = any(seen.proves(places, z) for places in (seen.since(range(len(seen.rounds))), *parts))
+    level = strength(proven, sum(map(bool, parts)))
+    if level is Level.STRONG and _typical(seen) < touches.DISK:
         return Level.NOTICE  # the host compresses, or has slower memory: less grave than a disk
     return level
 
 
 def _typical(seen: Seen) -> float:
     """How long most of the slow touches took, s."""
-    slow = np.cumsum(np.sum([r.held for r in seen.rounds], axis=0)[seen.border :])
-    return touches.edge(seen.border + int(np.searchsorted(slow, slow[-1] / 2)))
+    slow = np.cumsum(touches.pooled(seen.rounds)[0][seen.border.slow :])
+    return touches.edge(seen.border.slow + int(np.searchsorted(slow, slow[-1] / 2)))
 
 
 def _ended(record: Record) -> str:
@@ -130,11 +172,15 @@ def _needed(record: Record, full: int) -> float | None:
     return max(HOLD, spent * ROUNDS / max(full, 1))
 
 
-def _excess(one: Round, border: int) -> Share:
+def _excess(rounds: Sequence[Round], border: Border, z: float) -> Share:
     """What is left of the slow held touches once all other causes have had theirs."""
-    calm, left = float(one.hot[border:].sum()), _left(one, border)
-    low, high = share_difference(left, float(one.held.sum()), calm, float(one.hot.sum()), Z)
-    return Share(left / one.held.sum() - calm / one.hot.sum(), low, high)
+    left, calm = (
+        sum(_left(r, border.slow) for r in rounds),
+        float(sum(r.hot[border.control :].sum() for r in rounds)),
+    )
+    held, hot = (float(counts.sum()) for counts in touches.pooled(rounds))
+    low, high = share_difference(left, held, calm, hot, z)
+    return Share(left / held - calm / hot, low, high)
 
 
 def _left(one: Round, border: int) -> float:
@@ -144,8 +190,7 @@ def _left(one: Round, border: int) -> float:
     a page had to be brought back (a task sleeps meanwhile, in KVM's guests too) is no loss of the vCPU.
     """
     slow = float(one.held[border:].sum())
-    low_edges = np.array([touches.edge(place) for place in range(one.held.size)])
-    spent = float(((one.held + one.hot) * low_edges)[border:].sum())
+    spent = float(((one.held + one.hot) * LOW_EDGES)[border:].sum())
     stolen, waited = (slow * min(1.0, s / spent) if spent else 0.0 for s in (one.steal, one.own_wait))
     return max(0.0, slow - stolen - min(waited, one.preempted) - one.faults)
 
@@ -165,15 +210,15 @@ def _missing(one: Round, border: int) -> Share:
 
 def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
     share, standing = seen.estimate.share, f"{sum(seen.standing)} of {len(seen.rounds)} rounds"
-    if level is Level.NOT_MEASURABLE and seen.apart:
+    if level is Level.NOT_MEASURABLE and not seen.cold:
         return (
             f"In the last round {percent(seen.excess[-1].share)} of {what} came back beyond {limit}, and too "
             "little before it to tell: held for longer it would show whether the host takes it away."
         )
     if level is Level.NOT_MEASURABLE:
         return (
-            f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no slow "
-            "group of pages stands apart: caches can do that too."
+            f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no more than "
+            "would if caches made each page some times slower than the control."
         )
     if level is not Level.CLEAN:
         return (
@@ -184,7 +229,8 @@ def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
     text = f"{percent(max(more, 0))} more of {what} than of the control came back slowly (beyond {limit})"
     over = f"{standing} were over {percent(EXCESS)}"
     if any(seen.standing):
-        over += f", at most {percent(max(e.share for e in seen.excess))}; half of them would accuse"
+        over += f", at most {percent(max(one.share for one in seen.excess))}"
+        over += "; half of those since the first would accuse"
     return (
         f"When touched again {text}; {over}. "
         "Pages that the host compressed, or swaps at other hours, are not excluded."
@@ -204,7 +250,7 @@ def _onset(seen: Seen) -> str:
 
 def _finding(record: Record, seen: Seen, level: Level) -> Finding:
     accuses = level in (Level.NOTICE, Level.STRONG)
-    limit, estimate = _microseconds(seen.border), seen.estimate
+    limit, estimate = _microseconds(seen.border.group if accuses else seen.border.slow), seen.estimate
     return Finding(
         sign=SIGN.name,
         level=level,
@@ -216,7 +262,7 @@ def _finding(record: Record, seen: Seen, level: Level) -> Finding:
         since=seen.rounds[seen.first].t,
         until=seen.rounds[-1].t,
         series=SERIES,
-        alternatives=_alternatives(record, seen, limit) if accuses else (),
+        alternatives=_alternatives(record, seen) if accuses else (),
     )
 
 
@@ -230,7 +276,7 @@ def _held(record: Record) -> str:
     return f" ({size(most)})" if most else ""
 
 
-def _alternatives(record: Record, seen: Seen, limit: str) -> tuple[Alternative, ...]:
+def _alternatives(record: Record, seen: Seen) -> tuple[Alternative, ...]:
     faults, steal, waits, times = (
         sum(getattr(r, name) for r in seen.rounds) for name in ("faults", "steal", "own_wait", "preempted")
     )
@@ -246,7 +292,7 @@ def _alternatives(record: Record, seen: Seen, limit: str) -> tuple[Alternative, 
             ruled_out=True,
             because=f"{steal:.2f} s of steal and {own} are taken away, and the control arm felt it too",
         ),
-        _unmapped(record, seen, limit),
+        _unmapped(record, seen),
         Alternative(
             "free page reporting",
             ruled_out=True,
@@ -255,10 +301,10 @@ def _alternatives(record: Record, seen: Seen, limit: str) -> tuple[Alternative, 
     )
 
 
-def _unmapped(record: Record, seen: Seen, limit: str) -> Alternative:
+def _unmapped(record: Record, seen: Seen) -> Alternative:
     cause = "the host only unmapped the pages for a moment (NUMA balancing, migration, a snapshot)"
-    if seen.border >= touches.fresh_bin(record, np.sum([r.hot for r in seen.rounds], axis=0)):
-        because = f"such a page costs less than a fresh one, and these took longer ({limit} and more)"
+    if seen.border.slow >= touches.fresh_bin(record, np.sum([r.hot for r in seen.rounds], axis=0)):
+        because = "such a page costs less than a fresh one, or 20 µs, and many of these took longer"
     else:
         because = "that meets pages in use as well, and those were spared; only idle ones came back late"
     return Alternative(cause, ruled_out=True, because=because)
