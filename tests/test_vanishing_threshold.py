@@ -20,8 +20,8 @@ def histogram(latencies: Floats) -> Floats:
 def latencies(
     random: np.random.Generator, count: int, usual: float, spread: float, slow: float = 0.0
 ) -> Floats:
-    """ns; ``slow``: the share of pages that take 40 µs instead."""
-    middle = np.where(random.random(count) < slow, 40_000, usual)
+    """ns; ``slow``: the share of pages that take 80 µs instead."""
+    middle = np.where(random.random(count) < slow, 80_000, usual)
     return middle * np.exp(spread * random.normal(size=count))
 
 
@@ -31,8 +31,8 @@ def bin_of(ns: float) -> int:
 
 def touched(held: list[Floats], hot: Floats, warm: Floats, again: Floats | None = None) -> list[Round]:
     """Rounds with 4000 hot pages."""
-    arms = [histogram(one) for one in (hot, warm, np.zeros(0) if again is None else again)]
-    return [Round(100.0, histogram(one), *arms, 0.0, 0.0, 0.0, 0.0, 60.0, 0.05, 4000.0) for one in held]
+    kept = histogram(hot), histogram(warm), histogram(np.zeros(0) if again is None else again)
+    return [Round(100.0, histogram(one), *kept, 0.0, 0.0, 0.0, 0.0, 60.0, 0.05, 4000.0) for one in held]
 
 
 def fresh(ns: float) -> Record:

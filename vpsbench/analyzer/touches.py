@@ -23,7 +23,7 @@ OCTAVES: Final = 40  # up to 2^40 ns, 18 minutes
 COLD: Final = 8  # bins, 4 times: cold caches and page tables make no page slower than that
 BEYOND: Final = 6  # bins beyond the control's mode, 2.8 times as slow: nothing that is present is
 SPARED: Final = 0.5  # a hot page is hit less often than that, for each held page that is missing
-DISK: Final = 20e-6  # s; no disk brings a page back faster, compressed memory does
+DISK: Final = 30e-6  # s; no flash disk brings a page back faster; memory, and pages unmapped, may be
 LONG: Final = 1200.0  # s; rounds after so long count by themselves, too: some hosts take only what lies idle
 _ARMS: Final = ("held", "hot", "warm", "again")
 
