@@ -10,30 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vpsbench.analyzer.signs import Sign, _memory
+from vpsbench.analyzer.signs import Sign, _memory, _papers
 from vpsbench.analyzer.words import size
 from vpsbench.model import Alternative, Finding, Guest, Level, Record
 
-PAGE: Final = 4096  # B; what OpenVZ counts in
 USED: Final = 0.95  # refused below that part of the limit: it was not the container that was greedy
 REFUSED: Final = ("privvmpages", "physpages", "vmguarpages", "oomguarpages", "kmemsize")
-GUARANTEES: Final = {  # OpenVZ's manual, "UBC primary parameters"
-    "vmguarpages": "guaranteed for allocation",
-    "oomguarpages": "guaranteed against being killed",
-}
-BOUNDS: Final = {  # resource -> columns, of which the lower one counts
-    "privvmpages": ("ubc.barrier", "ubc.limit"),
-    "physpages": ("ubc.limit",),  # its barrier means nothing
-}
 EXACT: Final = 0.02  # a limit is a number that somebody wrote: more than that below what was sold is less
 TOLD: Final = 0.05  # lxcfs tells of more than that beyond the limit
-MET: Final = ("max", "high", "oom", "oom_kill")  # memory.events: a limit was met; version 1's failcnt is max
 
 
 def look(record: Record) -> list[Finding]:
     """A finding for each promise that the container's own papers break, or one that says what they say."""
-    looked = (_guarantees, _bounds, _limits, _vmware, _told, _refused)
-    return [finding for part in looked for finding in part(record)] or [_nothing(record)]
+    papers = _papers.papers(record)
+    found = [_broken(record, one) for one in papers if _below(record, one.amount)]
+    return [*found, *_told(record), *_refused(record)] or [_nothing(record, papers)]
 
 
 def _sold(record: Record) -> int | None:
@@ -46,79 +37,11 @@ def _below(record: Record, amount: float) -> bool:
     return sold is not None and amount < (1 - EXACT) * _memory.least(sold)
 
 
-def _pages(record: Record, metric: str, resource: str) -> float | None:
-    """The least of a resource's column in this run, B; None where it is not there, or unlimited."""
-    values = [s.values.min() for s in record.named(metric, resource=resource) if s.values.size]
-    return PAGE * float(min(values)) if values else None
-
-
-def _guarantees(record: Record) -> Iterator[Finding]:
-    """OpenVZ: memory guaranteed below the memory sold."""
-    for resource, meaning in GUARANTEES.items():
-        amount = _pages(record, "ubc.barrier", resource)
-        # Kernels with vSwap limit physpages instead, and leave these at 0: that says nothing.
-        unused = amount == 0 and _pages(record, "ubc.limit", "physpages") is not None
-        if amount is None or unused or not _below(record, amount):
-            continue
-        claim = (
-            f"Only {size(amount)} of the {size(_sold(record) or 0)} sold is {meaning} ({resource}); the rest "
-            "is there only while others leave it."
-        )
-        others = (_hosts_own(resource), _stood(record, "ubc.barrier", resource=resource), _no_vswap(amount))
-        yield _finding(record, claim, amount, ("ubc.barrier",), others)
-
-
-def _bounds(record: Record) -> Iterator[Finding]:
-    """OpenVZ: allocations refused beyond less than what was sold."""
-    for resource, columns in BOUNDS.items():
-        amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
-        if amounts and _below(record, min(amounts)):
-            claim = (
-                f"This container may use {size(min(amounts))} of the {size(_sold(record) or 0)} sold "
-                f"({resource}); more is refused."
-            )
-            others = (_hosts_own(resource), _stood(record, *columns, resource=resource))
-            yield _finding(record, claim, min(amounts), columns, others)
-
-
-def _limits(record: Record) -> Iterator[Finding]:
-    """Cgroups that the host made: limits below what was sold, up the hierarchy."""
-    limits = _memory.provider_limits(record)
-    path = min(limits, key=lambda one: limits[one], default="")
-    if not path or not _below(record, limits[path]):
-        return
-    met = _met(record, path)
-    claim = (
-        f"The container's own cgroup limits it to {size(limits[path])} of the {size(_sold(record) or 0)} sold"
-        + (f"; {met:.0f} times in this run, more was refused or slowed down in it." if met else ".")
-    )
-    series = ("cgroup.memory.limit", "cgroup.memory.current", "cgroup.memory.failures")
-    others = (_owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
-    yield _finding(record, claim, limits[path], series, others)
-
-
-def _met(record: Record, path: str) -> float:
-    """How often a limit was met in a cgroup, or (version 2) in one below it, in this run."""
-    counts = [
-        float(s.values[-1] - s.values[0])
-        for s in record.named("cgroup.memory.failures", path=path)
-        if s.values.size and s.labels["event"] in MET
-    ]
-    return max(counts, default=0.0)
-
-
-def _owner(record: Record, path: str) -> Alternative:
-    perhaps = _memory.owners_perhaps(record)
-    why = (
-        "a virtual machine is around it, in which the owner may have made it"
-        if perhaps
-        else "it is the top one"
-    )
-    return Alternative("a limit of the owner's own", None if perhaps else True, f"{path}: {why}")
-
-
-def _hosts_own(what: str) -> Alternative:
-    return Alternative("a limit of the owner's own", ruled_out=True, because=f"only the host can set {what}")
+def _broken(record: Record, paper: _papers.Paper) -> Finding:
+    """A paper that names less than was sold."""
+    claim = paper.claim.format(amount=size(paper.amount), sold=size(_sold(record) or 0))
+    others = (*paper.others, _stood(record, *paper.series, **paper.labels))
+    return _finding(record, claim, paper.amount, (*paper.series, *paper.beside), others)
 
 
 def _stood(record: Record, *metrics: str, **labels: str) -> Alternative:
@@ -132,14 +55,6 @@ def _stood(record: Record, *metrics: str, **labels: str) -> Alternative:
     )
 
 
-def _no_vswap(amount: float) -> Alternative:
-    return Alternative(
-        "vSwap, where only physpages counts",
-        ruled_out=True,
-        because=f"a host that uses it leaves guarantees at 0 or unlimited; this one wrote {size(amount)}",
-    )
-
-
 def _decimal(record: Record, amount: float) -> Alternative:
     least = _memory.least(_sold(record) or 0)
     return Alternative(
@@ -149,40 +64,23 @@ def _decimal(record: Record, amount: float) -> Alternative:
     )
 
 
-def _vmware(record: Record) -> Iterator[Finding]:
-    """VMware: what a machine has beyond its limit lies in a balloon, or in the host's swap."""
-    limit = _vmwares(record)
-    if limit is not None and _below(record, limit):
-        claim = (
-            f"VMware's host gives this machine {size(limit)} of the {size(_sold(record) or 0)} sold at most."
-        )
-        others = (_hosts_own("VMware's limit"), _stood(record, "vmware.guest.limit"))
-        yield _finding(record, claim, limit, ("vmware.guest.limit",), others)
-
-
-def _vmwares(record: Record) -> float | None:
-    limits = [float(s.values.min()) for s in record.named("vmware.guest.limit") if s.values.size]
-    return min(limits, default=None)
-
-
 def _on_vmware(guest: Guest) -> bool:
     return any(layer.kind == "vmware" for layer in guest.layers)
 
 
 def _told(record: Record) -> Iterator[Finding]:
     """What lxcfs writes into /proc/meminfo is no limit; the cgroup is what holds."""
-    limits = _memory.provider_limits(record)
-    path = min(limits, key=lambda one: limits[one], default="")
-    least = limits.get(path)
+    limit = _papers.least_limit(record)
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
-    if least is None or not totals or "lxcfs" not in record.run.guest.facts:
+    if limit is None or not totals or "lxcfs" not in record.run.guest.facts:
         return
+    path, least = limit
     if max(totals) > (1 + TOLD) * least and not _below(record, least):
         claim = (
             f"This container is told that it has {size(max(totals))} ({record.run.guest.facts['lxcfs']}, "
             f"rewritten by lxcfs), and its own cgroup limits it to {size(least)}."
         )
-        others = (_owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
+        others = (_papers.owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
         yield _finding(record, claim, least, ("memory.total", "cgroup.memory.limit"), others, Level.NOTICE)
 
 
@@ -253,9 +151,9 @@ def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
     )
 
 
-def _nothing(record: Record) -> Finding:
+def _nothing(record: Record, papers: list[_papers.Paper]) -> Finding:
     """What was looked at, and whether that was enough to say that all is well."""
-    papers = [f"{name} at {size(amount)}" for name, amount in _papers(record)]
+    seen = ", ".join(f"{one.name} at {size(one.amount)}" for one in papers)
     own = _own(record)
     if not papers and not _memory.in_sold_container(record):
         level, claim = (
@@ -268,28 +166,15 @@ def _nothing(record: Record) -> Finding:
             f"No guarantee and no limit of its host's is visible{_why(record)}.",
         )
     elif _sold(record) is None:
-        level, claim = Level.NOT_MEASURABLE, f"No plan says what was sold; seen: {', '.join(papers)}."
+        level, claim = Level.NOT_MEASURABLE, f"No plan says what was sold; seen: {seen}."
     else:
         level, claim = (
             Level.CLEAN,
-            f"What the container's host wrote down keeps the plan: {', '.join(papers)}.",
+            f"What the container's host wrote down keeps the plan: {seen}.",
         )
     return Finding(
         sign=SIGN.name, level=level, claim=claim + own, series=("ubc.barrier", "cgroup.memory.limit")
     )
-
-
-def _papers(record: Record) -> Iterator[tuple[str, float]]:
-    for resource in GUARANTEES:
-        if amount := _pages(record, "ubc.barrier", resource):
-            yield resource, amount
-    for resource, columns in BOUNDS.items():
-        amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
-        if amounts:
-            yield resource, min(amounts)
-    yield from _memory.provider_limits(record).items()
-    if (limit := _vmwares(record)) is not None:
-        yield "VMware's limit", limit
 
 
 def _why(record: Record) -> str:
