@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import math
+import mmap
 import os
 import signal
 import subprocess
@@ -397,6 +398,23 @@ def test_a_file_system_without_direct_io_is_said_and_results_are_marked(
     assert "--direct=0" in emit.raws["burst.stderr"]
     assert emit.samples["disk.cached.iops", "burst"][0][0] == 7
     assert {name for name, _ in emit.samples if not name.startswith("disk.cached.")} == {"written", "cpu"}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_direct_io_that_memory_keeps_is_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    """As on ext4 that journals data."""
+    if kept:
+        real = os.preadv
+
+        def through_the_cache(descriptor: int, buffers: list[mmap.mmap], offset: int) -> int:
+            (folder / "data").read_bytes()
+            return real(descriptor, buffers, offset)
+
+        monkeypatch.setattr(os, "preadv", through_the_cache)
+    target = lay_out(folder / "data", BLOCK, math.inf, np.random.default_rng(1).bytes, Pace(1.0))
+    assert target.direct != kept
 
 
 def test_the_free_part_of_the_file_system_stays_free(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

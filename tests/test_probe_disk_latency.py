@@ -117,8 +117,8 @@ def test_a_turn_that_is_ended_tells_what_it_saw_and_leaves_nothing(folder: Path)
         assert process.stdout
         process.stdin.write(asked)
         process.stdin.close()
-        while "written" not in process.stdout.readline():
-            pass
+        for _ in range(4):  # blocks of the file
+            assert "written" in process.stdout.readline()
         time.sleep(1.5)
         os.kill(process.pid, signal.SIGTERM)
         said = [json.loads(line) for line in process.stdout]

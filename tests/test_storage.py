@@ -137,6 +137,23 @@ def test_blanks_in_a_mount_point(tmp_path: Path) -> None:
     assert place(files, "/my disk/x", "0:23").memory
 
 
+def test_a_disk_over_a_network_is_one(tmp_path: Path) -> None:
+    files = tree(tmp_path, ROOT)
+    for name in ("vda", "rbd0"):
+        path = tmp_path / f"sys/block/{name}/size"
+        path.parent.mkdir(parents=True)
+        path.write_text("1000")
+    assert disks(files) == {"vda": 512_000, "rbd0": 512_000}
+
+
+def test_a_device_whose_name_has_a_slash(tmp_path: Path) -> None:
+    devices = {"cciss!c0d0p1/dev": "104:1", "cciss!c0d0p1/partition": "cciss!c0d0", "cciss!c0d0/dev": "104:0"}
+    files = tree(tmp_path, "27 1 104:1 / / rw - ext4 /dev/cciss/c0d0p1 rw\n", devices)
+    uevent = tmp_path / "sys/dev/block/104:1/uevent"
+    uevent.write_text("MAJOR=104\nDEVNAME=cciss/c0d0p1\n")
+    assert place(files, "/", "104:1").stack == ("cciss!c0d0p1", "cciss!c0d0")
+
+
 def test_nothing_shown_is_nothing_known(tmp_path: Path) -> None:
     found = place(Files(tmp_path), "/", "1:1")
     assert (found.file_system, found.between) == ("unknown", ("no mount of it is shown",))
@@ -150,7 +167,7 @@ def test_facts(tmp_path: Path) -> None:
         "vda/queue/discard_max_bytes": "0",
     }
     files = tree(tmp_path, ROOT, devices)
-    for name, sectors in (("vda", "1000"), ("loop0", "8"), ("sr0", "8"), ("vdb", "0")):
+    for name, sectors in (("vda", "1000"), ("loop0", "8"), ("sr0", "8"), ("vdb", "0"), ("nbd0", "0")):
         path = tmp_path / f"sys/block/{name}/size"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sectors)

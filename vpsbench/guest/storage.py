@@ -45,7 +45,7 @@ _LIMITS: Final = (
     "io.max",
     *(f"blkio.throttle.{a}_{b}_device" for a in ("read", "write") for b in ("bps", "iops")),
 )
-_DISK: Final = re.compile(r"(sd|vd|xvd|hd|nvme|mmcblk|ubd|dasd).*")
+_DISK: Final = re.compile(r"(sd|vd|xvd|hd|nvme|mmcblk|ubd|dasd|pmem|nbd|rbd).*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _block_device(files: Files, mount: _Mount) -> str | None:
     """The kernel's name of the mounted block device; None where /sys shows none."""
     uevent = files.text(f"/sys/dev/block/{mount.device}/uevent") or ""
     named = re.search(r"^DEVNAME=(.+)$", uevent, re.MULTILINE)
-    name = named[1] if named else PurePosixPath(mount.source).name
+    name = named[1].replace("/", "!") if named else PurePosixPath(mount.source).name  # as /sys writes it
     known = mount.source.startswith("/dev/") or named
     return name if known and files.exists(f"/sys/class/block/{name}") else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
@@ -24,6 +25,7 @@ YIELD: Final = FREE_SHARE / 2  # once others have left less than that free, the 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 SMALLEST: Final = 4 * BLOCK  # a smaller file would fit into any cache
 _SPARE_SHARE: Final = 0.5  # of what is free beyond that, at most
+_LIBC: Final = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,16 @@ def lay_out(  # noqa: PLR0913, PLR0917  what is written where, how long and how 
 
     At least one block is written, however slow the disk; none that would take what is to stay free, should
     others write meanwhile. ``random`` makes so many B; ``wrote`` is told the B of each block. Where the file
-    system takes no direct I/O, the data go through the guest's cache, and so will all that is done with the
-    file.
+    system takes no direct I/O, or takes it and keeps the data all the same (ext4 with data=journal), they go
+    through the guest's cache, and so will all that is done with the file.
 
     Raises:
         OSError: the disk is full, broken or read-only.
     """
     fill = _Fill(size, until, random, pace, wrote)
     try:
-        return Target(path, fill.write(path, os.O_DIRECT), direct=True)
+        size = fill.write(path, os.O_DIRECT)
+        return Target(path, size, direct=not _kept_in_memory(path))
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
@@ -134,6 +137,26 @@ class _Fill:
         spare = disk.f_bavail * disk.f_frsize - FREE_SHARE * disk.f_blocks * disk.f_frsize
         in_time = now() < self.until
         return written < self.size and in_time and spare >= BLOCK
+
+
+def _kept_in_memory(path: Path) -> bool:
+    """Whether what is read with direct I/O lies in the guest's cache after it."""
+    page = mmap.PAGESIZE
+    descriptor = os.open(path, os.O_RDWR | os.O_DIRECT)
+    try:
+        with mmap.mmap(-1, page) as buffer, mmap.mmap(descriptor, page, mmap.MAP_PRIVATE) as view:
+            buffer[:] = bytes(page)  # it must be there: into one that is not, btrfs reads through its cache
+            os.preadv(descriptor, [buffer], 0)
+            return _resident(view)
+    finally:
+        os.close(descriptor)
+
+
+def _resident(view: mmap.mmap) -> bool:
+    """Whether a file's mapped first page is in memory, as mincore(2) says of files that are one's own."""
+    first, told = ctypes.c_char.from_buffer(view), ctypes.create_string_buffer(1)
+    failed = _LIBC.mincore(ctypes.byref(first), ctypes.c_size_t(mmap.PAGESIZE), told)
+    return failed == 0 and bool(told.raw[0] & 1)
 
 
 def make_way(folder: Path) -> None:
