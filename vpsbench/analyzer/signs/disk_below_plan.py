@@ -108,7 +108,8 @@ def _weigh(record: Record, promise: Promise, best: Delivered, said: str) -> Find
     low, high = eprocess.interval(lacking)
     claim = (
         f"{said}: even with an endless queue{_and_vcpus(best)} it would have been at most "
-        f"{_say(promise.metric, best.allowance * best.mean)}, {percent(low)} to {percent(high)} short."
+        f"{_say(promise.metric, best.allowance * best.mean)}{_unseen(best)}, {percent(low)} to "
+        f"{percent(high)} short."
     )
     return _finding(promise, best, level, claim, _alternatives(record, promise, best))
 
@@ -162,6 +163,10 @@ def _own_part(record: Record, promise: Promise, best: Delivered) -> str:
 
 def _and_vcpus(best: Delivered) -> str:
     return " and vCPUs that are never away" if best.stolen else ""
+
+
+def _unseen(best: Delivered) -> str:
+    return ", if no vCPU was away meanwhile" if best.stolen is None else ""
 
 
 def _alternatives(record: Record, promise: Promise, best: Delivered) -> tuple[Alternative, ...]:
