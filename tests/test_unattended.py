@@ -257,7 +257,7 @@ def test_what_cannot_be_stored_is_kept_and_stored_later(tmp_path: Path) -> None:
 
 def test_memory_for_what_waits_is_bounded_and_what_was_dropped_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    collector, keeper, clock = storing(path, room=1000)
+    collector, keeper, clock = storing(path, room=500)
     with collector:
         collector._db.execute("PRAGMA query_only = 1")  # noqa: SLF001  as on a file system that became read-only
         ticks(keeper, clock, 100)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -32,7 +31,8 @@ from vpsbench.model import (
     Status,
     Turn,
 )
-from vpsbench.packing import Unpacker, stands_alone
+from vpsbench.packing import stands_alone
+from vpsbench.readings import batches, columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 T = TypeVar("T")
-_BATCH: Final = 512  # ticks taken apart together: about 2 MB, and 100 times quicker than one by one
 _WHOLE: Final = 30_000  # ticks: eight hours at one a second, or half a day at one in 2 s
 _RUNS: Final = """
     SELECT id, state, started, seed, profile, plan, guest,
@@ -53,6 +52,10 @@ _TURNS_ALONE: Final = """
     SELECT probe, started, elapsed, status, detail, options, NULL FROM turns WHERE run = ? ORDER BY id"""
 _SERIES: Final = "SELECT metric, unit, kind, better, help, labels FROM series WHERE run = ? ORDER BY id"
 _TICKS: Final = "SELECT samples FROM ticks WHERE run = ? ORDER BY id"
+# Those that may stand alone, of this format and of older ones: SQLite is quick at leaving out the others.
+_ALONE: Final = """
+    SELECT samples FROM ticks
+    WHERE run = ? AND substr(samples, 1, 1) <> x'02' AND substr(samples, 1, 2) <> x'78bb' ORDER BY id"""
 _EVENTS: Final = "SELECT t, kind, detail FROM events WHERE run = ? ORDER BY id"
 
 
@@ -123,9 +126,9 @@ def stream(path: Path, run: int | None = None) -> Iterator[Stream]:
     """
     with _reading(path) as db:
         found = _found(db, path, run)
+        heads = tuple(_heads(db, found.id))
         ticks = (samples for (samples,) in db.execute(_TICKS, (found.id,)))
-        batches = ((times, values, series - 1) for times, values, series in _batches(ticks))
-        yield Stream(found, tuple(_heads(db, found.id)), batches)
+        yield Stream(found, heads, batches(ticks, len(heads)))
 
 
 @contextmanager
@@ -189,8 +192,10 @@ def _events(db: sqlite3.Connection, run: int) -> list[Event]:
 
 def _all_series(db: sqlite3.Connection, run: Run) -> tuple[Series, ...]:
     heads = _heads(db, run.id)
-    columns = _columns(db, run.id, len(heads))
-    found = (_series(*head, *column, run.elapsed) for head, column in zip(heads, columns, strict=True))
+    found = (
+        _series(*head, *column, run.elapsed)
+        for head, column in zip(heads, columns(_telling(db, run.id), len(heads)), strict=True)
+    )
     return tuple(sorted(found, key=_order))
 
 
@@ -206,60 +211,26 @@ def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
     return series.metric.name, [(key, len(value), value) for key, value in sorted(series.labels.items())]
 
 
-def _batches(ticks: Iterator[bytes]) -> Iterator[tuple[Floats, Floats, NDArray[np.int64]]]:
-    """Times, values and series (from 1 on) of some ticks at a time."""
-    unpacker = Unpacker()
-    while batch := list(islice(ticks, _BATCH)):
-        plain = [unpacker.unpack(samples) for samples in batch]
-        parts = [_taken_apart(list(alike)) for _, alike in groupby(plain, key=len)]
-        times, values, series = (np.concatenate(column) for column in zip(*parts, strict=True))
-        yield times, values, series
-
-
 def _telling(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
     """The ticks that a judgement needs, as they are stored: all of a run of some hours.
 
     Of a longer one those that hold what a probe found, and of the others, when only the monitors read, one in
     32: counters lose nothing by that.
     """
-    rows = db.execute(_TICKS, (run,))
     whole = db.execute("SELECT count(*) FROM ticks WHERE run = ?", (run,)).fetchone()[0] <= _WHOLE
+    rows = db.execute(_TICKS if whole else _ALONE, (run,))
     return (samples for (samples,) in rows if whole or stands_alone(samples))
 
 
-def _taken_apart(plain: list[bytes]) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Times, values and series of ticks with equally many readings; ``schema/`` describes the bytes."""
-    n = len(plain[0]) // 20
-    rows = np.frombuffer(b"".join(plain), np.uint8).reshape(len(plain), 20 * n)
-    times, values = (rows[:, start : start + 8 * n].copy().view("<f8").ravel() for start in (0, 8 * n))
-    steps = rows[:, 16 * n :].copy().view("<i4").astype(np.int64)
-    return times, values, np.cumsum(steps, axis=1).ravel()
-
-
-def _columns(db: sqlite3.Connection, run: int, count: int) -> Iterator[tuple[Floats, Floats]]:
-    """Times and values of each series as they were stored: in the order of writing, NaN where one failed."""
-    # Bytes that grow in place: a week's run has millions of readings, which are never held twice.
-    points = [bytearray() for _ in range(count)]
-    for times, values, series in _batches(_telling(db, run)):
-        order = np.argsort(series, kind="stable")
-        present, first = np.unique(series[order], return_index=True)
-        rows = np.split(np.column_stack((times, values))[order], first[1:])
-        for number, own in zip(
-            present, rows, strict=False
-        ):  # no reading at all still makes one, empty, split
-            points[number - 1] += own.tobytes()
-    points.reverse()
-    while points:
-        times, values = np.frombuffer(points.pop()).reshape(-1, 2).T
-        yield times, values
-
-
 def _series(metric: Metric, labels: dict[str, str], times: Floats, values: Floats, end: float) -> Series:
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    last = np.append(times[1:] != times[:-1], True)[: times.size]  # of several readings of one time
-    times, values = times[last], values[last]
+    if (times[1:] <= times[:-1]).any():
+        order = np.argsort(times, kind="stable")
+        times, values = times[order], values[order]
+        last = np.append(times[1:] != times[:-1], True)  # of several readings of one time
+        times, values = times[last], values[last]
     failed = np.isnan(values)
+    if not failed.any():  # times that several series share stay one
+        return Series(metric, labels, times, values)
     return Series(metric, labels, times[~failed], values[~failed], _gaps(times, failed, end))
 
 

@@ -116,7 +116,9 @@ def of_loop(record: Record, labels: dict[str, str], since: float, until: float) 
 def spells(record: Record, name: str, labels: dict[str, str], since: float, until: float) -> Spells:
     """A loop's single gaps ("one_gap") or own waits ("one_wait") that end in a stretch."""
     for series in record.named(f"cpu.loop.{name}", **labels):
-        starts, ends = _within(series.times - series.values, series.times, since, until)
+        stretch = slice(*np.searchsorted(series.times, (since, until), side="right"))
+        ends = series.times[stretch]
+        starts, ends = _within(ends - series.values[stretch], ends, since, until)
         return starts + since, ends + since
     return np.zeros(0), np.zeros(0)
 

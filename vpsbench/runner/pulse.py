@@ -19,6 +19,7 @@ METRICS: Final = (
     Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
     Metric("load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"),
 )
+_EXACT: Final = 6  # digits, µs: what lies behind them is noise, and takes room
 _STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
 
 
@@ -72,7 +73,7 @@ class Pulse:
             self.keeper.event(kind, detail)
             self.progress.told(detail)
         samples = [*tick.samples, *self._own(running)]
-        samples.append(Sample("instrument.tick_cost", self.clock.cpu() - cost))
+        samples.append(Sample("instrument.tick_cost", round(self.clock.cpu() - cost, _EXACT)))
         self.keeper.collector.add(samples, began)
         stored = not self.keeper.trouble
         self.keeper.commit()
@@ -89,5 +90,6 @@ class Pulse:
             Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
             for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
         ]
-        offset = self.watch.offset
-        return loads if offset is None else [Sample("clock.wall_offset", offset + self.watch.shift), *loads]
+        if self.watch.offset is None:
+            return loads
+        return [Sample("clock.wall_offset", round(self.watch.offset + self.watch.shift, _EXACT)), *loads]

@@ -1,0 +1,14 @@
+-- ticks.samples: from this format on a first byte, 01 (packed by itself) or 02 (leaning on the tick before), and then
+-- zlib, in the latter case with the dictionary of 0003. Unpacked it is four columns of equal length, one after the
+-- other, of whole numbers:
+--     series  each as the difference to the one before (the first: to 0)
+--     digits  of the value, behind the point; -1: the number is the bits of the float64 itself
+--     times   the bits of the float64, each as the difference, modulo 2^64, to the one before (the first: to 0, or to
+--             the first time of the tick that is leant on)
+--     number  the value is it divided by 10^digits, to the last bit; NaN marks a reading that failed, and nothing else.
+--             In a leaning tick it is the difference to the series' latest number since a tick was last packed by itself
+--             (none: 0), where that one had as many digits; not to another of the same tick, nor where digits is -1
+-- A number n is written as 2n, or as -2n-1 where it is negative, seven bits a byte, the lowest first; 0x80 says that
+-- more follow.
+-- Ticks of older formats, which begin with zlib's 0x78, stay as they are. There is nothing to change in the tables.
+SELECT 1;
