@@ -17,7 +17,7 @@ from vpsbench.errors import FAILED, VpsbenchError
 from vpsbench.runner import lock
 
 _UNIT: Final = "vpsbench-run"  # our process id follows: an earlier one may still be writing its report
-_BEGIN_SECONDS: Final = 60.0  # a slow machine imports, looks around, and checks its database
+_BEGIN_SECONDS: Final = 180.0  # an oversold machine imports, looks around, and checks its database
 
 
 def start(db: Path) -> int:
