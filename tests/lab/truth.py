@@ -96,7 +96,6 @@ class Watch:
     results: Path | None = None
     merging: bool = False
     qmp: Qmp | None = None
-    _held: NDArray[np.int64] | None = None
     _second: int = -1  # of the last whole reading
 
     def look(self) -> None:
@@ -135,11 +134,10 @@ class Watch:
             return None
 
     def _held_pages(self) -> Iterator[tuple[str, float]]:
-        if self._held is None and self.results:
-            self._held = held_frames(self.results)
-        if self._held is not None and (file := ram(self.pid)):
+        held = held_frames(self.results) if self.results else None
+        if held is not None and (file := ram(self.pid)):
             with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-                there = in_memory(file)[self._held]
+                there = in_memory(file)[held]
                 yield "held.pages", there.size
                 yield "held.missing", int((~there).sum())
 

@@ -24,6 +24,9 @@ COLD: Final = 8  # bins, 4 times: cold caches and page tables make no page slowe
 BEYOND: Final = 6  # bins beyond the control's mode, 2.8 times as slow: nothing that is present is
 SPARED: Final = 0.5  # a hot page is hit less often than that, for each held page that is missing
 DISK: Final = 30e-6  # s; no flash disk brings a page back faster; memory, and pages unmapped, may be
+TAIL: Final = (
+    10.0  # a group of so many times as many pages has the few beyond a fresh page's cost as its tail
+)
 LONG: Final = 1200.0  # s; rounds after so long count by themselves, too: some hosts take only what lies idle
 _ARMS: Final = ("held", "hot", "warm", "again")
 
@@ -142,7 +145,10 @@ def borders(record: Record, found: Sequence[Round]) -> list[Border]:
     near = min(int(hot.argmax()) + BEYOND, best)
     late = Border(best, max(best - COLD, 0), _emptiest(held + hot, near, best))
     early = _below(found, held, hot, fresh)
-    return [late] if early is None else [late, Border(early, early, early)]
+    if early is None:
+        return [late]
+    below = Border(early, early, early)
+    return [below] if below.gain(found) > TAIL * late.gain(found) else [late, below]
 
 
 def _below(found: Sequence[Round], held: Floats, hot: Floats, fresh: int) -> int | None:

@@ -1,7 +1,8 @@
 """Runs in a lab guest: tells the lab which page frames are in the largest mapping of the largest process.
 
 Waits until that process has stopped growing, reads its pagemap, and writes a bitmap of its frames behind
-the results, where the lab looks for it. Only with this can the lab know what the host did to held pages.
+the results, where the lab looks for it; again when another has grown larger. Only with this can the lab know
+what the host did to held pages.
 """
 
 from __future__ import annotations
@@ -51,16 +52,19 @@ def frames(pid: int) -> bytes:
 
 
 def main() -> None:
-    """Waits for one process to hold much memory and to stop growing; tells of it once."""
-    total = os.sysconf("SC_PHYS_PAGES") * PAGE
-    before = 0
+    """Waits for a process to hold more memory than any before and to stop growing; tells of each such."""
+    told, before = SHARE * os.sysconf("SC_PHYS_PAGES") * PAGE, 0
     while True:
         time.sleep(3)
         size, pid = largest()
-        if size > SHARE * total and size == before:
-            break
+        if size > told and size == before:
+            tell(frames(pid))
+            told = size
         before = size
-    bits = frames(pid)
+
+
+def tell(bits: bytes) -> None:
+    """Writes them where the lab looks."""
     with Path(DISK).open("r+b", buffering=0) as disk:
         disk.seek(AT)
         text = struct.pack("<8sQ", b"LABHELD1", len(bits)) + bits
