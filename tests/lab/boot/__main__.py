@@ -6,6 +6,7 @@ import argparse
 import compileall
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _tried(trial: Trial, image: BootImage, out: Path, journal: Journal) -> bool:
                     table.write(f"{line}\n")
                     say(f"{trial.__name__}, {time.monotonic() - began:.0f} s: {line}")
                 _verify(guest, folder)
-        except LabError as error:
+        except (LabError, OSError, subprocess.SubprocessError) as error:
             fault = str(error)
             table.write(f"\nFAULT: {fault}\n")
     say(f"{trial.__name__}: {fault or 'done'} in {time.monotonic() - began:.0f} s")

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tests.lab import places
 from tests.lab.boot.guest import BootedGuest, until
@@ -20,7 +20,7 @@ duration = "40 min"
 turns = [{ probe = "cpu", duration = "5 s", every = "40 s" }]
 """
 _LIGHT: Final = "/opt/vpsbench/light.toml"
-_GOES_ON_SECONDS: Final = 240.0  # until a boot's services have taken a run up again
+_GOES_ON_SECONDS: Final = 400.0  # until a boot's services have taken a run up again
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +68,18 @@ class GuestRun:
 
     def must(self, *words: str) -> str:
         """Likewise; what it said."""
-        return self.guest.ask(f"vpsbench {' '.join(words)}", self.user)
+        done = self.command(*words)
+        if done.returncode:
+            raise LabError(f"vpsbench {' '.join(words)} ended with {done.returncode}: {done.stdout}")
+        return done.stdout
 
     def process(self) -> int | None:
         """The process that measures now, as ``vpsbench status`` has it."""
-        process: int | None = json.loads(self.must("status", "--db", self.db, "--json"))["process"]
-        return process
+        return cast("int | None", json.loads(self.must("status", "--db", self.db, "--json"))["process"])
 
     def held(self) -> Held:
         """What is committed."""
-        told: dict[str, Any] = json.loads(
-            self.guest.ask(f"python3 /opt/vpsbench/inside.py {self.db}", "root").splitlines()[-1]
-        )
+        told: dict[str, Any] = json.loads(self.guest.ask(f"python3 /opt/vpsbench/inside.py {self.db}"))
         return Held(**(told | {"events": [tuple(one) for one in told["events"]]}))
 
     def measures_on(self, after: float) -> None:
