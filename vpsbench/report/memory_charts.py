@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer import touches
-from vpsbench.analyzer.signs.vanishing_memory import EXCESS
+from vpsbench.analyzer.signs._vanished import EXCESS
 from vpsbench.analyzer.words import span
 from vpsbench.model import Record
 from vpsbench.report.vegalite import Absent, Chart, Clock, Scale, Spec, frame, table, y_value

@@ -1,0 +1,163 @@
+"""The evidence that held memory was not there when it was touched again.
+
+Slow touches that the guest's own faults and swap, its run queue or reported steal could explain are taken
+away in full, and what the control arm shows, too. The estimate of how much was missing takes away faults and
+swap only: waits mostly meet touches that are slow anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import hypot, isnan, nan
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vpsbench.analyzer import stats, touches
+from vpsbench.analyzer.stats import share_difference, wilson
+from vpsbench.analyzer.weigh import strength
+from vpsbench.model import Level, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vpsbench.analyzer.family import Bar
+    from vpsbench.analyzer.touches import Border, Round
+
+EXCESS: Final = 0.005  # of the held pages, beyond the control's share
+REFUTED: Final = 1.645  # one side at 5 %: what a round must show by itself; the proof is all of them
+ROUNDS: Final = 2  # that must show it
+PART: Final = 0.5  # of the rounds since the first that shows it must, too
+LOOKS: Final = 4  # at a run: two borders, and once more at what lay idle for long
+LIKELY: Final = 1.96  # the estimate's interval is one of 95 %
+LOW_EDGES: Final = np.array([touches.edge(place) for place in range(touches.STEPS * touches.OCTAVES)])  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of pages with its interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What rounds show.
+
+    Args:
+        border: what was slow.
+        rounds: all that were weighed.
+        excess: of each round's held pages over the control's, after all that explains it.
+        younger: the age of the oldest round that is left out, s; NaN: none is.
+        cold: whether caches could explain it all.
+    """
+
+    border: Border
+    rounds: list[Round]
+    excess: list[Share]
+    younger: float = nan
+    cold: bool = False
+
+    @property
+    def standing(self) -> list[bool]:
+        """Which rounds show a loss by themselves."""
+        return [one.low > EXCESS for one in self.excess]
+
+    @property
+    def first(self) -> int:
+        """The round with which it set in, or which alone shows it; 0 where none does."""
+        found = self.since(range(len(self.rounds)))
+        return found[0] if found else int(np.argmax(self.standing))
+
+    def since(self, places: Sequence[int]) -> Sequence[int]:
+        """Of some rounds those since the loss set in, from where on enough show it; none: it did not."""
+        standing = self.standing
+        for begin, place in enumerate(places):
+            rest = places[begin:]
+            if standing[place] and sum(standing[n] for n in rest) >= max(ROUNDS, PART * len(rest)):
+                return rest
+        return ()
+
+    def proves(self, places: Sequence[int], z: float) -> bool:
+        """Whether these rounds together show it, by ``z`` standard deviations."""
+        return bool(places) and _excess([self.rounds[n] for n in places], self.border, z).low > EXCESS
+
+    @property
+    def estimate(self) -> Share:
+        """The median over the rounds since the loss set in; of all pages, where they had been taken."""
+        of = self.excess if self.cold else [_missing(one, self.border.group) for one in self.rounds]
+        share, low, high = np.median([(s.share, s.low, s.high) for s in of[self.first :]], axis=0).tolist()
+        return Share(share, low, high)
+
+
+def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan) -> tuple[Level, Seen]:
+    """The gravest that one of the borders shows. As any round may be the first to show it, each is a look."""
+    z = -NormalDist().inv_cdf(bar.chance / (LOOKS * len(rounds)))
+    borders = touches.borders(record, rounds)
+    for border in borders:
+        seen = _seen(border, rounds, younger)
+        if (level := _level(seen, z, bar.sessions)) is not Level.CLEAN:
+            return level, seen
+        if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
+            return Level.NOT_MEASURABLE, seen  # it may have just begun: neither proven nor clean
+    bare = replace(borders[0], control=borders[0].slow)
+    seen = replace(_seen(bare, rounds, younger), cold=True)
+    cold = _level(seen, z, bar.sessions) is not Level.CLEAN
+    return Level.NOT_MEASURABLE if cold else Level.CLEAN, seen
+
+
+def _seen(border: Border, rounds: list[Round], younger: float) -> Seen:
+    return Seen(border, rounds, [_excess([one], border, REFUTED) for one in rounds], younger)
+
+
+def _level(seen: Seen, z: float, sessions: int) -> Level:
+    """All together prove it; sessions that repeat it need only show it round by round."""
+    parts = [seen.since(places) for places in stats.sessions([r.t for r in seen.rounds])[:sessions]]
+    proven = any(seen.proves(places, z) for places in (seen.since(range(len(seen.rounds))), *parts))
+    level = strength(proven, sum(map(bool, parts)))
+    if level is Level.STRONG and _typical(seen) < touches.DISK:
+        return Level.NOTICE  # the host compresses, or has slower memory: less grave than a disk
+    return level
+
+
+def _typical(seen: Seen) -> float:
+    """How long most of the slow touches took, s."""
+    slow = np.cumsum(touches.pooled(seen.rounds)[0][seen.border.slow :])
+    return touches.edge(seen.border.slow + int(np.searchsorted(slow, slow[-1] / 2)))
+
+
+def _excess(rounds: Sequence[Round], border: Border, z: float) -> Share:
+    """What is left of the slow held touches once all other causes have had theirs."""
+    left = sum(_left(r, border.slow) for r in rounds)
+    calm = float(sum(r.hot[border.control :].sum() for r in rounds))
+    held, hot = (float(counts.sum()) for counts in touches.pooled(rounds))
+    low, high = share_difference(left, held, calm, hot, z)
+    return Share(left / held - calm / hot, low, high)
+
+
+def _left(one: Round, border: int) -> float:
+    """Slow held touches that no fault, swap, steal or waiting of the guest's own can explain.
+
+    A task that takes the vCPU away slows one touch each time, however long we wait for it then. A wait after
+    a page had to be brought back (a task sleeps meanwhile, in KVM's guests too) is no loss of the vCPU.
+    """
+    slow = float(one.held[border:].sum())
+    spent = float(((one.held + one.hot) * LOW_EDGES)[border:].sum())
+    stolen, waited = (slow * min(1.0, s / spent) if spent else 0.0 for s in (one.steal, one.own_wait))
+    return max(0.0, slow - stolen - min(waited, one.preempted) - one.faults)
+
+
+def _missing(one: Round, border: int) -> Share:
+    """The share of all pages that was slow, each arm by its size; the low end leaves waits their part."""
+    control = 0.0 if isnan(one.control) else one.control
+    held, hot = float(one.held.sum()), float(one.hot.sum())
+    slow, calm = max(0.0, float(one.held[border:].sum()) - one.faults), float(one.hot[border:].sum())
+    share = (1 - control) * slow / held + control * calm / hot
+    (low, high), (low_hot, high_hot) = wilson(slow, held, LIKELY), wilson(calm, hot, LIKELY)
+    explained = (1 - control) * max(0.0, slow - _left(one, border)) / held
+    below = hypot((1 - control) * (slow / held - low), control * (calm / hot - low_hot)) + explained
+    above = hypot((1 - control) * (high - slow / held), control * (high_hot - calm / hot))
+    return Share(share, max(0.0, share - below), min(1.0, share + above))
