@@ -8,12 +8,10 @@ link of the run's chain, which is sealed where it begins, goes on and ends.
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,6 +19,7 @@ from vpsbench import chain, database, sealing
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
 from vpsbench.packing import Packer
 from vpsbench.sealing import Chain, Seal, Sealer
+from vpsbench.waiting import Waiting, as_json
 
 _RUN: Final = """
     INSERT INTO runs (state, started, seed, profile, plan, guest)
@@ -35,19 +34,6 @@ _EVENT: Final = "INSERT INTO events (run, t, kind, detail) VALUES (?, ?, ?, ?)"
 _TICK: Final = "INSERT INTO ticks (run, elapsed, samples, digest, others) VALUES (?, ?, ?, ?, ?)"
 _ROOM: Final = 16 * 1024**2  # B kept in memory while the file cannot be written: some hours of ticks
 _PATIENCE: Final = 500  # ms that a tick waits for another writer: the next tick tries again
-
-
-@dataclass(slots=True)
-class _Pending:
-    """Rows that wait for the next commit."""
-
-    series: list[tuple[Any, ...]] = field(default_factory=list)
-    samples: list[tuple[int, float, float]] = field(default_factory=list)  # series, time, value
-    ticks: list[tuple[float, bytes]] = field(default_factory=list)  # those that ended, packed
-    turns: list[tuple[Any, ...]] = field(default_factory=list)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
-    size: int = 0  # B of ticks and turns
-    probed: bool = False  # whether samples hold what is rare: what a probe found, or a gap
 
 
 class Collector:
@@ -70,14 +56,9 @@ class Collector:
         self._path = path
         self._room = room
         self._sealer = sealer or Sealer()
-        self._chain = Chain()
         self._db = database.writable(path)
         self._run = 0
-        self._boot = 0.0
-        self._metrics: dict[str, Metric] = {}
-        self._ids: dict[tuple[str, Labels], int] = {}
-        self._pending = _Pending()
-        self._packer = Packer()
+        self._wait(Chain(), (), 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -111,20 +92,15 @@ class Collector:
             surroundings: versions, clocks and the like, as JSON can say them; sealed with the beginning.
             names: what a redacted copy will leave out, and what each is; see ``private.Cleaner``.
         """
-        self._boot = boot
-        self._metrics = {metric.name: metric for metric in metrics}
-        self._ids = {}
-        self._pending = _Pending()
-        self._packer = Packer()
+        self._wait(Chain(names), metrics, boot)
         row = {
             "state": RunState.RUNNING,
             "started": float(wall),
             "seed": seed,
-            "profile": _json(asdict(profile)),
-            "plan": None if plan is None else _json(asdict(plan)),
-            "guest": _json(asdict(guest)),
+            "profile": as_json(asdict(profile)),
+            "plan": None if plan is None else as_json(asdict(plan)),
+            "guest": as_json(asdict(guest)),
         }
-        self._chain = Chain(names)
         digest = self._chain.digest("run", row | {"names": chain.canonical(dict(names or {}))})
         told = {"run": digest.hex(), "surroundings": surroundings or {}}
         seal = self._seal("start", told, boot)
@@ -156,16 +132,12 @@ class Collector:
         Raises:
             VpsbenchError: the file cannot be written.
         """
-        self._boot = boot
-        self._metrics = {metric.name: metric for metric in metrics}
         known = self._db.execute("SELECT metric, labels, id FROM series WHERE run = ?", (run,))
-        self._ids = {
+        self._wait(sealing.so_far(self._db, run), metrics, boot)
+        self._waiting.known |= {
             (name, tuple(sorted(json.loads(labels).items()))): number for name, labels, number in known
         }
-        self._pending = _Pending()
-        self._packer = Packer()
         self._run = run
-        self._chain = sealing.so_far(self._db, run)
         seal = self._seal("resume", {"surroundings": surroundings or {}}, boot)
         with self._transaction():
             self._db.execute(_GO_ON, (RunState.RUNNING, run))
@@ -175,7 +147,7 @@ class Collector:
 
     def known(self) -> tuple[tuple[str, Labels], ...]:
         """Metric and labels of each series that the run has."""
-        return tuple(self._ids)
+        return tuple(self._waiting.known)
 
     def add(self, samples: Iterable[Sample], at: float, *, probed: bool = False) -> None:
         """Takes readings; ``at`` (CLOCK_BOOTTIME, s) is the time of those that have none of their own.
@@ -189,12 +161,7 @@ class Collector:
             KeyError: a metric was not announced to ``begin``.
             ValueError: a value or time is not a finite number; what is missing is a gap.
         """
-        taken = list(samples)
-        for sample in taken:
-            self._check(sample)
-        for sample in taken:
-            self._take(sample.metric, sample.labels, at if sample.at is None else sample.at, sample.value)
-        self._pending.probed |= probed and bool(taken)
+        self._waiting.add(samples, at, probed=probed)
 
     def gap(self, metric: str, labels: Labels, at: float) -> None:
         """Notes that a reading failed.
@@ -202,46 +169,35 @@ class Collector:
         Raises:
             KeyError: the metric was not announced to ``begin``.
         """
-        self._check(Sample(metric, 0.0))
-        self._take(metric, labels, at, math.nan)
-        self._pending.probed = True  # a gap is no less rare, and must not be passed over
+        self._waiting.gap(metric, labels, at)
 
     def event(self, kind: str, detail: str, at: float) -> None:
         """Notes that something happened to the run."""
-        self._note_event(at - self._boot, kind, detail)
+        self._waiting.event(at - self._waiting.boot, kind, detail)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""
-        raw = zlib.compress(_json(turn.raw).encode())
-        if not self._fits(len(raw), turn.started):
-            raw = zlib.compress(b"{}")
-        row = {
-            "probe": _text(turn.probe),
-            "started": float(turn.started),
-            "elapsed": float(turn.elapsed),
-            "status": turn.status,
-            "detail": _text(turn.detail),
-            "options": _json(turn.options),
-            "raw": raw,
-        }
-        self._chain.note("turn", row)
-        self._pending.turns.append(tuple(row.values()))
+        self._waiting.turn(turn)
 
     def commit(self, elapsed: float) -> None:
         """Ends a tick: stores all that waits, and how far the run came (s)."""
-        self._end_tick(elapsed)
-        ticks = self._chain.ticks_with_links(self._pending.ticks or [(float(elapsed), self._packer.pack([]))])
+        self._waiting.end_tick(elapsed)
+        ticks = self._chain.ticks_with_links(self._waiting.ticks or [(float(elapsed), Packer().pack([]))])
         with self._transaction():
-            self._store(ticks)
+            self._insert(_SERIES, self._waiting.series)
+            self._insert(_TURN, self._waiting.turns)
+            self._insert(_EVENT, self._waiting.events)
+            sealing.store_veils(self._db, self._run, self._chain)
+            self._insert(_TICK, ticks)
         self._chain.committed(len(ticks))
-        self._pending = _Pending()
+        self._waiting.clear()
 
     def finish(self, state: RunState, elapsed: float) -> None:
         """Ends the run, with a last commit."""
         self.commit(elapsed)
         told = {"state": state, "elapsed": float(elapsed)}
-        seal = self._seal("end", told, self._boot + elapsed)
-        if self._pending.events:  # what the seal lacks: that stands before the end
+        seal = self._seal("end", told, self._waiting.boot + elapsed)
+        if self._waiting.events:  # what the seal lacks: that stands before the end
             self.commit(elapsed)
             seal, _ = replace(self._sealer, stamp=None).seal("end", self._chain, told)
         with self._transaction():
@@ -255,68 +211,17 @@ class Collector:
         """Closes the file; what was not committed is dropped, a run that was not finished stays "running"."""
         self._db.close()
 
-    def _check(self, sample: Sample) -> None:
-        if sample.metric not in self._metrics:
-            raise KeyError(f"the metric {sample.metric!r} was not announced when the run began")
-        if not math.isfinite(sample.value) or not math.isfinite(sample.at or 0):
-            raise ValueError(f"{sample} is not finite; a reading that failed is a gap")
+    @property
+    def _chain(self) -> Chain:
+        return self._waiting.chain
 
-    def _take(self, metric: str, labels: Labels, at: float, value: float) -> None:
-        self._pending.samples.append((self._id(metric, labels), at - self._boot, value))
-
-    def _id(self, name: str, labels: Labels) -> int:
-        key = (name, tuple(sorted(labels)))
-        found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = len(self._ids) + 1
-            metric = self._metrics[name]
-            row = {
-                "id": found,
-                "metric": name,
-                "labels": _json(dict(key[1])),
-                "unit": metric.unit,
-                "kind": metric.kind,
-                "better": metric.better,
-                "help": metric.help,
-            }
-            self._chain.note("series", row)
-            self._pending.series.append(tuple(row.values()))
-        return found
-
-    def _note_event(self, t: float, kind: str, detail: str) -> None:
-        row = {"t": float(t), "kind": _text(kind), "detail": _text(detail)}
-        self._chain.note("event", row)
-        self._pending.events.append(tuple(row.values()))
+    def _wait(self, grown: Chain, metrics: Iterable[Metric], boot: float) -> None:
+        """From now on a run's rows wait here; nothing of another run does."""
+        self._waiting = Waiting(boot, {metric.name: metric for metric in metrics}, grown, self._room)
 
     def _hurry(self) -> None:
         """From now on another writer is not waited for longer than a tick can bear."""
         self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
-
-    def _end_tick(self, elapsed: float) -> None:
-        waiting = self._pending
-        packed = self._packer.pack(waiting.samples, alone=waiting.probed)
-        waiting.samples, waiting.probed = [], False
-        if self._fits(len(packed), elapsed):
-            waiting.ticks.append((float(elapsed), packed))
-        else:
-            self._packer = Packer()  # the next tick cannot lean on one that is dropped
-
-    def _fits(self, size: int, elapsed: float) -> bool:
-        """Whether so much more may wait; once it may not, that is an event of its own."""
-        waiting = self._pending
-        if waiting.size <= self._room < waiting.size + size:
-            why = f"from here on until the file could be written again: {self._room >> 20} MiB waited already"
-            self._note_event(elapsed, "readings_lost", why)
-        waiting.size += size
-        return waiting.size <= self._room
-
-    def _store(self, ticks: list[tuple[Any, ...]]) -> None:
-        waiting = self._pending
-        self._insert(_SERIES, waiting.series)
-        self._insert(_TURN, waiting.turns)
-        self._insert(_EVENT, waiting.events)
-        sealing.store_veils(self._db, self._run, self._chain)
-        self._insert(_TICK, ticks)
 
     def _insert(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._db.executemany(sql, ((self._run, *row) for row in rows))
@@ -334,12 +239,3 @@ class Collector:
                 yield
         except sqlite3.DatabaseError as error:
             raise database.unwritable(self._path, error) from error
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _text(text: str) -> str:
-    """A text that SQLite can store: half a surrogate pair, as in names that are no UTF-8, is spelt out."""
-    return text.encode("utf-8", "backslashreplace").decode()

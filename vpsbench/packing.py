@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 ALONE: Final = 1  # the first byte of a tick that is packed by itself,
@@ -67,7 +68,7 @@ class Packer:
             growth.append(exact[1] - last if RAW != kept == exact[0] else exact[1])
         self._known |= found
         self._time = _bits(readings[0][1]) if readings else 0
-        return b"".join(map(_numbers, (steps, digits, times, growth)))
+        return _often(tuple(steps)) + _often(tuple(digits)) + _numbers(times) + _numbers(growth)
 
 
 def _exact(value: float, kept: int) -> tuple[int, int]:
@@ -100,6 +101,9 @@ def _numbers(values: Iterable[int]) -> bytes:
             left >>= 7
         out.append(left)
     return bytes(out)
+
+
+_often: Final = lru_cache(maxsize=8)(_numbers)  # for columns that are the same in many ticks
 
 
 def stands_alone(packed: bytes) -> bool:

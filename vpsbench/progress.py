@@ -30,9 +30,9 @@ class Readings:
         """Keeps what is shown."""
         states: dict[str, float] = {}
         for sample in samples:
-            labels = dict(sample.labels)
             if sample.metric == "cpu.time":
-                states[labels["state"]] = states.get(labels["state"], 0.0) + sample.value
+                state = dict(sample.labels)["state"]
+                states[state] = states.get(state, 0.0) + sample.value
             elif sample.metric in ("memory.available", "memory.held", "disk.fio.iops"):
                 self._last[sample.metric] = sample.value
             elif sample.metric.startswith("cpu.loop."):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import selectors
+import select
 import time
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class RealClock:
 
     def wait(self, file: int | None, seconds: float) -> bool:
         """See ``Clock``."""
-        with selectors.DefaultSelector() as selector:
-            if file is not None:
-                selector.register(file, selectors.EVENT_READ)
-            return bool(selector.select(max(0.0, seconds)))
+        poll = select.poll()
+        if file is not None:
+            poll.register(file, select.POLLIN)
+        return bool(poll.poll(1000 * max(0.0, seconds)))
