@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import hypot, isnan, nan
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -52,14 +52,15 @@ class Seen:
         rounds: all that were weighed.
         excess: of each round's held pages over the control's, after all that explains it.
         younger: the age of the oldest round that is left out, s; NaN: none is.
-        cold: whether caches could explain it all.
+        doubt: why it cannot be told: caches could explain it, the rounds are too few touches to prove it, or
+            it may have just begun.
     """
 
     border: Border
     rounds: list[Round]
     excess: list[Share]
     younger: float = nan
-    cold: bool = False
+    doubt: Literal["", "cold", "few", "begun"] = ""
 
     @property
     def standing(self) -> list[bool]:
@@ -88,7 +89,9 @@ class Seen:
     @property
     def estimate(self) -> Share:
         """The median over the rounds since the loss set in; of all pages, where they had been taken."""
-        of = self.excess if self.cold else [_missing(one, self.border.group) for one in self.rounds]
+        of = (
+            self.excess if self.doubt == "cold" else [_missing(one, self.border.group) for one in self.rounds]
+        )
         share, low, high = np.median([(s.share, s.low, s.high) for s in of[self.first :]], axis=0).tolist()
         return Share(share, low, high)
 
@@ -101,10 +104,12 @@ def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan)
         seen = _seen(border, rounds, younger)
         if (level := _level(seen, z, bar.sessions)) is not Level.CLEAN:
             return level, seen
+        if seen.since(range(len(rounds))):
+            return Level.NOT_MEASURABLE, replace(seen, doubt="few")
         if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
-            return Level.NOT_MEASURABLE, seen  # it may have just begun: neither proven nor clean
+            return Level.NOT_MEASURABLE, replace(seen, doubt="begun")
     bare = replace(borders[0], control=borders[0].slow)
-    seen = replace(_seen(bare, rounds, younger), cold=True)
+    seen = replace(_seen(bare, rounds, younger), doubt="cold")
     cold = _level(seen, z, bar.sessions) is not Level.CLEAN
     return Level.NOT_MEASURABLE if cold else Level.CLEAN, seen
 

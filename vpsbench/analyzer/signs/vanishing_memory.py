@@ -61,16 +61,8 @@ def _needed(record: Record, full: int) -> float | None:
 
 def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
     share, standing = seen.estimate.share, f"{sum(seen.standing)} of {len(seen.rounds)} rounds"
-    if level is Level.NOT_MEASURABLE and not seen.cold:
-        return (
-            f"In the last round {percent(seen.excess[-1].share)} of {what} came back beyond {limit}, and too "
-            "little before it to tell: held for longer it would show whether the host takes it away."
-        )
     if level is Level.NOT_MEASURABLE:
-        return (
-            f"{percent(share)} more of {what} than of the control came back beyond {limit}, but no more than "
-            "would if caches made each page some times slower than the control."
-        )
+        return _doubt(what, limit, seen)
     if level is not Level.CLEAN:
         return (
             f"{percent(share)} of {what} was not there when touched again: it came back beyond {limit} in "
@@ -86,6 +78,18 @@ def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
         f"When touched again {text}; {over}. "
         "Pages that the host compressed, or swaps at other hours, are not excluded."
     )
+
+
+def _doubt(what: str, limit: str, seen: Seen) -> str:
+    if seen.doubt == "begun":
+        return (
+            f"In the last round {percent(seen.excess[-1].share)} of {what} came back beyond {limit}, and too "
+            "little before it to tell: held for longer it would show whether the host takes it away."
+        )
+    text = f"{percent(seen.estimate.share)} more of {what} than of the control came back beyond {limit}, "
+    if seen.doubt == "few":
+        return f"{text}but in too few touches to prove it: held for longer it would show."
+    return f"{text}but no more than would if caches made each page some times slower than the control."
 
 
 def _onset(seen: Seen) -> str:
