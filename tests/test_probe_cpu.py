@@ -96,6 +96,15 @@ def test_a_gap_while_another_is_accounted_for_is_seen_as_well() -> None:
     assert sum(b.gap for b in bins) == pytest.approx(70 * MS, rel=0.01)
 
 
+@pytest.mark.parametrize(("own", "lost"), [(8, 0), (0, 4 * 8.8)])
+def test_accounting_takes_longer_after_others_of_the_guest_ran(own: int, lost: float) -> None:
+    # Its reading of the clock takes 0.8 ms after each of four gaps, and 10 µs after the first one, of 2 ms.
+    gaps = {100 * n: (8 * MS, own * MS) for n in range(1, 5)}
+    slow = {at + 1: (800_000, 0) for at in gaps}
+    bins = seen(Story({50: (2 * MS, 0)} | gaps | slow))
+    assert sum(b.gap for b in bins) == pytest.approx((2 + lost) * MS, rel=0.02)
+
+
 def test_short_gaps_have_a_band_of_their_own_and_their_waits_do_not_excuse_long_ones() -> None:
     bins = seen(Story({100: (400_000, 200_000), 200: (5 * MS, 0)}))
     assert sum(b.short_gap for b in bins) == pytest.approx(210_000, rel=0.01)

@@ -138,7 +138,7 @@ class Loop:
     work: range = range(0)
     _waited: int = 0  # own wait when it was read last
     _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
-    _accounting: int = 0  # the least time that the accounting of a gap took
+    _accounting: dict[bool, int] = field(default_factory=dict)  # likewise for a gap, with own wait or without
     _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
     _squares: float = 0.0  # and of the squares
 
@@ -203,17 +203,20 @@ class Loop:
             if now - last > SHORT_GAP_NS:
                 gap = grid.wanted(now) - grid.wanted(last)
                 if gap > SHORT_GAP_NS:
-                    self._account(one, gap, now)
-                    now = self._accounted(now, clock())
+                    own = self._account(one, gap, now)
+                    now = self._accounted(now, clock(), switched=own > 0)
             last = now
             if now >= stop:
                 one.turns += turns
                 return last
 
-    def _accounted(self, since: int, now: int) -> int:
-        """Since when the next gap counts: what the accounting took is none, but for what is far too much."""
-        self._accounting = min(self._accounting or now - since, now - since)
-        return now - max(0, now - since - _ITSELF * self._accounting)
+    def _accounted(self, since: int, now: int, *, switched: bool) -> int:
+        """Since when the next gap counts: what the accounting took is none, but for what is far too much.
+
+        It takes longer after others of the guest ran, who leave cold caches.
+        """
+        least = self._accounting[switched] = min(now - since, self._accounting.get(switched, now - since))
+        return now - max(0, now - since - _ITSELF * least)
 
     def _own_wait(self) -> int:
         """The own wait since it was read last."""
@@ -225,8 +228,8 @@ class Loop:
         if 2 * own * self._gaps >= self._squares:
             one.long_own_wait += own
 
-    def _account(self, one: Bin, gap: int, at: int) -> None:
-        """Adds a gap to the bin. Each is charged only the own wait since the one before."""
+    def _account(self, one: Bin, gap: int, at: int) -> int:
+        """Adds a gap to the bin. Each is charged only the own wait since the one before; returns that."""
         own = min(gap, self._own_wait())
         outside = gap - own
         self._waited_long(one, own)
@@ -239,6 +242,7 @@ class Loop:
             one.short_gap += outside
         if own >= WAIT_NS:
             one.waits.append((at, own))
+        return own
 
     def _lost(self, one: Bin, outside: int, at: int) -> None:
         """Counts what was lost to the outside until ``at``."""
