@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vpsbench.monitors import Texts
@@ -46,7 +47,12 @@ def lines(texts: Texts, file: str) -> Iterator[Line]:
 
 def first(texts: Texts, file: str) -> Line:
     """The first line; LookupError where there is none."""
-    for line in lines(texts, file):
+    return _first(file, _readable(texts, file))
+
+
+@lru_cache(maxsize=64)  # most limits are the same in each tick
+def _first(file: str, text: str) -> Line:
+    for line in lines({file: text}, file):
         return line
     raise LookupError(f"{file}, line 1: the file is empty")
 
