@@ -156,13 +156,28 @@ def _left(one: Round, border: int) -> float:
 
 
 def _missing(one: Round, border: int) -> Share:
-    """The share of all pages that was slow, each arm by its size; the low end leaves waits their part."""
+    """The share of all pages that had gone, each arm by its size; the low end leaves waits their part.
+
+    Of the control that share is what its reads between the rounds showed, beyond those that followed at once;
+    what it shows beyond that, pages show that are there. Where it was not read so, all of it counts as gone.
+    """
     control = 0.0 if isnan(one.control) else one.control
     held, hot = float(one.held.sum()), float(one.hot.sum())
     slow, calm = max(0.0, float(one.held[border:].sum()) - one.faults), float(one.hot[border:].sum())
-    share = (1 - control) * slow / held + control * calm / hot
+    gone = min(calm / hot, _taken(one, border))
+    tail = calm / hot - gone
+    share = (1 - control) * max(0.0, slow / held - tail) / (1 - tail) + control * gone
     (low, high), (low_hot, high_hot) = wilson(slow, held, LIKELY), wilson(calm, hot, LIKELY)
+    weight = 1 - control if tail else control
+    below = hypot((1 - control) * (slow / held - low), weight * (calm / hot - low_hot))
+    above = hypot((1 - control) * (high - slow / held), weight * (high_hot - calm / hot))
     explained = (1 - control) * max(0.0, slow - _left(one, border)) / held
-    below = hypot((1 - control) * (slow / held - low), control * (calm / hot - low_hot)) + explained
-    above = hypot((1 - control) * (high - slow / held), control * (high_hot - calm / hot))
-    return Share(share, max(0.0, share - below), min(1.0, share + above))
+    return Share(share, max(0.0, share - below - explained), min(1.0, share + above))
+
+
+def _taken(one: Round, border: int) -> float:
+    """Which share of the control had to be brought back when it was read to keep it in use; 1: not known."""
+    if not one.again.any():
+        return 1.0
+    slow, usual = (float(counts[border:].sum() / counts.sum()) for counts in (one.warm, one.again))
+    return max(0.0, slow - usual)
