@@ -127,4 +127,4 @@ def _knee(record: Record) -> knee.Knee | None:
     table = ledger.bins(record, arm="all")
     longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0], default=(0.0, 0.0))
     rates = 1 - ledger.lost(ledger.cut(table.within(*longest), cpu_burst.WIDTH))
-    return knee.throttled(rates, cpu_burst.WIDTH) if rates.size >= knee.LEAST_BINS else None
+    return cpu_burst.fall(rates, cpu_burst.WIDTH) if rates.size >= knee.LEAST_BINS else None

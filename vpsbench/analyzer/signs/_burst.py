@@ -41,6 +41,7 @@ class Course:
         cap: given the knee, what kind of limit it is, in words that follow the claim.
         strict: rests that were tried and did not show a bucket accuse nobody.
         fewest: bins below which nothing is said.
+        find: the knee in rates of bins of a width in s.
     """
 
     sign: str
@@ -62,6 +63,7 @@ class Course:
     cap: Callable[[knee.Knee], str] = lambda _: ""
     strict: bool = False
     fewest: int = knee.LEAST_BINS
+    find: Callable[[Floats, float], knee.Knee | None] = knee.throttled
 
     @property
     def until(self) -> float:
@@ -78,7 +80,7 @@ def judge(course: Course) -> Finding:
             f"{course.what} was under {course.load} for {span(course.until - course.start)} without a pause, "
             f"which is too short to see a throttle; {span(course.fewest * course.width)} is the least.",
         )
-    found = knee.throttled(course.rates, course.width)
+    found = course.find(course.rates, course.width)
     return _throttled(course, found) if found else _steady(course)
 
 
@@ -157,7 +159,7 @@ def _returned(course: Course, reloads: Sequence[Reload]) -> str:
 
 def confirmed(course: Course) -> bool:
     """Whether it fell, and rests brought back what a bucket takes."""
-    found = knee.throttled(course.rates, course.width) if course.rates.size >= knee.LEAST_BINS else None
+    found = course.find(course.rates, course.width) if course.rates.size >= course.fewest else None
     return found is not None and refill.answer(course.reloads(found), course.floor) is Answer.FILLS
 
 

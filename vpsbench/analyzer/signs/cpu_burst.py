@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from vpsbench.analyzer.refill import Reload
 from vpsbench.analyzer.signs import Sign, _burst, _cpu, one_claim
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
 
 WIDTH: Final = 0.5  # s, of a bin where the probe's are no longer: a bucket that lasts for two seconds shows
 SHORTEST: Final = 15.0  # s, of a load
@@ -60,6 +63,7 @@ def look(record: Record) -> list[Finding]:
             load=_cpu.load(record),
             floor=FLOOR,
             fewest=max(knee.LEAST_BINS, round(SHORTEST / width)),
+            find=fall,
         )
     )
     quota = _cpu.own_quota(record, found.since or 0.0, found.until or 0.0)
@@ -67,6 +71,12 @@ def look(record: Record) -> list[Finding]:
         claim = f"{found.claim[:-1]}; but {_cpu.quota_in_words(record, quota)}."
         return [replace(found, level=Level.NOT_MEASURABLE, claim=claim)]
     return [found]
+
+
+def fall(rates: Floats, width: float) -> knee.Knee | None:
+    """The knee; its low rate is the mean to the load's end: half seconds vary with a quota's periods."""
+    found = knee.throttled(rates, width)
+    return found and replace(found, low=float(rates[round(found.at / width) + 2 :].mean()))
 
 
 def _reloads(record: Record, load_ended: float, fall: knee.Knee) -> Iterator[Reload]:
