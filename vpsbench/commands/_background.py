@@ -18,6 +18,7 @@ from vpsbench.runner import lock
 
 _UNIT: Final = "vpsbench-run"  # our process id follows: an earlier one may still be writing its report
 _BEGIN_SECONDS: Final = 180.0  # an oversold machine imports, looks around, and checks its database
+_LOOK_SECONDS: Final = 0.5
 
 
 def start(db: Path) -> int:
@@ -38,7 +39,7 @@ def start(db: Path) -> int:
     while not _begun(before, log):
         if time.monotonic() > until or ended():
             raise VpsbenchError(f"It did not begin:\n{_new(log, at)}", f"All of it is in {log}.", FAILED)
-        time.sleep(0.2)
+        time.sleep(_LOOK_SECONDS)
     told, pid = lock.told(), lock.holder()
     say(
         f"run {told.run if told else '?'} goes on in the background (process {pid}); log: {log}\n"

@@ -17,7 +17,7 @@ from typing import Final
 from tests.lab import places
 from tests.lab.boot.guest import BootedGuest
 from tests.lab.boot.image import BootImage, boot_image
-from tests.lab.boot.run import PROFILE, verified
+from tests.lab.boot.run import PROFILES, verified
 from tests.lab.boot.trials import TRIALS, Row, Trial
 from tests.lab.errors import LabError, Skip
 from tests.lab.journal import Journal
@@ -81,7 +81,8 @@ def _guest(image: BootImage, folder: Path, journal: Journal) -> Iterator[BootedG
     for name in ("vpsbench", "profiles"):
         shutil.copytree(places.TREE / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(tree, quiet=1)
-    (tree / "light.toml").write_text(PROFILE)
+    for name, text in PROFILES.items():
+        (tree / name).write_text(text)
     for helper in ("inside.py", "ntp.py"):
         shutil.copy(_HERE / helper, tree)
     with BootedGuest(image, folder / "guest", journal) as guest:

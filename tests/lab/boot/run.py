@@ -14,12 +14,12 @@ from tests.lab import places
 from tests.lab.boot.guest import BootedGuest, until
 from tests.lab.errors import LabError
 
-PROFILE: Final = """\
+_PROFILE: Final = """\
 description = "light, and long enough to be disturbed"
-duration = "40 min"
-turns = [{ probe = "cpu", duration = "5 s", every = "40 s" }]
+duration = "60 min"
+turns = [{ probe = "%s", duration = "%d s", every = "%d s" }]
 """
-_LIGHT: Final = "/opt/vpsbench/light.toml"
+PROFILES: Final = {"cpu.toml": _PROFILE % ("cpu", 5, 40), "memory.toml": _PROFILE % ("memory", 60, 80)}
 _GOES_ON_SECONDS: Final = 400.0  # until a boot's services have taken a run up again
 
 
@@ -56,11 +56,10 @@ class GuestRun:
     user: str
     db: str
 
-    def begin(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Logs in, hands a run to the background, and logs out."""
-        return self.command(
-            "run", "--profile", _LIGHT, "--db", self.db, "--no-html", "--background", *options
-        )
+    def begin(self, probe: str = "cpu") -> subprocess.CompletedProcess[str]:
+        """Logs in, hands a run with turns of a probe to the background, and logs out."""
+        profile = f"--profile /opt/vpsbench/{probe}.toml"
+        return self.command("run", profile, "--db", self.db, "--no-html", "--background")
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command of vpsbench in a login of its own."""

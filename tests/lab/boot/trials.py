@@ -112,7 +112,7 @@ def killed_logins(guest: BootedGuest) -> Iterator[Row]:
     )
     cut = run.guest.login(
         USER,
-        f"setsid vpsbench run --profile /opt/vpsbench/light.toml --db {_USERS} --no-html"
+        f"setsid vpsbench run --profile /opt/vpsbench/cpu.toml --db {_USERS} --no-html"
         " > out.txt 2>&1 & sleep 75",
     )
     require(cut.returncode == 0, f"{cut.stdout}")
@@ -141,12 +141,11 @@ def service(guest: BootedGuest) -> Iterator[Row]:
 
 
 def power(guest: BootedGuest) -> Iterator[Row]:
-    """Power cuts of other kinds, and a run that is killed once a service has it."""
+    """A boot without a shutdown, and a run that is killed once a service has it."""
     run = GuestRun(guest, "root", _ROOTS)
     run.begin()
     run.must("install-service")
-    for _ in range(2):
-        yield _survived(run, "the guest's kernel boots at once (sysrq-b)", _reset, _UNWRITTEN_SECONDS)
+    yield _survived(run, "the guest's kernel boots at once (sysrq-b)", _reset, _UNWRITTEN_SECONDS)
     before = run.lasts(5)
     guest.ask(f"kill -KILL {run.process()}")
     run.measures_on(before.ticks[-1] + 1)
@@ -154,9 +153,7 @@ def power(guest: BootedGuest) -> Iterator[Row]:
     yield Row(
         "the run that a service took up is killed (SIGKILL)", _told(after), *lost(before, after), after.gap()
     )
-    yield _survived(run, "power cut", BootedGuest.power_cycle, _UNWRITTEN_SECONDS)
     run.must("stop")
-    run.must("install-service --remove")
 
 
 def _reset(guest: BootedGuest) -> None:
@@ -197,24 +194,19 @@ def _told(held: Held) -> str:
 # --- the machine beside it ---
 
 
-def clocks(guest: BootedGuest) -> Iterator[Row]:
-    """The wall clock is set wrong, and systemd-timesyncd sets it right; sleep; a pause by the host."""
+def beside(guest: BootedGuest) -> Iterator[Row]:
+    """What else happens on a machine: clocks that are set, sleep, a full disk, no memory left."""
     run = GuestRun(guest, "root", _ROOTS)
-    guest.ask(
-        "systemd-run --unit=ntp /usr/bin/python3 /opt/vpsbench/ntp.py; systemctl restart systemd-timesyncd"
-    )
-    run.begin()
+    ntp = "systemd-run --unit=ntp /usr/bin/python3 /opt/vpsbench/ntp.py"
+    guest.ask(f"{ntp}; systemctl restart systemd-timesyncd")
+    run.begin("memory")
     run.lasts(3)
     for way in ("+2 hours", "-3 hours"):
         yield _set(run, way)
+    yield _full(run)
+    yield _hogged(run)
+    yield _paused(run)
     yield _asleep(run)
-    guest.qmp.ask("stop")
-    time.sleep(30)
-    guest.qmp.ask("cont")
-    last = run.held().ticks[-1]
-    run.measures_on(last + 5)
-    told = [f"{kind}: {detail}" for t, kind, detail in run.held().events if t > last - 40]
-    yield Row("the host stops the guest for 30 s", "; ".join(told) or "nothing: its clocks stood still, too")
     run.must("stop")
 
 
@@ -240,56 +232,41 @@ def _asleep(run: GuestRun) -> Row:
     )
 
 
-def disk_full(guest: BootedGuest) -> Iterator[Row]:
-    """Not a byte is free for a minute, also when a turn is to begin."""
-    run = GuestRun(guest, "root", _ROOTS)
-    run.begin()
-    before = run.lasts(3)
-    guest.login("root", "cat /dev/zero > /full 2> /dev/null; sync; df /; sleep 60; rm /full")
-    run.measures_on(before.ticks[-1] + 70)
+def _paused(run: GuestRun) -> Row:
+    run.guest.qmp.ask("stop")
+    time.sleep(30)
+    run.guest.qmp.ask("cont")
+    last = run.held().ticks[-1]
+    run.measures_on(last + 5)
+    told = [f"{kind}: {detail}" for t, kind, detail in run.held().events if t > last - 40]
+    return Row("the host stops the guest for 30 s", "; ".join(told) or "nothing: its clocks stood still, too")
+
+
+def _full(run: GuestRun) -> Row:
+    """Not a byte is free, also when a turn is to begin."""
+    before = run.held()
+    run.guest.ask("cat /dev/zero > /full 2> /dev/null; sync; sleep 60; rm /full")
+    run.measures_on(before.ticks[-1] + 60)
     after = run.held()
     kinds = dict.fromkeys(kind for t, kind, _ in after.events if t > before.ticks[-1])
-    turns = [f"{status} {detail}".strip() for _, status, detail in after.turns]
-    require(run.process(), "the run ended")
-    yield Row(
-        "no byte is free for 60 s",
-        f"{', '.join(kinds)}; turns: {', '.join(dict.fromkeys(turns))}",
-        *lost(before, after),
-        after.gap(),
-    )
-    run.must("stop")
+    turns = dict.fromkeys(f"{status} {detail}".strip() for _, status, detail in after.turns)
+    seen = f"{', '.join(kinds)}; turns: {', '.join(turns)}; goes on"
+    return Row("no byte of the disk is free for 60 s", seen, *lost(before, after), after.gap())
 
 
-def out_of_memory(guest: BootedGuest) -> Iterator[Row]:
-    """A program of the user's takes all memory, beside a run that idles and beside one that holds memory."""
-    run = GuestRun(guest, "root", _ROOTS)
-    run.begin()
-    yield _hogged(run, "a program takes all memory")
-    run.must("stop")
-    run = GuestRun(guest, "root", "/root/memory.db")
-    guest.ask("sed 's/cpu/memory/; s/5 s/90 s/; s/40 s/95 s/' /opt/vpsbench/light.toml > /root/memory.toml")
-    run.command("run --profile /root/memory.toml --db /root/memory.db --no-html --background")
-    yield _hogged(run, "the same while a probe holds memory")
-    run.must("stop")
-
-
-def _hogged(run: GuestRun, what: str) -> Row:
-    before = run.lasts(20)
+def _hogged(run: GuestRun) -> Row:
+    """A program of the user's takes all memory while a probe holds some."""
+    before = run.held()
     hog = "b = []\nwhile True: b.append(bytearray(b'x') * 2**24)"
-    run.guest.login(USER, f'python3 -c "{hog}"')
+    killed = "dmesg | grep -o 'Killed process.*' | sed 's/ total-vm.*//' | tail -n 3"
+    for _ in range(3):
+        run.guest.login(USER, f'python3 -c "{hog}"')
     run.measures_on(before.ticks[-1] + 20)
     after = run.held()
-    require(run.process(), f"{what}: the run ended")
-    killed = run.guest.ask("dmesg | grep -o 'Killed process.*' | sed 's/ total-vm.*//' | tail -n 3")
+    require(run.process(), "the run ended when memory did")
     turns = ", ".join(dict.fromkeys(f"{probe} {status}" for probe, status, _ in after.turns))
-    return Row(
-        what,
-        f"{'; '.join(killed.splitlines())}; the run goes on ({turns})",
-        *lost(before, after),
-        after.gap(),
-    )
+    seen = f"{'; '.join(run.guest.ask(killed).splitlines())}; the run goes on ({turns})"
+    return Row("programs take all memory beside the probe", seen, *lost(before, after), after.gap())
 
 
-TRIALS: Final[tuple[Trial, ...]] = (
-    login, service, killed_logins, power, clocks, disk_full, out_of_memory,
-)  # fmt: skip
+TRIALS: Final[tuple[Trial, ...]] = (login, service, killed_logins, power, beside)
