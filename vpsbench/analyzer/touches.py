@@ -140,10 +140,10 @@ def borders(record: Record, found: Sequence[Round]) -> list[Border]:
     """
     held, hot = pooled(found)
     fresh = fresh_bin(record, hot)
-    gains = _beyond(held)[fresh:] - _beyond(hot)[max(fresh - COLD, 0) : held.size - min(fresh, COLD)]
+    gains = _beyond(held)[fresh:] - _beyond(hot)[fresh - COLD : -COLD]
     best = fresh + int(gains.argmax())
     near = min(int(hot.argmax()) + BEYOND, best)
-    late = Border(best, max(best - COLD, 0), _emptiest(held + hot, near, best))
+    late = Border(best, best - COLD, _emptiest(held + hot, near, best))
     early = _below(found, held, hot, fresh)
     if early is None:
         return [late]

@@ -16,6 +16,7 @@ import numpy as np
 
 from vpsbench.analyzer import stats, touches
 from vpsbench.analyzer.stats import share_difference, wilson
+from vpsbench.analyzer.touches import Border
 from vpsbench.analyzer.weigh import strength
 from vpsbench.model import Level, Record
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vpsbench.analyzer.family import Bar
-    from vpsbench.analyzer.touches import Border, Round
+    from vpsbench.analyzer.touches import Round
 
 EXCESS: Final = 0.005  # of the held pages, beyond the control's share
 REFUTED: Final = 1.645  # one side at 5 %: what a round must show by itself; the proof is all of them
@@ -99,8 +100,7 @@ class Seen:
 def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan) -> tuple[Level, Seen]:
     """The gravest that one of the borders shows. As any round may be the first to show it, each is a look."""
     z = -NormalDist().inv_cdf(bar.chance / (LOOKS * len(rounds)))
-    borders = touches.borders(record, rounds)
-    for border in borders:
+    for border in touches.borders(record, rounds):
         seen = _seen(border, rounds, younger)
         if (level := _level(seen, z, bar.sessions)) is not Level.CLEAN:
             return level, seen
@@ -108,8 +108,8 @@ def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan)
             return Level.NOT_MEASURABLE, replace(seen, doubt="few")
         if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
             return Level.NOT_MEASURABLE, replace(seen, doubt="begun")
-    bare = replace(borders[0], control=borders[0].slow)
-    seen = replace(_seen(bare, rounds, younger), doubt="cold")
+    fresh = touches.fresh_bin(record, touches.pooled(rounds)[1])
+    seen = replace(_seen(Border(fresh, fresh, fresh), rounds, younger), doubt="cold")
     cold = _level(seen, z, bar.sessions) is not Level.CLEAN
     return Level.NOT_MEASURABLE if cold else Level.CLEAN, seen
 

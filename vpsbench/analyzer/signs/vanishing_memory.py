@@ -159,7 +159,7 @@ def _alternatives(record: Record, seen: Seen, level: Level) -> tuple[Alternative
 
 def _unmapped(record: Record, seen: Seen) -> Alternative:
     cause = "the host only unmapped the pages for a moment (NUMA balancing, migration, a snapshot)"
-    if seen.border.slow >= touches.fresh_bin(record, np.sum([r.hot for r in seen.rounds], axis=0)):
+    if seen.border.slow >= touches.fresh_bin(record, touches.pooled(seen.rounds)[1]):
         because = "such a page costs less than a fresh one, or 30 µs, and many of these took longer"
     else:
         because = "that meets pages in use as well, and those were spared; only idle ones came back late"
