@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.lab import answers, bench, lanes, matrix, places, plot, scenario
+from tests.lab import answers, bench, held, lanes, matrix, places, plot, scenario
 from tests.lab.matrix import RunResult
 from tests.lab.truth import Truth
 from tests.sign_records import build
@@ -185,6 +185,20 @@ def test_vanished_memory_is_what_the_host_lacked_when_each_round_began() -> None
     assert answers.answer(one("host-swap-heavy"), truth, record, finding) == pytest.approx(0.2)
     late = replace(finding, since=30.0)
     assert answers.answer(one("host-swap-heavy"), truth, record, late) == pytest.approx(0.1)
+
+
+def test_each_level_of_swapping_is_told_as_if_there_were_no_other() -> None:
+    truth = truth_of(1.0)
+    for n in range(70):
+        truth.add("held.pages", 1000, RAN + n)
+        truth.add("held.missing", 0 if n < 35 else 200, RAN + n)
+    truth.faults += [{"kind": "host_swap", "began": RAN + began, "ended": None} for began in (0, 35)]
+    uptime = {"metric": "clock.uptime", "values": [t + BOOT for t in range(70)]}
+    rounds = {"times": [20, 30, 50, 60], "slow": [0, 0, 0.2, 0.2], "pages": {"held": 9500, "hot": 500}}
+    before, after = held.steps(build({"series": [uptime], "rounds": rounds}), truth)
+    assert (before.rounds, before.truth, before.finding.level) == (2, 0.0, Level.CLEAN)
+    assert (after.rounds, after.truth, after.finding.level) == (2, 0.2, Level.NOTICE)
+    assert after.row.startswith("| 20.0% | 2 | notice | 19.")
 
 
 def test_balloon_and_sold_memory_are_known_from_outside() -> None:
