@@ -80,6 +80,12 @@ def test_a_switch_between_our_own_processes_that_takes_a_little_longer_is_no_los
     assert sum(b.short_gap for b in bins) == pytest.approx(4 * 300_000, rel=0.01)
 
 
+def test_what_switches_usually_cost_is_no_part_of_a_gap_beside_one() -> None:
+    switches = {20 * n: (8 * MS, 8 * MS - 390_000) for n in range(1, 41)}
+    bins = seen(Story(switches | {900: (12 * MS, 8 * MS - 400_000)}), seconds=0.5)
+    assert sum(b.gap - b.own_wait_in_gaps for b in bins) == pytest.approx(4 * MS, rel=0.01)
+
+
 def test_while_bins_are_handed_over_no_gap_would_be_seen_and_that_is_told() -> None:
     story, found = Story({}), []
 

@@ -30,6 +30,7 @@ DEVICE_CLOCKS: Final = {"hpet", "acpi_pm"}
 WORK: Final = range(200)  # empty turns between two readings, 3 to 40 µs: far below what counts as a gap
 # What the loop itself does between two bins may take so many times the least seen; the rest is a gap.
 _ITSELF: Final = 3
+_FORGETS: Final = 8  # switches, of which the usual cost is the mean
 _FADE: Final = 0.97  # what earlier gaps weigh, from bin to bin, in what is a usual one
 
 _Ticks = tuple[int | None, int | None]  # irq + softirq, steal
@@ -139,6 +140,7 @@ class Loop:
     _waited: int = 0  # own wait when it was read last
     _least: dict[bool, int] = field(default_factory=dict)  # time between bins, with or without a hand-over
     _accounting: dict[bool, int] = field(default_factory=dict)  # likewise for a gap, with own wait or without
+    _switching: float = 0.0  # what a switch to others of the guest and back usually costs
     _gaps: float = 0.0  # of the latest gaps: sum of their lengths,
     _squares: float = 0.0  # and of the squares
 
@@ -231,7 +233,7 @@ class Loop:
     def _account(self, one: Bin, gap: int, at: int) -> int:
         """Adds a gap to the bin. Each is charged only the own wait since the one before; returns that."""
         own = min(gap, self._own_wait())
-        outside = gap - own
+        outside = self._without_switch(gap - own) if own else gap
         self._waited_long(one, own)
         if outside >= GAP_NS:
             one.own_wait_in_gaps += own
@@ -243,6 +245,13 @@ class Loop:
         if own >= WAIT_NS:
             one.waits.append((at, own))
         return own
+
+    def _without_switch(self, outside: int) -> int:
+        """What a gap beside an own wait is without the usual cost of the switch, if it counts at all."""
+        if outside >= GAP_NS:
+            return outside - round(self._switching)
+        self._switching += (outside - self._switching) / _FORGETS
+        return outside
 
     def _lost(self, one: Bin, outside: int, at: int) -> None:
         """Counts what was lost to the outside until ``at``."""
