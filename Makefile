@@ -2,6 +2,7 @@
 # make test    sets everything up and runs the tests
 # make benchmark   measures what vpsbench itself costs (about 8 minutes), and writes docs/benchmarks.md
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
+# make lab-boot   runs on machines that systemd has booted: logins, reboots, power cuts (root; about half an hour); TRIALS="…"
 # make calibrate   measures how often signs accuse wrongly, and how soon rightly (half an hour); SIGNS="…": only those
 # make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
 
@@ -10,13 +11,14 @@ PLAN ?=
 SCENARIOS ?=
 SCENARIO_FILE ?=
 SIGNS ?=
+TRIALS ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint benchmark lab lab-smoke calibrate clean
+.PHONY: bench test lint benchmark lab lab-smoke lab-boot calibrate clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/.bench
@@ -68,6 +70,9 @@ $(VENV)/.calibrate: $(VENV)/bin/python pyproject.toml
 
 lab-smoke: $(VENV)/.test
 	@$(BIN)/python -m tests.lab --smoke
+
+lab-boot: $(VENV)/.test
+	@$(BIN)/python -m tests.lab.boot $(TRIALS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-calibrate .mypy_cache .ruff_cache .pytest_cache
