@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from vpsbench.commands import _politeness, _sealing
 from vpsbench.errors import VpsbenchError
-from vpsbench.model import Guest, Metric, Plan, Profile
 
 if TYPE_CHECKING:
     from vpsbench.collector import Collector
+    from vpsbench.model import Guest, Metric, Plan, Profile
     from vpsbench.probes import Probe
     from vpsbench.progress import TerminalProgress
     from vpsbench.runner.clock import RealClock

@@ -6,11 +6,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vpsbench import keys
 from vpsbench.commands._apart import apart
 from vpsbench.errors import VpsbenchError
-from vpsbench.sealing import Sealer
+
+if TYPE_CHECKING:
+    from vpsbench.sealing import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ def seals(arguments: Namespace) -> Seals:
 
 def sealer(how: Seals) -> Sealer:
     """What seals it so."""
+    from vpsbench.sealing import Sealer
+
     return Sealer(_Signer(how.key, how.public) if how.key else None, _stamp(how.timestamp))
 
 

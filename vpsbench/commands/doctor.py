@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vpsbench.commands import Command
-from vpsbench.model import Guest
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from vpsbench.model import Guest
 
 _AT_ONCE: Final = ("fio", "cpuid")  # capabilities that a command mends here and now, without a reboot
 _WORDS: Final = {
