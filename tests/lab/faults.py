@@ -187,14 +187,19 @@ class Merge(Fault):
     def prepare(self, host: Host) -> None:
         if not _KSM.is_dir():
             raise Skip("this machine's kernel has no KSM")
-        for name in ("run", "pages_to_scan", "sleep_millisecs"):
-            value = (_KSM / name).read_text().strip()
-            host.stack.enter_context(host.journal.undoing("setting", path=str(_KSM / name), value=value))
+        for file in self._settings():
+            value = file.read_text().strip()
+            host.stack.enter_context(host.journal.undoing("setting", path=str(file), value=value))
 
     def begin(self, host: Host) -> None:
         del host
-        for name, value in (("pages_to_scan", str(self.pages)), ("sleep_millisecs", "20"), ("run", "1")):
-            (_KSM / name).write_text(value)
+        for file, value in self._settings().items():
+            file.write_text(value)
+
+    def _settings(self) -> dict[Path, str]:
+        """With smart_scan (Linux 6.7) a full scan passes over pages whose places did not merge before."""
+        values = {"pages_to_scan": str(self.pages), "sleep_millisecs": "20", "smart_scan": "0", "run": "1"}
+        return {_KSM / name: value for name, value in values.items() if (_KSM / name).exists()}
 
     def finish(self, host: Host) -> None:
         del host
