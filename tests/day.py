@@ -7,12 +7,15 @@ ones; where room matters, what a real run of a minute read comes again and again
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from itertools import cycle, pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -32,13 +35,29 @@ JOBS = ("burst", "randread-qd1", "randread-qd32", "seqread", "randwrite-qd1", "f
 BINS = 4  # a second, of the CPU loops
 ROUND = (("cpu", 0, 600), ("disk", 700, 300), ("score", 1100, 60))  # probe, start in the hour, seconds
 BENCHMARKS = ("hashing", "compression", "json", "sqlite", "regex", "float", "bigint")
+_NONE: Mapping[int, Path] = MappingProxyType({})
 _OF_DISKS = ("io_time", "read_bytes", "read_time", "reads", "write_bytes", "write_time", "writes")
 
 
-def write(path: Path, seed: int = 1, seconds: int = DAY, real: Record | None = None) -> None:
-    """Write one finished run of so many seconds; ``real``: whose readings come again and again in it."""
+def write(
+    path: Path,
+    seed: int = 1,
+    seconds: int = DAY,
+    real: Record | None = None,
+    keep: Mapping[int, Path] = _NONE,
+) -> None:
+    """Write one finished run of so many seconds.
+
+    Args:
+        path: of the database.
+        seed: of what is drawn.
+        seconds: of the run.
+        real: whose readings come again and again in it.
+        keep: after how many seconds, where the run is kept as if it had ended then.
+    """
     rng = np.random.default_rng(seed)
-    probed = _probed(rng, seconds, real)
+    fast = 1.0 + 0.05 * rng.normal()
+    heads, rows = _watched_again(real) if real else _watched(np.random.default_rng(seed + 1000), seconds)
     with Collector(path) as collector:
         profile = replace(PROFILE, name="day", duration=float(seconds), tick=1.0)
         collector.begin(
@@ -46,15 +65,27 @@ def write(path: Path, seed: int = 1, seconds: int = DAY, real: Record | None = N
             guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=_metrics(),
             wall=WALL, boot=BOOT,
         )  # fmt: skip
-        heads, rows = _watched_again(real) if real else _watched(rng, seconds)
         for second, (late, *row) in zip(range(seconds), rows, strict=False):
+            if second in keep:
+                _keep(path, keep[second], second)
+            if second % HOUR == 0:
+                probed, turns = _probed(rng, second, fast, real), _turns(second)
             read = (Sample(metric, value, labels) for (metric, labels), value in zip(heads, row, strict=True))
             collector.add(read, at=BOOT + second + late)
             collector.add(probed.get(second, ()), at=BOOT + second, probed=True)
+            if second in turns:
+                collector.turn(turns[second])
             collector.commit(second)
-        for turn in _turns(seconds):
-            collector.turn(turn)
         collector.finish(RunState.FINISHED, float(seconds))
+
+
+def _keep(path: Path, copy: Path, second: int) -> None:
+    part = copy.with_suffix(".part")
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(part)) as other:
+        live.backup(other)
+        other.execute("UPDATE runs SET state = 'finished', elapsed = ?", (float(second),))
+        other.commit()
+    part.replace(copy)
 
 
 def _metrics() -> list[Metric]:
@@ -101,21 +132,21 @@ def _watched(
     return [*counters, *gauges], iter(np.hstack([np.zeros((seconds, 1)), steps, levels]).tolist())
 
 
-def _turns(seconds: int) -> Iterator[Turn]:
-    for hour in range(0, seconds, HOUR):
-        for probe, start, length in ROUND:
-            yield Turn(probe, hour + start, length, Status.OK, "", {}, {})
+def _turns(hour: int) -> dict[int, Turn]:
+    """By the second in which they end."""
+    return {
+        hour + start + length: Turn(probe, hour + start, length, Status.OK, "", {}, {})
+        for probe, start, length in ROUND
+    }
 
 
-def _probed(rng: np.random.Generator, seconds: int, real: Record | None) -> dict[int, list[Sample]]:
-    """What the probes emit, by the second in which it is stored; speeds that wander from hour to hour."""
+def _probed(rng: np.random.Generator, hour: int, fast: float, real: Record | None) -> dict[int, list[Sample]]:
+    """What the probes emit in an hour, by the second in which it is stored; speeds wander slowly."""
     found: dict[int, list[Sample]] = defaultdict(list)
-    fast = 1.0 + 0.05 * rng.normal()
-    for hour in range(0, seconds, HOUR):
-        level = fast * (1.0 + 0.05 * np.sin(hour / DAY * 2 * np.pi) + 0.01 * rng.normal())
-        loops = _loops_again(real, hour) if real else _loops(rng, hour, level)
-        for at, sample in (*loops, *_jobs(rng, hour, level), *_scores(rng, hour, level)):
-            found[int(at)].append(sample._replace(at=BOOT + at))
+    level = fast * (1.0 + 0.05 * np.sin(hour / DAY * 2 * np.pi) + 0.01 * rng.normal())
+    loops = _loops_again(real, hour) if real else _loops(rng, hour, level)
+    for at, sample in (*loops, *_jobs(rng, hour, level), *_scores(rng, hour, level)):
+        found[int(at)].append(sample._replace(at=BOOT + at))
     return found
 
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 512 * 1024**2  # B of free memory for each process: twice what judging a day takes
 # All that a summary comes from; what only shows it, or measures, may change.
-ROOMS: Final = ("analyzer", "compare", "database", "errors", "model", "packages", "packing", "records")
+ROOMS: Final = (
+    "analyzer", "compare", "database", "errors", "model", "packages", "packing", "readings", "records",
+)  # fmt: skip
 
 Outcome = Summary | VpsbenchError
 
