@@ -157,6 +157,7 @@ def _bundle(folder: Path, database: Path, harm: Callable[[sqlite3.Connection], o
     return folder / "b.zip"
 
 
+MANY = zlib.compress(bytes(1 << 20), 9)
 BOMB = zlib.compress(bytes(20 << 20), 9)  # with the bounds lowered for the test
 COPY = "INSERT INTO runs SELECT 9, state, started, elapsed, seed, profile, plan, guest FROM runs"
 STRANGE = 'CREATE TABLE "x; DROP TABLE runs" (x)'
@@ -175,7 +176,9 @@ SQL: dict[str, tuple[str, tuple[object, ...], str]] = {
     "rows of another run": ("UPDATE events SET run = 9", (), "events has rows of another run"),
     "a judgement of its own": ("INSERT INTO summaries VALUES (2, '', '', '{}')", (), "holds a summary"),
     "other types": ("UPDATE ticks SET samples = 'text' WHERE id = 1", (), "ticks.samples holds text"),
-    "packed ticks": ("UPDATE ticks SET samples = ?", (BOMB,), "unpack to more than any run has"),
+    "packed ticks": ("UPDATE ticks SET samples = ?", (b"\1" + BOMB,), "unpack to more than any run has"),
+    "many packed": ("UPDATE ticks SET samples = ?", (b"\1" + MANY,), "unpack to more than any run has"),
+    "packed ticks of old": ("UPDATE ticks SET samples = ?", (BOMB,), "unpack to more than any run has"),
     "packed outputs": ("UPDATE turns SET raw = ?", (BOMB,), "unpack to more than any run has"),
     "no packed data": ("UPDATE turns SET raw = x'00'", (), "cannot read it"),
     "deep JSON in a guest": ("UPDATE runs SET guest = ?", (DEEP,), "makes no sense"),
@@ -190,8 +193,8 @@ SQL: dict[str, tuple[str, tuple[object, ...], str]] = {
 def test_database_that_would_harm_its_reader_is_refused(
     harm: str, inside: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for bound in ("_SAMPLES", "_RAW"):
-        monkeypatch.setattr(f"vpsbench.evidence.database_checks.{bound}", 16 << 20)
+    for bound, value in {"_TICK": 16 << 20, "_READINGS": 1 << 20, "_RAW": 16 << 20}.items():
+        monkeypatch.setattr(f"vpsbench.evidence.database_checks.{bound}", value)
     sql, values, said = SQL[harm]
     assert said in _said(_bundle(inside, database, lambda db: db.execute(sql, values)))
 

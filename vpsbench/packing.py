@@ -25,6 +25,7 @@ _TRIED: Final = {first: tuple(dict.fromkeys((first, *DIGITS))) for first in DIGI
 _WHOLE: Final = 2**53  # below it float64 holds each whole number
 _NONE: Final = (0, 0)
 _OFTEN: Final = 32  # ticks from one that is packed by itself to the next
+_FOLLOWED: Final = bytes(range(0x80, 0x100))  # in a number: bytes after which more follow
 _WINDOW, _MEMORY = 12, 5  # zlib's, enough for two ticks; with its own settings it clears 256 kB for each
 Reading = tuple[int, float, float]  # series, time, value
 
@@ -116,6 +117,13 @@ def stands_alone(packed: bytes) -> bool:
 def is_of_floats(mark: int) -> bool:
     """Whether a first byte is that of the formats up to 4, which are zlib's from there on."""
     return mark not in {ALONE, LEANING}
+
+
+def readings(packed: bytes, plain: bytes) -> int:
+    """How many readings there are in a tick that was unpacked."""
+    if is_of_floats(packed[0]):
+        return len(plain) // 20
+    return len(plain.translate(None, _FOLLOWED)) // 4
 
 
 class Unpacker:

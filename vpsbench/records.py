@@ -194,7 +194,7 @@ def _all_series(db: sqlite3.Connection, run: Run) -> tuple[Series, ...]:
     heads = _heads(db, run.id)
     found = (
         _series(*head, *column, run.elapsed)
-        for head, column in zip(heads, columns(_telling(db, run.id), len(heads)), strict=True)
+        for head, column in zip(heads, columns(telling(db, run.id), len(heads)), strict=True)
     )
     return tuple(sorted(found, key=_order))
 
@@ -211,7 +211,7 @@ def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
     return series.metric.name, [(key, len(value), value) for key, value in sorted(series.labels.items())]
 
 
-def _telling(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
+def telling(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
     """The ticks that a judgement needs, as they are stored: all of a run of some hours.
 
     Of a longer one those that hold what a probe found, and of the others, when only the monitors read, one in

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from vpsbench import database
+from vpsbench import database, records
 from vpsbench.evidence.alone import TABLES
-from vpsbench.packing import Unpacker
+from vpsbench.packing import Unpacker, readings
 
-# A week's run has 9 million readings of 20 B each; a turn's raw outputs are some MiB.
-_SAMPLES: Final = 1 << 30  # B of all ticks together, unpacked
+# Of a month at a tick a second 20 million readings are read back; a turn's raw outputs are some MiB.
+_READINGS: Final = 1 << 26  # of all ticks that a judgement reads: 1 GiB in memory
+_TICK: Final = 1 << 26  # B of one of them, unpacked
 _RAW: Final = 1 << 29  # B of all turns' raw outputs together, unpacked
 _SCHEMA: Final = (
     "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -100,12 +100,13 @@ def _values(db: sqlite3.Connection) -> str:
 
 def _sizes(db: sqlite3.Connection) -> str:
     """What is packed is not much larger than any run's."""
-    left = _SAMPLES
-    unpackers = defaultdict[int, Unpacker](Unpacker)
-    for number, run, samples in db.execute("SELECT id, run, samples FROM ticks ORDER BY id"):
-        left -= len(unpackers[run].unpack(samples, max(left, 1)))
-        if left < 0:
-            return f"the readings of tick {number} unpack to more than any run has"
+    left, unpacker = _READINGS, Unpacker()
+    for (run,) in db.execute("SELECT id FROM runs"):
+        for samples in records.telling(db, run):
+            plain = unpacker.unpack(samples, _TICK)
+            left -= readings(samples, plain)
+            if left < 0 or len(plain) > _TICK:
+                return "its ticks unpack to more than any run has"
     left = _RAW
     for number, raw in db.execute("SELECT id, raw FROM turns"):
         left -= _unpacked(raw, left)
