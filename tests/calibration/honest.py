@@ -11,7 +11,8 @@ from tests.calibration.days import FULL, QUICK, STANDARD, Machine, record
 from tests.calibration.noise import BEYOND, HONEST
 from tests.calibration.tally import ANY, WEIGHT, Said, accusing, gravest
 from tests.host_scheduler import HONEST as SCHEDULERS
-from vpsbench.analyzer.signs import _vanished, disk_below_plan, hidden_steal, reported_steal, slow_vcpu
+from vpsbench.analyzer import touches
+from vpsbench.analyzer.signs import disk_below_plan, hidden_steal, reported_steal, slow_vcpu
 from vpsbench.model import Plan, Record
 
 TAKEN: Final = 0.2  # of the disk's speed
@@ -63,7 +64,7 @@ def run(number: int, condition: str) -> Record:
         shown=shown,
         taken=TAKEN,
         slow_reads=SLOW_READS,
-        swapped=_vanished.EXCESS,
+        swapped=touches.EXCESS,
         cold=float(random.uniform(1, 4)),
         work=float(random.uniform(slow_vcpu.SHARED, 1.05)),
         own=0.4 if condition == "busy owner" else 0.0,

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from vpsbench.model import Floats, Record
 
-VALLEY: Final = 0.1  # of the lower of two modes: what lies between them is a valley
+VALLEY: Final = 0.2  # of the lower of two modes: what lies between them is a valley
 STEPS: Final = 4  # bins an octave; finer histograms are added up to these
 OCTAVES: Final = 40  # up to 2^40 ns, 18 minutes
 COLD: Final = 8  # bins, 4 times: cold caches and page tables make no page slower than that
 BEYOND: Final = 6  # bins beyond the control's mode, 2.8 times as slow: nothing that is present is
 SPARED: Final = 0.5  # a hot page is hit less often than that, for each held page that is missing
+EXCESS: Final = 0.005  # of the held pages may be slow, beyond the control's share
+ASIDE: Final = 0.03  # the same below what a fresh page costs: so many a host only unmapped, to take them
 DISK: Final = 30e-6  # s; no flash disk brings a page back faster; memory, and pages unmapped, may be
 TAIL: Final = (
     10.0  # a group of so many times as many pages has the few beyond a fresh page's cost as its tail
@@ -108,11 +110,13 @@ class Border:
         control: the same for the control, against which it is weighed; earlier, where cold caches may make
             each page slower than the control by a factor.
         group: where the group of slow pages begins, once it is proven that there is one.
+        least: the share of slow pages over the control's that may be.
     """
 
     slow: int
     control: int
     group: int
+    least: float
 
     def gain(self, found: Sequence[Round]) -> float:
         """By how much the share of slow pages exceeds the control's."""
@@ -143,11 +147,11 @@ def borders(record: Record, found: Sequence[Round]) -> list[Border]:
     gains = _beyond(held)[fresh:] - _beyond(hot)[fresh - COLD : -COLD]
     best = fresh + int(gains.argmax())
     near = min(int(hot.argmax()) + BEYOND, best)
-    late = Border(best, best - COLD, _emptiest(held + hot, near, best))
+    late = Border(best, best - COLD, _emptiest(held + hot, near, best), EXCESS)
     early = _below(found, held, hot, fresh)
     if early is None:
         return [late]
-    below = Border(early, early, early)
+    below = Border(early, early, early, ASIDE)
     return [below] if below.gain(found) > TAIL * late.gain(found) else [late, below]
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer import touches
-from vpsbench.analyzer.signs._vanished import EXCESS
 from vpsbench.analyzer.words import span
 from vpsbench.model import Record
 from vpsbench.report.vegalite import Absent, Chart, Clock, Scale, Spec, frame, table, y_value
@@ -46,7 +45,7 @@ def touch_histograms(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 
 def _slow(record: Record, rounds: list[Round]) -> float | None:
     """Where the slow group begins, µs; None where there is none to speak of among the held pages."""
-    found = (border for border in touches.borders(record, rounds) if border.gain(rounds) > EXCESS)
+    found = (border for border in touches.borders(record, rounds) if border.gain(rounds) > border.least)
     return next((1e6 * touches.edge(border.group) for border in found), None)
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vpsbench.analyzer.family import Bar
     from vpsbench.analyzer.touches import Round
 
-EXCESS: Final = 0.005  # of the held pages, beyond the control's share
 REFUTED: Final = 1.645  # one side at 5 %: what a round must show by itself; the proof is all of them
 ROUNDS: Final = 2  # that must show it
 PART: Final = 0.5  # of the rounds since the first that shows it must, too
@@ -66,7 +65,7 @@ class Seen:
     @property
     def standing(self) -> list[bool]:
         """Which rounds show a loss by themselves."""
-        return [one.low > EXCESS for one in self.excess]
+        return [one.low > self.border.least for one in self.excess]
 
     @property
     def first(self) -> int:
@@ -85,7 +84,8 @@ class Seen:
 
     def proves(self, places: Sequence[int], z: float) -> bool:
         """Whether these rounds together show it, by ``z`` standard deviations."""
-        return bool(places) and _excess([self.rounds[n] for n in places], self.border, z).low > EXCESS
+        together = [self.rounds[place] for place in places]
+        return bool(together) and _excess(together, self.border, z).low > self.border.least
 
     @property
     def estimate(self) -> Share:
@@ -109,7 +109,7 @@ def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan)
         if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
             return Level.NOT_MEASURABLE, replace(seen, doubt="begun")
     fresh = touches.fresh_bin(record, touches.pooled(rounds)[1])
-    seen = replace(_seen(Border(fresh, fresh, fresh), rounds, younger), doubt="cold")
+    seen = replace(_seen(Border(fresh, fresh, fresh, touches.EXCESS), rounds, younger), doubt="cold")
     cold = _level(seen, z, bar.sessions) is not Level.CLEAN
     return Level.NOT_MEASURABLE if cold else Level.CLEAN, seen
 

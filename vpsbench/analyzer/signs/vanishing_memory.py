@@ -13,7 +13,7 @@ import numpy as np
 
 from vpsbench.analyzer import family, touches
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.signs._vanished import EXCESS, ROUNDS, weighed
+from vpsbench.analyzer.signs._vanished import ROUNDS, weighed
 from vpsbench.analyzer.words import percent, size, span
 from vpsbench.model import Alternative, Finding, Level, Record, Status
 
@@ -70,7 +70,7 @@ def _claim(level: Level, what: str, limit: str, seen: Seen) -> str:
         )
     more = float(np.median([one.share for one in seen.excess]))
     text = f"{percent(max(more, 0))} more of {what} than of the control came back slowly (beyond {limit})"
-    over = f"{standing} were over {percent(EXCESS)}"
+    over = f"{standing} were over {percent(seen.border.least)}"
     if any(seen.standing):
         over += f", at most {percent(max(one.share for one in seen.excess))}"
         over += "; half of those since the first would accuse"
@@ -148,6 +148,7 @@ def _alternatives(record: Record, seen: Seen, level: Level) -> tuple[Alternative
             because=f"{steal:.2f} s of steal and {own} are taken away, and the control arm felt it too",
         ),
         _unmapped(record, seen),
+        _aside(record, seen),
         _one_event(seen, level),
         Alternative(
             "free page reporting",
@@ -159,11 +160,24 @@ def _alternatives(record: Record, seen: Seen, level: Level) -> tuple[Alternative
 
 def _unmapped(record: Record, seen: Seen) -> Alternative:
     cause = "the host only unmapped the pages for a moment (NUMA balancing, migration, a snapshot)"
-    if seen.border.slow >= touches.fresh_bin(record, touches.pooled(seen.rounds)[1]):
-        because = "such a page costs less than a fresh one, or 30 µs, and many of these took longer"
-    else:
+    because = "such a page costs less than a fresh one, or 30 µs, and many of these took longer"
+    if _in_memory(record, seen):
         because = "that meets pages in use as well, and those were spared; only idle ones came back late"
     return Alternative(cause, ruled_out=True, because=because)
+
+
+def _aside(record: Record, seen: Seen) -> Alternative:
+    near = _in_memory(record, seen)
+    because = "a page that is still in memory comes back sooner than most of these"
+    if near:
+        because = "such a page comes back as fast as from compressed memory; seldom are they more than 3 %"
+    cause = "the host had set idle pages aside, to take them, and still had them"
+    return Alternative(cause, ruled_out=None if near else True, because=because)
+
+
+def _in_memory(record: Record, seen: Seen) -> bool:
+    """Whether what was slow was so quick that it may have come from the host's own memory."""
+    return seen.border.slow < touches.fresh_bin(record, touches.pooled(seen.rounds)[1])
 
 
 def _one_event(seen: Seen, level: Level) -> Alternative:
