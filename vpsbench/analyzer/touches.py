@@ -146,8 +146,8 @@ def borders(record: Record, found: Sequence[Round]) -> list[Border]:
     fresh = fresh_bin(record, hot)
     gains = _beyond(held)[fresh:] - _beyond(hot)[fresh - COLD : -COLD]
     best = fresh + int(gains.argmax())
-    near = min(int(hot.argmax()) + BEYOND, best)
-    late = Border(best, best - COLD, _emptiest(held + hot, near, best), EXCESS)
+    near = min(int(hot.argmax()) + BEYOND, fresh)
+    late = Border(best, best - COLD, _emptiest(held + hot, near, fresh), EXCESS)
     early = _below(found, held, hot, fresh)
     if early is None:
         return [late]
