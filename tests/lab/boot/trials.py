@@ -37,6 +37,7 @@ class Row:
 
 
 Trial = Callable[[BootedGuest], Iterator[Row]]
+Boot = Callable[[BootedGuest], None]  # its doc string names it
 
 
 def require(true: object, otherwise: str) -> None:
@@ -49,7 +50,7 @@ def require(true: object, otherwise: str) -> None:
 
 
 def login(guest: BootedGuest) -> Iterator[Row]:
-    """Root: to the background, out and in again, watched, refused a second time, stopped, begun at once."""
+    """Root: to the background, out and in again, refused a second time, stopped, begun at once."""
     run = GuestRun(guest, "root", _ROOTS)
     begun = run.begin()
     require("goes on in the background" in begun.stdout, f"root's run did not begin: {begun.stdout}")
@@ -59,9 +60,6 @@ def login(guest: BootedGuest) -> Iterator[Row]:
     process = run.process()
     require(process, "root's run ended with its login")
     yield Row("root, `run --background`, logged out and in", "a unit of the machine's systemd; goes on")
-    require("left; the run goes on" in watched(run), "attach did not say that the run goes on")
-    require(run.process() == process, "Ctrl-C in attach ended the run")
-    yield Row("`attach` in a terminal, Ctrl-C", "leaves it running")
     second = run.command("run", "--profile", "smoke", "--no-html")
     require(second.returncode == 3 and "Another run goes on" in second.stdout, f"second: {second.stdout}")
     stranger = GuestRun(guest, USER, _USERS)
@@ -100,9 +98,13 @@ def killed_logins(guest: BootedGuest) -> Iterator[Row]:
     run = GuestRun(guest, USER, _USERS)
     run.begin()
     time.sleep(_LOGOUT_SECONDS)
-    require(run.process(), "a user's run ended with the login")
-    run.must("stop")
+    process = run.process()
+    require(process, "a user's run ended with the login")
     yield Row("a user, `run --background`, logged out and in", "a session of its own; goes on")
+    require("left; the run goes on" in watched(run), "attach did not say that the run goes on")
+    require(run.process() == process, "Ctrl-C in attach ended the run")
+    yield Row("`attach` in a terminal, Ctrl-C", "leaves it running")
+    run.must("stop")
     guest.ask(f"mkdir -p {Path(_KILLS).parent}; printf '[Login]\\nKillUserProcesses=yes\\n' > {_KILLS}")
     guest.ask("systemctl restart systemd-logind")
     refused = run.begin()
@@ -127,7 +129,7 @@ def killed_logins(guest: BootedGuest) -> Iterator[Row]:
     time.sleep(_LOGOUT_SECONDS)
     require(run.process(), "a lingering user's run ended with the login")
     yield Row("`run --background` there by a user who lingers", "a unit of the user's systemd; goes on")
-    yield from _service(run, "a user who lingers")
+    yield from _service(run, "a user who lingers", reboot)
 
 
 # --- boots ---
@@ -137,7 +139,7 @@ def service(guest: BootedGuest) -> Iterator[Row]:
     """Root's run and its service through reboots and power cuts."""
     run = GuestRun(guest, "root", _ROOTS)
     run.begin()
-    yield from _service(run, "root")
+    yield from _service(run, "root", reboot, power_cut)
 
 
 def power(guest: BootedGuest) -> Iterator[Row]:
@@ -145,7 +147,7 @@ def power(guest: BootedGuest) -> Iterator[Row]:
     run = GuestRun(guest, "root", _ROOTS)
     run.begin()
     run.must("install-service")
-    yield _survived(run, "the guest's kernel boots at once (sysrq-b)", _reset, _UNWRITTEN_SECONDS)
+    yield _survived(run, "root", reset)
     before = run.lasts(5)
     guest.ask(f"kill -KILL {run.process()}")
     run.measures_on(before.ticks[-1] + 1)
@@ -156,16 +158,27 @@ def power(guest: BootedGuest) -> Iterator[Row]:
     run.must("stop")
 
 
-def _reset(guest: BootedGuest) -> None:
+def reboot(guest: BootedGuest) -> None:
+    """`reboot`"""
+    guest.reboot("systemctl reboot")
+
+
+def reset(guest: BootedGuest) -> None:
+    """a boot without a shutdown (sysrq-b)"""
     guest.reboot("echo 1 > /proc/sys/kernel/sysrq; echo b > /proc/sysrq-trigger")
 
 
-def _service(run: GuestRun, who: str) -> Iterator[Row]:
-    """Installs it while a run goes on, reboots, cuts the power, removes it."""
+def power_cut(guest: BootedGuest) -> None:
+    """power cut"""
+    guest.power_cycle()
+
+
+def _service(run: GuestRun, who: str, *boots: Boot) -> Iterator[Row]:
+    """Installs it while a run goes on, boots in some ways, removes it."""
     before = run.guest.ask(_UNITS)
     run.must("install-service")
-    yield _survived(run, f"{who}: `reboot`", lambda guest: guest.reboot("systemctl reboot"), 30)
-    yield _survived(run, f"{who}: power cut", BootedGuest.power_cycle, _UNWRITTEN_SECONDS)
+    for boot in boots:
+        yield _survived(run, who, boot)
     run.must("stop")
     run.must("install-service --remove")
     after = run.guest.ask(_UNITS)
@@ -173,16 +186,16 @@ def _service(run: GuestRun, who: str) -> Iterator[Row]:
     yield Row(f"{who}: `install-service --remove`", "the unit's folders are as they were")
 
 
-def _survived(run: GuestRun, what: str, inflict: Callable[[BootedGuest], None], seconds: float) -> Row:
+def _survived(run: GuestRun, who: str, boot: Boot) -> Row:
     """Lets it measure, inflicts a boot on it, and waits until it goes on."""
-    before = run.lasts(seconds)
+    before = run.lasts(_UNWRITTEN_SECONDS)
     boots = len(before.details("reboot"))
-    inflict(run.guest)
-    until(lambda: len(run.held().details("reboot")) > boots, f"{what}: the run to go on", 600)
+    boot(run.guest)
+    until(lambda: len(run.held().details("reboot")) > boots, f"the run to go on after {boot.__doc__}", 600)
     run.measures_on(run.held().events[-1][0] + 3)
     after = run.held()
-    require(len(after.runs) == len(before.runs), f"{what}: another run began: {after.runs}")
-    return Row(what, _told(after), *lost(before, after), after.gap())
+    require(len(after.runs) == len(before.runs), f"another run began: {after.runs}")
+    return Row(f"{who}: {boot.__doc__}", _told(after), *lost(before, after), after.gap())
 
 
 def _told(held: Held) -> str:
