@@ -5,6 +5,7 @@ A trial's guest is its own. Its name is its function's.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -85,12 +86,11 @@ def watched(run: GuestRun) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as terminal:
-        assert terminal.stdin
-        time.sleep(25)
-        terminal.stdin.write(b"\x03")
-        terminal.stdin.flush()
-        said, _ = terminal.communicate(timeout=60)
-    return said.decode(errors="replace")
+        assert terminal.stdout
+        said = os.read(terminal.stdout.fileno(), 1 << 16)  # the first of what it draws
+        time.sleep(3)
+        rest, _ = terminal.communicate(b"\x03", timeout=60)
+    return (said + rest).decode(errors="replace")
 
 
 def killed_logins(guest: BootedGuest) -> Iterator[Row]:
@@ -115,7 +115,7 @@ def killed_logins(guest: BootedGuest) -> Iterator[Row]:
     cut = run.guest.login(
         USER,
         f"setsid vpsbench run --profile /opt/vpsbench/cpu.toml --db {_USERS} --no-html"
-        " > out.txt 2>&1 & sleep 75",
+        " > out.txt 2>&1 & until grep -q profile out.txt; do sleep 1; done; sleep 5",
     )
     require(cut.returncode == 0, f"{cut.stdout}")
     time.sleep(_LOGOUT_SECONDS)
