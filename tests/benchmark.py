@@ -224,12 +224,9 @@ def main() -> None:
     document = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/benchmarks.md")
     with tempfile.TemporaryDirectory(prefix="vpsbench-benchmark-") as name:
         folder = Path(name)
-        rows = watch(folder)
+        rows = [*watch(folder), Row("`vpsbench --help`", help_seconds(), "s", 0.2)]
         with growing(folder, read(folder / "run.db")) as reports:
-            rows += [
-                Row("`vpsbench --help`", help_seconds(), "s", 0.2),
-                Row("installed, with all packages", installed(folder), "MB", 250),
-            ]
+            rows += [Row("installed, with all packages", installed(folder), "MB", 250)]
             sys.stderr.write("".join(f"{row}\n" for row in rows))
             found = reports()
         rows += [

@@ -101,6 +101,16 @@ def test_series_that_were_read_together_share_their_times() -> None:
     assert all((values == series).all() for series, (_, values) in enumerate(found, 1))
 
 
+def test_columns_hold_what_the_batches_do() -> None:
+    rng, packer = random.Random(3), Packer()  # noqa: S311  no secret
+    ticks = [[(1, float(n), 7.0), (2, float(n), 7.0 if n < 900 else 8.0)] for n in range(1000)]
+    ticks += [drawn(rng, float(n)) for n in range(1000, 1500)]
+    packed = [packer.pack(tick) for tick in ticks]
+    for series, (times, values) in enumerate(columns(packed, SERIES), 1):
+        own = [(n, t, v) for tick in ticks for n, t, v in tick if n == series]
+        assert same([(series, t, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)], own)
+
+
 @pytest.mark.parametrize(
     "harm",
     [

@@ -25,21 +25,34 @@ _TENS: Final = np.array([10.0**digits for digits in range(max(DIGITS) + 2)])  # 
 
 
 class _Column:
-    """Values that come bit by bit; room that is not used yet takes no memory."""
+    """Values that come bit by bit. Neither room that is not used takes memory, nor a value that stays."""
 
     def __init__(self) -> None:
         self._values = np.empty(_ROOM)
         self._size = 0
+        self._constant = True
 
     def add(self, values: Floats) -> None:
+        if self._constant:
+            first = self._values[0] if self._size else values[0]
+            if (values == first).all():
+                self._values[0] = first
+                self._size += values.size
+                return
+            self._constant = False
+            values, self._size = np.concatenate((np.full(self._size, first), values)), 0
         size = self._size + values.size
         if size > self._values.size:
-            self._values = np.concatenate((self.values, np.empty(size)))
+            larger = np.empty(2 * size)
+            larger[: self._size] = self._values[: self._size]
+            self._values = larger
         self._values[self._size : size] = values
         self._size = size
 
     @property
     def values(self) -> Floats:
+        if self._constant and self._size:
+            return np.broadcast_to(self._values[0], self._size)
         return self._values[: self._size]
 
 
@@ -60,6 +73,7 @@ def columns(ticks: Iterable[bytes], count: int) -> Iterator[tuple[Floats, Floats
     shared: dict[tuple[int, ...], Floats] = {}
     for column, parts in zip(found, times, strict=True):
         own = shared.setdefault(tuple(map(id, parts)), np.concatenate([np.empty(0), *parts]))
+        own.flags.writeable = False
         yield own, column.values
 
 
