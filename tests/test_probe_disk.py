@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 import pytest
 
-from vpsbench.probes import Request, Unavailable, disk
+from vpsbench.probes import Request, Unavailable, _layout, disk
 from vpsbench.probes._engine import FioError
 from vpsbench.probes._flush import Series
 from vpsbench.probes._jobs import BURST, FLUSH, JOBS, JobName, arguments, budget_for, seconds_for
@@ -415,6 +415,12 @@ def test_direct_io_that_memory_keeps_is_none(
         monkeypatch.setattr(os, "preadv", through_the_cache)
     target = lay_out(folder / "data", BLOCK, math.inf, np.random.default_rng(1).bytes, Pace(1.0))
     assert target.direct != kept
+
+
+def test_what_cannot_be_mapped_lies_in_no_cache(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    assert not _layout._resident(descriptor)
+    os.close(descriptor)
 
 
 def test_the_free_part_of_the_file_system_stays_free(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,19 +141,22 @@ class _Fill:
 
 def _kept_in_memory(path: Path) -> bool:
     """Whether what is read with direct I/O lies in the guest's cache after it."""
-    page = mmap.PAGESIZE
     descriptor = os.open(path, os.O_RDWR | os.O_DIRECT)
     try:
-        with mmap.mmap(-1, page) as buffer, mmap.mmap(descriptor, page, mmap.MAP_PRIVATE) as view:
-            buffer[:] = bytes(page)  # it must be there: into one that is not, btrfs reads through its cache
-            os.preadv(descriptor, [buffer], 0)
-            return _resident(view)
+        with mmap.mmap(-1, mmap.PAGESIZE) as page:
+            page[:] = bytes(mmap.PAGESIZE)  # it must be there: into one that is not, btrfs reads by its cache
+            os.preadv(descriptor, [page], 0)
+        return _resident(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _resident(view: mmap.mmap) -> bool:
-    """Whether a file's mapped first page is in memory, as mincore(2) says of files that are one's own."""
+def _resident(descriptor: int) -> bool:
+    """Whether a file's first page is in memory, as mincore(2) says of files that are one's own."""
+    try:
+        view = mmap.mmap(descriptor, mmap.PAGESIZE, mmap.MAP_PRIVATE)
+    except OSError:  # a file system that maps no files, as some of FUSE and 9p, has no such cache
+        return False
     first, told = ctypes.c_char.from_buffer(view), ctypes.create_string_buffer(1)
     failed = _LIBC.mincore(ctypes.byref(first), ctypes.c_size_t(mmap.PAGESIZE), told)
     return failed == 0 and bool(told.raw[0] & 1)
