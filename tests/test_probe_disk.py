@@ -21,11 +21,11 @@ import numpy as np
 import psutil
 import pytest
 
-from vpsbench.probes import Request, Unavailable, _layout, disk
+from vpsbench.probes import Request, Unavailable, disk
 from vpsbench.probes._engine import FioError
 from vpsbench.probes._flush import Series
 from vpsbench.probes._jobs import BURST, FLUSH, JOBS, JobName, arguments, budget_for, seconds_for
-from vpsbench.probes._layout import BLOCK, Target, file_size, lay_out, make_way
+from vpsbench.probes._layout import BLOCK, Target, file_size, lay_out, make_way, resident
 from vpsbench.probes._pace import Pace
 from vpsbench.probes.disk import Options, run
 
@@ -419,7 +419,7 @@ def test_direct_io_that_memory_keeps_is_none(
 
 def test_what_cannot_be_mapped_lies_in_no_cache(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
-    assert not _layout._resident(descriptor)
+    assert not resident(descriptor)
     os.close(descriptor)
 
 

@@ -146,12 +146,12 @@ def _kept_in_memory(path: Path) -> bool:
         with mmap.mmap(-1, mmap.PAGESIZE) as page:
             page[:] = bytes(mmap.PAGESIZE)  # it must be there: into one that is not, btrfs reads by its cache
             os.preadv(descriptor, [page], 0)
-        return _resident(descriptor)
+        return resident(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _resident(descriptor: int) -> bool:
+def resident(descriptor: int) -> bool:
     """Whether a file's first page is in memory, as mincore(2) says of files that are one's own."""
     try:
         view = mmap.mmap(descriptor, mmap.PAGESIZE, mmap.MAP_PRIVATE)
