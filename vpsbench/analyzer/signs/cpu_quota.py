@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from vpsbench.analyzer import comb, ledger, turns
-from vpsbench.analyzer.comb import Comb
+from vpsbench.analyzer import comb, ledger
+from vpsbench.analyzer.loads import SAME_SHARE, Load, first_minutes, mean_share
 from vpsbench.analyzer.signs import Sign, _cpu
 from vpsbench.analyzer.sweep import Sweep, sweep
 from vpsbench.analyzer.weigh import strength_of
 from vpsbench.analyzer.words import percent
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
 
-SAME_PERIOD: Final = 0.05  # how far periods may differ, as a share
-SAME_SHARE: Final = 0.1  # how far what is delivered may differ from load to load: others take some besides
 MOST: Final = 0.9  # of the loads with loss must show the quota
 # A cap is confirmed where less than full load loses what it takes, to half of the loss at full load. It is
 # contradicted beyond that, and beyond this share: late wake-ups and passing neighbours cost something, too.
@@ -25,43 +22,10 @@ CONTRADICTS: Final = (0.5, 0.1)
 # vCPUs whose gaps lie in each other's for so much do not take turns; nor does anybody with them, where each
 # loses less alone than so much of what it loses beside the others.
 AT_ONCE: Final = 0.5
+COMPETES: Final = 0.2  # of the time, that others of the guest take at least where a grid may go unseen
 ALONE: Final = 0.5
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
 SERIES: Final = ("cpu.loop.one_gap", *_cpu.SERIES)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """The first minute of full load on all vCPUs, s: what each was given, and the comb in its gaps."""
-
-    since: float
-    until: float
-    delivered: dict[str, float]
-    combs: dict[str, Comb]
-    together: float  # the share of one vCPU's gaps that lies in another's, at the least; 0 for a single one
-
-    @property
-    def mean(self) -> float:
-        """The share delivered to a vCPU."""
-        return fmean(self.delivered.values())
-
-    @property
-    def lossy(self) -> set[str]:
-        """The vCPUs that lost enough for a comb to be seen."""
-        return {vcpu for vcpu, share in self.delivered.items() if 1 - share >= comb.LEAST_LOSS}
-
-    @property
-    def turns(self) -> bool:
-        """Whether busy threads that take turns could look like this."""
-        return any(found.turns for found in self.combs.values())
-
-    def shows(self, period: float, share: float) -> bool:
-        """Whether this quota held each vCPU that lost time, and together they got this share."""
-        kept = all(
-            vcpu in self.combs and abs(self.combs[vcpu].period / period - 1) <= SAME_PERIOD
-            for vcpu in self.lossy
-        )
-        return kept and abs(self.mean - share) <= SAME_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +58,7 @@ class Quota:
 
 def look(record: Record) -> list[Finding]:
     """Looks for one comb in all loads that lost time."""
-    loads = sorted(_loads(record), key=lambda load: load.since)
+    loads = sorted(first_minutes(record), key=lambda load: load.since)
     if not loads:
         claim = (
             f"Telling a quota from contention takes {comb.SHORTEST:.0f} s of full load with each gap kept by "
@@ -104,7 +68,9 @@ def look(record: Record) -> list[Finding]:
     lossy = [load for load in loads if load.lossy]
     periods = [found.period for load in lossy for found in load.combs.values()]
     if not periods:
-        return [_finding(record, Level.CLEAN, _without(loads, lossy), loads)]
+        own = max((load.own for load in lossy), default=0.0)
+        level = Level.CLEAN if own < COMPETES else Level.NOT_MEASURABLE
+        return [_finding(record, level, _without(loads, lossy) + _unseen(own), loads)]
     share = median(load.mean for load in lossy if load.combs)
     shown = [load.shows(median(periods), share) for load in lossy]
     held = [load for load, yes in zip(lossy, shown, strict=True) if yes]
@@ -118,7 +84,7 @@ def look(record: Record) -> list[Finding]:
         return [_finding(record, Level.NOT_MEASURABLE, _turns(median(periods), share), held)]
     period = fmean(found.period for load in held for found in load.combs.values())
     free = [load for load in loads if not load.lossy]
-    quota = Quota(period, _mean(held), held, free, sweep(record))
+    quota = Quota(period, mean_share(held), held, free, sweep(record))
     return [_judged(record, quota, level)]
 
 
@@ -126,39 +92,7 @@ def _at_once(record: Record, loads: list[Load]) -> bool:
     """Whether vCPUs that are hardly stopped alone are stopped together: that is no taking of turns."""
     alone = ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
     stopped = all(load.together >= AT_ONCE for load in loads)
-    return stopped and alone is not None and alone < ALONE * (1 - _mean(loads))
-
-
-def _mean(loads: list[Load]) -> float:
-    """The share delivered to a vCPU over all of the loads' time."""
-    return fmean([load.mean for load in loads], weights=[load.until - load.since for load in loads])
-
-
-def _loads(record: Record) -> Iterator[Load]:
-    for arm in ("all", "sweep"):
-        loops = [s.labels for s in record.named("cpu.loop.wall", arm=arm, duty="1")]
-        tables = [(labels, ledger.bins(record, **labels)) for labels in loops]
-        for since, until in ledger.bins(record, arm=arm, duty="1").pieces():
-            last = min(until, since + comb.LOGGED)
-            if last - since >= comb.SHORTEST:
-                yield from _load(record, tables, since, last)
-
-
-def _load(
-    record: Record, tables: list[tuple[dict[str, str], ledger.Bins]], since: float, until: float
-) -> Iterator[Load]:
-    delivered, combs, gaps = {}, {}, []
-    for labels, table in tables:
-        here, vcpu = table.within(since, until), labels["vcpu"]
-        if (lost := ledger.share(here, ledger.lost)) is None:
-            continue
-        delivered[vcpu] = 1 - lost
-        if found := comb.of_loop(record, labels, float(here.start[0]), until):
-            combs[vcpu] = found
-            gaps.append(comb.spells(record, "one_gap", labels, since, until))
-    if delivered:
-        together = min((turns.together(*pair) for pair in pairwise(gaps)), default=0.0)
-        yield Load(since, until, delivered, combs, together)
+    return stopped and alone is not None and alone < ALONE * (1 - mean_share(loads))
 
 
 def _judged(record: Record, quota: Quota, level: Level) -> Finding:
@@ -248,10 +182,20 @@ def _without(loads: list[Load], lossy: list[Load]) -> str:
         )
     return (
         f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
-        f"{percent(1 - _mean(lossy))}, but irregularly as from contention: "
+        f"{percent(1 - mean_share(lossy))}, but irregularly as from contention: "
         f"no quota with a period of {_ms(comb.PERIODS[0])} to "
         f"{comb.PERIODS[1]:.0f} s was seen at work throughout; "
         "shorter and longer periods, and one that works only part of a minute, are not excluded."
+    )
+
+
+def _unseen(own: float) -> str:
+    """What is to be said where others of the guest took so much of the time."""
+    if own < COMPETES:
+        return ""
+    return (
+        f" But other programs of this guest took {percent(own)} of the vCPUs' time, and what a quota took of "
+        "theirs has no gaps that are seen: whether there is one cannot be told."
     )
 
 
@@ -280,7 +224,7 @@ def _finding(
         level=level,
         claim=claim,
         promised="no cap on a busy vCPU but what the plan names",
-        measured=min(max(low, _mean(loads)), high),  # a mean of one value may round to beside it
+        measured=min(max(low, mean_share(loads)), high),  # a mean of one value may round to beside it
         interval=(low, high),
         unit="1",
         since=loads[0].since,
