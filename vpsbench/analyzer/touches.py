@@ -26,9 +26,7 @@ SPARED: Final = 0.5  # a hot page is hit less often than that, for each held pag
 EXCESS: Final = 0.005  # of the held pages may be slow, beyond the control's share
 ASIDE: Final = 0.03  # the same below what a fresh page costs: so many a host only unmapped, to take them
 DISK: Final = 30e-6  # s; no flash disk brings a page back faster; memory, and pages unmapped, may be
-TAIL: Final = (
-    10.0  # a group of so many times as many pages has the few beyond a fresh page's cost as its tail
-)
+TAIL: Final = 10.0  # times as many pages below a fresh page's cost: those beyond it are the group's tail
 LONG: Final = 1200.0  # s; rounds after so long count by themselves, too: some hosts take only what lies idle
 _ARMS: Final = ("held", "hot", "warm", "again")
 

@@ -90,20 +90,21 @@ class Seen:
     @property
     def estimate(self) -> Share:
         """The median over the rounds since the loss set in; of all pages, where they had been taken."""
-        of = (
-            self.excess if self.doubt == "cold" else [_missing(one, self.border.group) for one in self.rounds]
-        )
-        share, low, high = np.median([(s.share, s.low, s.high) for s in of[self.first :]], axis=0).tolist()
+        of = self.excess[self.first :]
+        if self.doubt != "cold":
+            of = [_missing(one, self.border.group) for one in self.rounds[self.first :]]
+        share, low, high = np.median([(s.share, s.low, s.high) for s in of], axis=0).tolist()
         return Share(share, low, high)
 
 
 def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan) -> tuple[Level, Seen]:
     """The gravest that one of the borders shows. As any round may be the first to show it, each is a look."""
     z = -NormalDist().inv_cdf(bar.chance / (LOOKS * len(rounds)))
-    for border in touches.borders(record, rounds):
-        seen = _seen(border, rounds, younger)
+    found = [_seen(border, rounds, younger) for border in touches.borders(record, rounds)]
+    for seen in found:
         if (level := _level(seen, z, bar.sessions)) is not Level.CLEAN:
             return level, seen
+    for seen in found:
         if seen.since(range(len(rounds))):
             return Level.NOT_MEASURABLE, replace(seen, doubt="few")
         if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
