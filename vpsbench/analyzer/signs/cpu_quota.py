@@ -71,21 +71,24 @@ def look(record: Record) -> list[Finding]:
         own = max((load.own for load in lossy), default=0.0)
         level = Level.CLEAN if own < COMPETES else Level.NOT_MEASURABLE
         return [_finding(record, level, _without(loads, lossy) + _unseen(own), loads)]
+    return [_weighed(record, loads, lossy, median(periods))]
+
+
+def _weighed(record: Record, loads: list[Load], lossy: list[Load], period: float) -> Finding:
+    """What combs with about this period are, in some of the loads that lost time."""
     share = median(load.mean for load in lossy if load.combs)
-    shown = [load.shows(median(periods), share) for load in lossy]
+    times, shown = [load.since for load in lossy], [load.shows(period, share) for load in lossy]
     held = [load for load, yes in zip(lossy, shown, strict=True) if yes]
-    times = [load.since for load in lossy]
     if strength_of(times, shown, 1, MOST) is Level.CLEAN:
-        return [_finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), periods), lossy)]
+        return _finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), period), lossy)
     if not _at_once(record, held):
         shown = [yes and not load.turns for load, yes in zip(lossy, shown, strict=True)]
     level = strength_of(times, shown, 1, MOST)
-    if level is Level.CLEAN:
-        return [_finding(record, Level.NOT_MEASURABLE, _turns(median(periods), share), held)]
+    if level is Level.CLEAN and not _kept(record.run.plan, share):
+        return _finding(record, Level.NOT_MEASURABLE, _turns(period, share), held)
     period = fmean(found.period for load in held for found in load.combs.values())
     free = [load for load in loads if not load.lossy]
-    quota = Quota(period, mean_share(held), held, free, sweep(record))
-    return [_judged(record, quota, level)]
+    return _judged(record, Quota(period, mean_share(held), held, free, sweep(record)), level)
 
 
 def _at_once(record: Record, loads: list[Load]) -> bool:
@@ -199,9 +202,9 @@ def _unseen(own: float) -> str:
     )
 
 
-def _unsteady(held: int, lossy: int, periods: list[float]) -> str:
+def _unsteady(held: int, lossy: int, period: float) -> str:
     return (
-        f"Gaps came regularly, every {_ms(median(periods))}, but with the same period and share in only "
+        f"Gaps came regularly, every {_ms(period)}, but with the same period and share in only "
         f"{held} of {lossy} loads that lost time: too unsteady to be called a quota."
     )
 
