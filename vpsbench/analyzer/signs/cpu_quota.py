@@ -247,7 +247,9 @@ def _alternatives(record: Record, level: Level, quota: Quota) -> Iterator[Altern
     yield Alternative(
         "busy threads that take turns with this machine on a core",
         ruled_out=True,
-        because="their turns slip by the host's tick now and then; this grid held from beginning to end",
+        because="the vCPUs are stopped at the same time, and each alone hardly ever"
+        if any(load.turns for load in quota.loads)
+        else "their turns slip by the host's tick now and then; this grid held from beginning to end",
     )
     yield Alternative(
         "a neighbour who works by a clock, equally long each time",
