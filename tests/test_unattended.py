@@ -323,17 +323,18 @@ def test_a_service_is_installed_and_removed_without_a_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[tuple[str, ...]] = []
-    manager = _systemd.Manager(("--user",), tmp_path / "units" / "user", "", "default.target")
+    folder = tmp_path / ".config" / "systemd" / "user"
+    (tmp_path / "another file").touch()
+    manager = _systemd.Manager(("--user",), folder, "", "default.target")
     monkeypatch.setattr(_systemd, "manager", lambda: manager)
     monkeypatch.setattr(_systemd.Manager, "ask", lambda _, *words: asked.append(words))
-    (tmp_path / "units").mkdir()
     install_service.COMMAND.run(Namespace(db=tmp_path / "a.db", print=False, remove=False))
-    text = (tmp_path / "units" / "user" / "vpsbench-resume.service").read_text()
+    text = (folder / "vpsbench-resume.service").read_text()
     assert "WantedBy=default.target" in text
     assert "goes on at boot" in capsys.readouterr().out
     install_service.COMMAND.run(Namespace(db=tmp_path / "a.db", print=False, remove=True))
     assert [words[1] for words in asked] == ["daemon-reload", "enable", "disable", "daemon-reload"]
-    assert list((tmp_path / "units").iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["another file"]
 
 
 def test_no_report_is_drawn_while_the_machine_goes_down(

@@ -94,9 +94,10 @@ def _remove(manager: Manager) -> None:
         raise VpsbenchError(f"{file} is not there.", "There is nothing to remove.")
     manager.ask("systemctl", "disable", _NAME)
     file.unlink()
-    if manager.words:
-        with suppress(OSError):  # other units are there
-            file.parent.rmdir()
+    if manager.words:  # ~/.config/systemd/user, which may have been made for it
+        with suppress(OSError):  # something else is in there
+            for folder in file.parents[:3]:
+                folder.rmdir()
     manager.ask("systemctl", "daemon-reload")
     print(f"removed {file}")
 
