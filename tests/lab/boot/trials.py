@@ -208,7 +208,7 @@ def _told(held: Held) -> str:
 
 
 def beside(guest: BootedGuest) -> Iterator[Row]:
-    """What else happens on a machine: clocks that are set, sleep, a full disk, no memory left."""
+    """What else happens on a machine: clocks that are set, a full disk, no memory left, a host that pauses it."""
     run = GuestRun(guest, "root", _ROOTS)
     ntp = "systemd-run --unit=ntp /usr/bin/python3 /opt/vpsbench/ntp.py"
     guest.ask(f"{ntp}; systemctl restart systemd-timesyncd")
@@ -222,7 +222,6 @@ def beside(guest: BootedGuest) -> Iterator[Row]:
     yield _full(run)
     yield _hogged(run)
     yield _paused(run)
-    yield _asleep(run)
     run.must("stop")
 
 
@@ -233,20 +232,6 @@ def _set(run: GuestRun, script: str, what: str, steps: int) -> Row:
     until(lambda: len(run.held().details("clock_step")) >= seen + steps, f"{steps} steps", 120)
     told = run.held().details("clock_step")[seen:]
     return Row(what, "; ".join(told) or "timesyncd sets it back before the next tick: nothing to tell")
-
-
-def _asleep(run: GuestRun) -> Row:
-    before = run.held()
-    run.guest.login("root", "nohup sh -c 'sleep 1; echo mem > /sys/power/state' > /dev/null 2>&1 &")
-    until(lambda: run.guest.qmp.ask("query-status")["status"] == "suspended", "the guest to sleep", 60)
-    time.sleep(20)
-    run.guest.qmp.ask("system_wakeup")
-    run.measures_on(before.ticks[-1] + 20)
-    after = run.held()
-    [told] = after.details("suspended")
-    return Row(
-        "the guest sleeps for 20 s (suspend to RAM), and is woken", told, *lost(before, after), after.gap()
-    )
 
 
 def _paused(run: GuestRun) -> Row:
