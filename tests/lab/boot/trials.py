@@ -208,7 +208,7 @@ def _told(held: Held) -> str:
 
 
 def beside(guest: BootedGuest) -> Iterator[Row]:
-    """What else happens on a machine: clocks that are set, a full disk, no memory left, a host that pauses it."""
+    """What else happens: a clock that is set, a full disk, no memory left, a host that pauses it."""
     run = GuestRun(guest, "root", _ROOTS)
     ntp = "systemd-run --unit=ntp /usr/bin/python3 /opt/vpsbench/ntp.py"
     guest.ask(f"{ntp}; systemctl restart systemd-timesyncd")
