@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_a_turn_that_cannot_be_started_fails_and_the_run_goes_on(
     def full(**_: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(child.tempfile, "mkdtemp", full)
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
     record, state = measure(tmp_path, {"one": SAMPLE + DONE, "other": SAMPLE + DONE})
     assert [(turn.status, "No space left" in turn.detail) for turn in record.turns] == [
         (Status.FAILED, True),
