@@ -36,11 +36,24 @@ except VpsbenchError as error:
     print(error.exit_code, error.message)
 """
 
+STEP_BY_STEP = """
+class Collector(Collector):
+    def commit(self, n):
+        input()
+        try:
+            super().commit(n)
+        except VpsbenchError as error:
+            print(error.message, flush=True)
+            input()
+            super().commit(n)
+"""
 
-def _writer(path: Path, before: str = "") -> subprocess.Popen[str]:
+
+def _writer(path: Path, before: str = "", stdin: int | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WRITER.format(before=before), str(path)],
         cwd=Path(__file__).parent,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -93,6 +106,31 @@ def test_disk_that_takes_no_more_is_told_and_what_was_committed_is_kept(tmp_path
     assert last.startswith(f"{FAILED} Cannot write to {path}: ")
     assert len(committed) > 3
     assert _seen(records.read(path)) == [float(n) for n in committed]
+
+
+def test_permission_that_is_withdrawn_is_told_and_ends_no_process(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with _writer(path, STEP_BY_STEP, stdin=subprocess.PIPE) as writer:
+
+        def commit() -> str:
+            assert writer.stdin is not None
+            assert writer.stdout is not None
+            writer.stdin.write("\n")
+            writer.stdin.flush()
+            return writer.stdout.readline()
+
+        assert commit() == "0\n"
+        files = [*tmp_path.glob("a.db*")]
+        try:
+            if subprocess.run(["chattr", "+i", *files], check=False, capture_output=True).returncode:
+                pytest.skip("this user, or this file system, cannot make files immutable")
+            assert "it is read-only" in commit()
+        finally:
+            subprocess.run(["chattr", "-i", *files], check=False, capture_output=True)
+            stored = commit()
+            writer.kill()
+    assert stored == "1\n"
+    assert len(_seen(records.read(path))) == 2
 
 
 def test_disk_too_full_for_a_new_file_leaves_none(tmp_path: Path) -> None:

@@ -234,6 +234,7 @@ class Collector:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        database.require_writable(self._path)
         try:
             with database.transaction(self._db):
                 yield

@@ -6,6 +6,7 @@ nothing appears beside it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import struct
@@ -115,6 +116,22 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:  # after some errors SQLite has rolled back by itself
             db.execute("ROLLBACK")
         raise
+
+
+def require_writable(path: Path) -> None:
+    """Refuses an open database that nobody may write to any more, as after ``chattr +i``.
+
+    SQLite would find out by writing to memory that is mapped from its -shm file, and for that the kernel
+    ends the process (SIGBUS).
+
+    Raises:
+        VpsbenchError: the file, or the one beside it, is not writable.
+    """
+    for file in (path, Path(f"{path}-shm")):
+        if file.exists() and not os.access(file, os.W_OK):
+            error = sqlite3.OperationalError(f"no permission to write to {file.name}")
+            error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+            raise unwritable(path, error)
 
 
 def unwritable(path: Path, error: sqlite3.Error) -> VpsbenchError:
