@@ -58,7 +58,9 @@ class Bench:
             LabError: it failed otherwise.
             Stopped: the user wants the lab to end.
         """
-        scenario = scenario.model_copy(deep=True)  # faults remember what they started; runs go side by side
+        seen = scenario.guest.model_copy(update={"seen": watches_memory(scenario)})
+        # Faults remember what they started; runs go side by side.
+        scenario = scenario.model_copy(deep=True, update={"guest": seen})
         out = self.out / name
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
@@ -111,7 +113,7 @@ class Bench:
             pid=guest.pid,
             vcpus=guest.vcpus,
             cgroup=host.cgroup,
-            results=host.folder / "results.tar" if watches_memory(scenario) else None,
+            results=host.folder / "results.tar" if scenario.guest.seen else None,
             merging=scenario.guest.merge,
             qmp=guest.qmp,
         )
@@ -163,15 +165,19 @@ def timeline(faults: tuple[AnyFault, ...], truth: Truth) -> list[Action]:
 
 
 def watches_memory(scenario: Scenario) -> bool:
-    """Whether held pages are looked up: where the host takes or damages some."""
+    """Whether held pages are looked up: where the host takes or damages some. Not Xen's, nor merged ones.
+
+    Elsewhere a guest keeps memory of the usual kind: two that did not stood still, waiting for their disk.
+    """
     kinds = {one.kind for one in scenario.fault}
-    return scenario.guest.seen and bool(kinds & {"host_swap", "corrupt"})
+    able = scenario.guest.platform == "kvm" and not scenario.guest.merge
+    return able and bool(kinds & {"host_swap", "corrupt"})
 
 
 def _lay_out(folder: Path, scenario: Scenario, profile: dict[str, Any], seed: int) -> None:
     beside = [f"python3 /job/busy.py {arguments}" for arguments in scenario.beside]
     beside += [line for fault in scenario.fault if (line := fault.inside())]
-    beside += ["python3 /job/held_pages.py"] if watches_memory(scenario) else []
+    beside += ["python3 /job/held_pages.py"] if scenario.guest.seen else []
     text = job.script(
         planned=bool(scenario.plan), seed=seed, beside=tuple(beside), own_limits=scenario.own_limits
     )

@@ -39,6 +39,7 @@ class Machine(Strict):
     disk: Bytes = 2048 * _MIB
     cache: Literal["writeback", "directsync", "unsafe"] = "writeback"
     merge: bool = False  # whether the host may merge its pages
+    seen: bool = False  # kvm, not merged: its memory is a file, so that the lab sees which pages are in RAM
     memory_limit: Bytes | None = None  # lxc, openvz: of the container's cgroup
     guarantee: Bytes | None = None  # openvz: the barrier of vmguarpages
 
@@ -46,11 +47,6 @@ class Machine(Strict):
     def virtual(self) -> bool:
         """Whether it is a virtual machine, not a container."""
         return self.platform in ("kvm", "xen")
-
-    @property
-    def seen(self) -> bool:
-        """Whether its memory is a file that the lab sees: not Xen's, and only private pages can be merged."""
-        return self.platform == "kvm" and not self.merge
 
 
 class OwnLimits(Strict):
