@@ -8,9 +8,7 @@ link of the run's chain, which is sealed where it begins, goes on and ends.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -104,7 +102,7 @@ class Collector:
         digest = self._chain.digest("run", row | {"names": chain.canonical(dict(names or {}))})
         told = {"run": digest.hex(), "surroundings": surroundings or {}}
         seal = self._seal("start", told, boot)
-        with self._transaction():
+        with database.storing(self._db, self._path):
             self._db.execute(_RUN, row)
             (self._run,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
             sealing.store_names(self._db, self._run, names or {})
@@ -139,7 +137,7 @@ class Collector:
         }
         self._run = run
         seal = self._seal("resume", {"surroundings": surroundings or {}}, boot)
-        with self._transaction():
+        with database.storing(self._db, self._path):
             self._db.execute(_GO_ON, (RunState.RUNNING, run))
             sealing.store_seal(self._db, self._run, self._chain, seal)
         self._chain.sealed(seal)
@@ -183,7 +181,7 @@ class Collector:
         """Ends a tick: stores all that waits, and how far the run came (s)."""
         self._waiting.end_tick(elapsed)
         ticks = self._chain.ticks_with_links(self._waiting.ticks or [(float(elapsed), Packer().pack([]))])
-        with self._transaction():
+        with database.storing(self._db, self._path):
             self._insert(_SERIES, self._waiting.series)
             self._insert(_TURN, self._waiting.turns)
             self._insert(_EVENT, self._waiting.events)
@@ -200,7 +198,7 @@ class Collector:
         if self._waiting.events:  # what the seal lacks: that stands before the end
             self.commit(elapsed)
             seal, _ = replace(self._sealer, stamp=None).seal("end", self._chain, told)
-        with self._transaction():
+        with database.storing(self._db, self._path):
             sealing.store_seal(self._db, self._run, self._chain, seal)
             self._db.execute(
                 "UPDATE runs SET state = ?, elapsed = ? WHERE id = ?", (state, elapsed, self._run)
@@ -231,12 +229,3 @@ class Collector:
         if lacks:
             self.event("unsealed", f"{kind}: {lacks}", at)
         return seal
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        database.require_writable(self._path)
-        try:
-            with database.transaction(self._db):
-                yield
-        except sqlite3.DatabaseError as error:
-            raise database.unwritable(self._path, error) from error

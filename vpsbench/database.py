@@ -118,14 +118,26 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def require_writable(path: Path) -> None:
+@contextmanager
+def storing(db: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """A transaction on an open database of ours, which lies there.
+
+    Raises:
+        VpsbenchError: the file cannot be written, or not any more.
+    """
+    _require_permission(path)
+    try:
+        with transaction(db):
+            yield
+    except sqlite3.DatabaseError as error:
+        raise unwritable(path, error) from error
+
+
+def _require_permission(path: Path) -> None:
     """Refuses an open database that nobody may write to any more, as after ``chattr +i``.
 
     SQLite would find out by writing to memory that is mapped from its -shm file, and for that the kernel
     ends the process (SIGBUS).
-
-    Raises:
-        VpsbenchError: the file, or the one beside it, is not writable.
     """
     for file in (path, Path(f"{path}-shm")):
         if file.exists() and not os.access(file, os.W_OK):

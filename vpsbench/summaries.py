@@ -65,12 +65,8 @@ def keep(path: Path, made_of: Mark, program: str, text: str) -> None:
     Raises:
         VpsbenchError: the file cannot be written.
     """
-    with closing(database.writable(path)) as db:
-        try:
-            with database.transaction(db):
-                db.execute(_KEEP, (made_of.run, program, made_of.text, text))
-        except sqlite3.DatabaseError as error:
-            raise database.unwritable(path, error) from error
+    with closing(database.writable(path)) as db, database.storing(db, path):
+        db.execute(_KEEP, (made_of.run, program, made_of.text, text))
 
 
 def _mark(db: sqlite3.Connection, run: int | None) -> Mark | None:
