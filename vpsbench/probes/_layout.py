@@ -7,13 +7,14 @@ import errno
 import mmap
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from vpsbench.guest.files import Files
-from vpsbench.probes import Unavailable
+from vpsbench.probes import Emit, Unavailable
 from vpsbench.probes._clock import now
 from vpsbench.probes._pace import Pace
 from vpsbench.probes._room import room
@@ -171,6 +172,19 @@ def make_way(folder: Path) -> None:
     disk = os.statvfs(folder)
     if disk.f_bavail < YIELD * disk.f_blocks:
         raise OSError(errno.ENOSPC, f"others have left less than {YIELD:.1%} of the file system free")
+
+
+@contextmanager
+def cleared(folder: Path, emit: Emit, what: str) -> Iterator[None]:
+    """Leaves no file in a turn's folder; a disk that is full ends what is done there, and is an event."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        emit.event("disk.full", f"{what} ended early: {error.strerror}")
+    finally:
+        clear(folder)
 
 
 def clear(folder: Path) -> None:

@@ -38,7 +38,7 @@ from vpsbench.probes._jobs import (
     budget_for,
     seconds_for,
 )
-from vpsbench.probes._layout import FULL, Target, clear, lay_out, make_way, room_for
+from vpsbench.probes._layout import FULL, Target, cleared, lay_out, make_way, room_for
 from vpsbench.probes._pace import Pace
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
@@ -77,14 +77,8 @@ def run(request: Request, emit: Emit) -> None:
         FioError: not one job succeeded.
     """
     turn = _Turn(request, emit)
-    try:
+    with cleared(Path(request.folder), emit, "the turn"):
         turn.measure(turn.lay_out())
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        emit.event("disk.full", f"the turn ended early: {error.strerror}")
-    finally:
-        clear(Path(request.folder))
 
 
 class _Turn:

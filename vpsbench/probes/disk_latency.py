@@ -27,7 +27,7 @@ from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes._apart import no_collection
 from vpsbench.probes._clock import now
-from vpsbench.probes._layout import FULL, Target, clear, lay_out, make_way, room_for
+from vpsbench.probes._layout import Target, cleared, lay_out, make_way, room_for
 from vpsbench.probes._pace import Pace
 
 READ: Final = 4096  # B
@@ -103,17 +103,10 @@ def run(request: Request, emit: Emit) -> None:
     Raises:
         Unavailable: there is no disk to be seen here, or no room on it; the message says why.
     """
-    folder = Path(request.folder)
-    try:
+    with cleared(Path(request.folder), emit, "the sparse reads"):
         target = _laid_out(request, emit)
         with _opened(target.path, os.O_DIRECT) as file, _opened(Path(_SCHEDSTAT)) as schedstat:
             _watch(request, (file, schedstat), target.size, emit)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        emit.event("disk.full", f"the sparse reads ended early: {error.strerror}")
-    finally:
-        clear(folder)
 
 
 def _laid_out(request: Request, emit: Emit) -> Target:
