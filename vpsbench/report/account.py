@@ -201,10 +201,9 @@ def _turn_facts(profile: Profile) -> list[Fact]:
 def _option(value: Any) -> str:  # noqa: ANN401  as a TOML file can say it
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
-    whole = (
-        isinstance(value, int) and value >= _MIB and value % _MIB == 0
-    )  # nothing else is so large and round
-    return quantity(value, "B") if whole else str(value)
+    if isinstance(value, int) and value >= _MIB and value % _MIB == 0:  # only sizes are so large and round
+        return quantity(value, "B")
+    return str(value)
 
 
 def _plan_facts(plan: Plan | None) -> list[Fact]:

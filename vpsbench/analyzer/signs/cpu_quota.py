@@ -22,8 +22,8 @@ CONTRADICTS: Final = (0.5, 0.1)
 # vCPUs whose gaps lie in each other's for so much do not take turns; nor does anybody with them, where each
 # loses less alone than so much of what it loses beside the others.
 AT_ONCE: Final = 0.5
-COMPETES: Final = 0.2  # of the time, that others of the guest take at least where a grid may go unseen
 ALONE: Final = 0.5
+COMPETES: Final = 0.2  # of the time, that others of the guest take at least where a grid may go unseen
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
 SERIES: Final = ("cpu.loop.one_gap", *_cpu.SERIES)
 
@@ -93,9 +93,14 @@ def _weighed(record: Record, loads: list[Load], lossy: list[Load], period: float
 
 def _at_once(record: Record, loads: list[Load]) -> bool:
     """Whether vCPUs that are hardly stopped alone are stopped together: that is no taking of turns."""
-    alone = ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
+    alone = _lost_alone(record)
     stopped = all(load.together >= AT_ONCE for load in loads)
     return stopped and alone is not None and alone < ALONE * (1 - mean_share(loads))
+
+
+def _lost_alone(record: Record) -> float | None:
+    """The share that a vCPU loses while no other is loaded; None where that was not measured."""
+    return ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
 
 
 def _judged(record: Record, quota: Quota, level: Level) -> Finding:
@@ -157,7 +162,7 @@ def _by_vcpu(record: Record, quota: Quota) -> str:
     text = f" Together the {len(names)} vCPUs got {sum(shares.values()):.2f} vCPUs' time"
     if max(shares.values()) - min(shares.values()) > DIFFERENT:
         text += " (" + ", ".join(f"vCPU {n}: {percent(s)}" for n, s in shares.items()) + ")"
-    alone = ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
+    alone = _lost_alone(record)
     if alone is not None and 1 - alone > quota.share + SAME_SHARE:
         text += f"; one that works alone gets {percent(1 - alone)}, so the quota is for all together"
     return f"{text}."
