@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.lab import lanes, matrix, places, scenario
-from tests.lab.errors import LabError
+from tests.lab.errors import status
 from tests.lab.matrix import RunResult
 
 _STANDARD: Final = places.LAB / "scenarios.toml"
@@ -111,8 +111,4 @@ def _print(console: Console, results: list[RunResult]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LabError as error:
-        sys.stderr.write(f"lab: {error}\n")
-        sys.exit(2)
+    sys.exit(status(main))

@@ -19,7 +19,7 @@ from tests.lab.boot.guest import BootedGuest
 from tests.lab.boot.image import BootImage, boot_image
 from tests.lab.boot.run import PROFILES, verified
 from tests.lab.boot.trials import TRIALS, Row, Trial
-from tests.lab.errors import LabError
+from tests.lab.errors import LabError, status
 from tests.lab.journal import Journal
 
 _HEAD: Final = "| what was done | what was seen | ticks lost | longest gap |\n|---|---|---|---|\n"
@@ -113,8 +113,4 @@ def _line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LabError as reason:
-        sys.stderr.write(f"lab: {reason}\n")
-        sys.exit(2)
+    sys.exit(status(main))
