@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the loop did not run
 MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two processes is charged with it
-COMPETES: Final = 0.1  # of the wanted time, that others of the guest take at least for that to matter
 AGREES: Final = 0.1  # within which the loop's own loss must be the quota's, as one may begin or end
+IDLE: Final = 0.5  # of the quota's loss, below which it was not at work, as while a bucket lasts
 
 
 def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> Floats:
@@ -27,22 +27,21 @@ def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> F
         table: its bins.
         long: of each bin, the own wait that was long enough to hold a usual gap, s.
     """
-    shared = _by_share(table, long)
-    if min(table.own_wait.sum(), 2 * long.sum()) < COMPETES * table.wanted.sum():
-        return shared
-    seen, taken = _around(table, long, MINUTE), _rhythm(record, labels, table)
-    holds = np.abs(seen.lost - taken * seen.usable) <= AGREES * seen.usable
+    columns = np.stack([table.wanted, table.gap - table.own_wait_in_gaps, table.own_wait, long])
+    near, taken = _around(columns, AROUND), _rhythm(record, labels, table)
+    at_work = near.lost >= IDLE * taken * near.usable
+    seen = _around(columns * at_work, MINUTE)
+    holds = at_work & (np.abs(seen.lost - taken * seen.usable) <= AGREES * seen.usable)
     of_own = np.clip((taken * seen.wanted - seen.lost) / np.where(seen.own > 0, seen.own, 1), 0, 1)
-    return np.where(holds & (seen.unseen > COMPETES * seen.wanted), of_own * table.own_wait, shared)
+    return np.where(holds, of_own * table.own_wait, _by_share(table, near))
 
 
-def _by_share(table: Bins, long: Floats) -> Floats:
+def _by_share(table: Bins, seen: _Seen) -> Floats:
     """The same share as of the loop's own time then.
 
     A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
     wait and more is long, others compete all along, and each of them meets the host's gaps.
     """
-    seen = _around(table, long, AROUND)
     share = np.clip(seen.lost / np.where(seen.usable > 0, seen.usable, 1), 0, 1)
     of_own = seen.unseen / np.where(seen.own > 0, seen.own, 1)
     return np.asarray(share * of_own * table.own_wait, dtype=np.float64)
@@ -84,9 +83,9 @@ class _Seen(NamedTuple):
         return self.wanted - self.unseen
 
 
-def _around(table: Bins, long: Floats, bins: int) -> _Seen:
-    own, lost = table.own_wait, table.gap - table.own_wait_in_gaps
-    wanted, lost, own, long = (_running(part, bins) for part in (table.wanted, lost, own, long))
+def _around(columns: Floats, bins: int) -> _Seen:
+    """Sums over so many bins around each, of what was wanted, lost, own wait, and long own wait."""
+    wanted, lost, own, long = (_running(column, bins) for column in columns)
     return _Seen(wanted, lost, own, np.minimum(own, 2 * long))
 
 

@@ -23,7 +23,7 @@ GAP_NS: Final = 500_000
 PERIOD_NS: Final = 20_000_000
 LOGGED_NS: Final = 60_000_000_000  # for so long each gap is kept by itself, to find a rhythm in them
 WAIT_NS: Final = 1_000_000  # own waits from here on are kept beside them
-HAND_OVER_NS: Final = 1_000_000_000  # bins are handed over together, as that takes time itself
+HAND_OVER_NS: Final = 4_000_000_000  # bins are handed over together, as that takes the guest's time itself
 # Clocks that Linux reads from a device. hpet's has a lock: a loop that only reads it holds that half of its
 # time, and where the host takes its vCPU meanwhile, all others wait for it. So the loop works in between.
 DEVICE_CLOCKS: Final = {"hpet", "acpi_pm"}
@@ -233,7 +233,7 @@ class Loop:
     def _account(self, one: Bin, gap: int, at: int) -> int:
         """Adds a gap to the bin. Each is charged only the own wait since the one before; returns that."""
         own = min(gap, self._own_wait())
-        outside = self._without_switch(gap - own) if own else gap
+        outside = self._from_outside(gap - own, switched=own > 0)
         self._waited_long(one, own)
         if outside >= GAP_NS:
             one.own_wait_in_gaps += own
@@ -246,11 +246,12 @@ class Loop:
             one.waits.append((at, own))
         return own
 
-    def _without_switch(self, outside: int) -> int:
-        """What a gap beside an own wait is without the usual cost of the switch, if it counts at all."""
+    def _from_outside(self, outside: int, *, switched: bool) -> int:
+        """What a gap that counts is without the usual cost of a switch; half where only we came back."""
         if outside >= GAP_NS:
-            return outside - round(self._switching)
-        self._switching += (outside - self._switching) / _FORGETS
+            return outside - round(self._switching if switched else self._switching / 2)
+        if switched:
+            self._switching += (outside - self._switching) / _FORGETS
         return outside
 
     def _lost(self, one: Bin, outside: int, at: int) -> None:
