@@ -79,12 +79,16 @@ def test_windows_know_which_own_waits_were_seen() -> None:
     assert ledger.lost(brief) == pytest.approx(0.27, abs=0.01)
 
 
-@pytest.mark.parametrize(("lifted", "lost"), [(120, 0.6), (60, 0.3)])
-def test_a_quota_takes_as_much_of_others_of_the_guest_whomever_its_gaps_hit(lifted: int, lost: float) -> None:
+@pytest.mark.parametrize(("began", "lifted", "lost"), [(0, 120, 0.6), (0, 60, 0.3), (15, 120, 0.525)])
+def test_a_quota_takes_as_much_of_others_of_the_guest_whomever_its_gaps_hit(
+    began: int, lifted: int, lost: float
+) -> None:
     # 60 of each 100 ms. In a second another process gets 6 times 15 ms before a gap of ours, and once 15 ms
-    # and the gap: nine gaps of ten hit us, who have 82 % of the time. After its end only the 15 ms are left.
+    # and the gap: nine gaps of ten hit us, who have 82 % of the time. While it is not at work, as before a
+    # bucket is empty, only the 15 ms are left.
     end = 0.1 * np.arange(1, 1201)
-    ours, first, under = end % 1 > 0.05, (end * 10) % 10 > 3.5, end <= lifted + 0.05
+    ours, first = end % 1 > 0.05, (end * 10) % 10 > 3.5
+    under = (end > began + 0.05) & (end <= lifted + 0.05)
     waits = np.where(ours, np.where(first, 0.015, 0), np.where(under, 0.075, 0.015))
     gaps, long = np.where(ours & under, 0.06, 0), np.where(ours, 0, waits)
     seconds = np.arange(1.0, 121)
