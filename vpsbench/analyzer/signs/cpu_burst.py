@@ -80,38 +80,44 @@ def fall(rates: Floats, width: float) -> knee.Knee | None:
 
 
 def _reloads(record: Record, load_ended: float, fall: knee.Knee) -> Iterator[Reload]:
-    """The rests that followed a load directly, and what each load after them got."""
+    """The rests that followed a load directly, and what each load after them got until it fell again."""
     table, duty = ledger.bins(record, arm="refill"), record.run.profile.duty
+    middle = (fall.low + fall.high) / 2
     for start, end in table.pieces():
         fine = ledger.cut(table.within(start, end), table.length)
         if start < load_ended or not fine.start.size:
             continue
         rest, rates = start - load_ended, duty * (1 - ledger.lost(fine))
-        tail = float(np.median(rates[-max(1, rates.size // 3) :]))
-        middle = (fall.low + fall.high) / 2
+        fast = np.flatnonzero(rates > middle)
+        fell = int(fast[-1]) + 2 if fast.size else 0  # with the bin in which it did
         yield Reload(
             rest=rest,
-            returned=float(((rates - fall.low) * (fine.end - fine.start)).sum()),
-            expected=rest * max(0.0, fall.low - _used(record, load_ended, start)),
-            drained=tail < middle,
+            returned=float(((rates - fall.low) * (fine.end - fine.start))[:fell].sum()),
+            expected=max(0.0, rest * fall.low - _used(record, load_ended, start)),
+            drained=float(np.median(rates[-max(1, rates.size // 3) :])) < middle,
         )
         load_ended = end
 
 
 def _used(record: Record, since: float, until: float) -> float:
-    """The share of each vCPU that this guest itself used while it rested: that fills no bucket.
+    """What this guest itself used of each vCPU while it rested, s: that fills no bucket.
 
-    Only readings within the rest count: what lies between one before it and one in it is mostly load.
+    From the last reading in the rest to the first after it that is what starting the loops took, and then the
+    load. What lies between the load before and the first reading in the rest is mostly that load: as much is
+    taken to have been used there as in the rest.
     """
-    rates = []
+    used, load = 0.0, 0.0
     for series in record.named("cpu.time"):
         inside = np.flatnonzero((series.times >= since) & (series.times <= until))
         if inside.size > 1 and series.labels["state"] not in IDLE:
             first, last = inside[0], inside[-1]
-            grown = series.values[last] - series.values[first]
-            rates.append(float(grown / (series.times[last] - series.times[first])))
+            after = min(int(last) + 1, series.times.size - 1)
+            whole, seen = series.times[last] - since, series.times[last] - series.times[first]
+            used += float((series.values[last] - series.values[first]) / seen * whole)
+            used += float(series.values[after] - series.values[last])
+            load = max(load, float(series.times[after]) - until)
     vcpus = {series.labels["vcpu"] for series in record.named("cpu.time")}
-    return sum(rates) / len(vcpus) if vcpus else 0.0
+    return max(0.0, used / len(vcpus) - load) if vcpus else 0.0
 
 
 SIGN = Sign(
