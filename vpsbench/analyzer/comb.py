@@ -49,8 +49,8 @@ DRIFT: Final = (0.0005, 0.01, 1.5)
 WANDERS: Final = 0.2  # of what independent delays make of the squared steps from one to the next
 CLOCK: Final = 0.00005  # s, that the guest's own clock may wander
 SEEN: Final = 0.05  # of a period: more own wait than that, and its loss is not known
-OCCUPIED: Final = 0.25  # of the usual loss, that a period loses at least in which the quota was at work
-LEAST_OCCUPANCY: Final = 0.6  # of the periods, in which it was
+LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
+AT_WORK: Final = (9, 0.5)  # periods, that lose at least this part of the usual where the quota is at work
 # How much the loss may differ among the middle 80 % of the periods: as a share of what is usually lost or
 # left, whichever is less; or by the tick at which a host sees that a quota is used up, s and as a share.
 UNEVEN: Final = 0.3
@@ -64,9 +64,9 @@ class Comb:
     Args:
         period: of the timer.
         coherence: of the gaps' ends with it.
-        occupancy: the share of periods in which the quota was at work.
+        occupancy: the share of periods that lost at least a quarter of the usual.
         lost: the share lost in all, but for what own waits hid.
-        taken: what such a period loses on the average, as a share of it, of those without own waits.
+        taken: what a period loses while the quota is at work, as a share of it, of those without own waits.
         turns: whether busy threads that take turns on a core would look the same.
     """
 
@@ -153,10 +153,8 @@ def _comb(gaps: _Gaps, teeth: _Teeth) -> Comb | None:
     occupancy = _occupancy(losses)
     if occupancy < LEAST_OCCUPANCY or not _even(losses, teeth):
         return None
-    usual = float(np.median(losses))
-    # Not the usual loss, which jumps by the host's tick.
-    taken = float(losses[losses >= OCCUPIED * usual].mean()) / teeth.period
-    alike = turns.alike(teeth.ends - teeth.starts, teeth.period, 1 - usual / teeth.period)
+    usual, taken = (loss / teeth.period for loss in (float(np.median(losses)), _taken(losses)))
+    alike = turns.alike(teeth.ends - teeth.starts, teeth.period, 1 - usual)
     return Comb(teeth.period, teeth.coherence, occupancy, gaps.lost, taken, alike)
 
 
@@ -253,13 +251,16 @@ def _covered(grid: Floats, starts: Floats, ends: Floats) -> Floats:
 
 
 def _occupancy(losses: Floats) -> float:
-    """The share of periods in which the quota was at work, where in the stretch they are fewest."""
+    """The share of periods with a quarter of the usual loss or more, where in the stretch they are fewest."""
     usual = float(np.median(losses))
-    return (
-        min(float((part >= OCCUPIED * usual).mean()) for part in np.array_split(losses, 5))
-        if usual > 0
-        else 0.0
-    )
+    return min(float((part >= usual / 4).mean()) for part in np.array_split(losses, 5)) if usual > 0 else 0.0
+
+
+def _taken(losses: Floats) -> float:
+    """What a period loses while the quota is at work: a mean, as single ones jump by the host's tick."""
+    count, part = AT_WORK
+    around = np.convolve(losses, np.full(count, 1 / count), "same")
+    return float(losses[around >= part * np.median(losses)].mean())
 
 
 def _even(losses: Floats, teeth: _Teeth) -> bool:
