@@ -114,6 +114,25 @@ def test_accounting_takes_longer_after_others_of_the_guest_ran(own: int, lost: f
     assert sum(b.gap for b in bins) == pytest.approx((2 + lost) * MS, rel=0.02)
 
 
+def test_others_of_the_guest_may_run_while_a_gap_is_accounted_for() -> None:
+    # For 8 ms before and for 4 ms before the counter was read.
+    bins = seen(Story({100: (8 * MS, 12 * MS), 101: (4 * MS, 0)}))
+    assert sum(b.gap for b in bins) == 0
+    assert sum(b.own_wait for b in bins) == 12 * MS
+
+
+def test_others_of_the_guest_may_run_while_a_bin_ends() -> None:
+    class Interrupted(Story):
+        def own_wait(self) -> int:
+            if self.now > 120 * MS and not self.waited:  # at the end of the third bin
+                self.waited, self.now = 4 * MS, self.now + 4 * MS
+            return super().own_wait()
+
+    bins = seen(Interrupted({}), 0.3)
+    assert sum(b.gap for b in bins) == 0
+    assert [b.own_wait for b in bins if b.own_wait] == [4 * MS]
+
+
 def test_short_gaps_have_a_band_of_their_own_and_their_waits_do_not_excuse_long_ones() -> None:
     bins = seen(Story({100: (400_000, 200_000), 200: (5 * MS, 0)}))
     assert sum(b.short_gap for b in bins) == pytest.approx(210_000, rel=0.01)

@@ -172,7 +172,8 @@ class Loop:
             if grid.stop(last) <= last < ends:
                 self.sleep(max(0, grid.start(last) - self.clock()) / 1e9)
         one.end = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        self._own_wait()
+        own = self._own_wait()
+        self._waited -= min(own, self.clock() - last)  # as much of it may have come after the end
         one.wall, one.wanted = last - began, grid.wanted(last) - grid.wanted(began)
         one.own_wait = self._waited - waited
         since_then = one.end - last
@@ -205,18 +206,20 @@ class Loop:
             if now - last > SHORT_GAP_NS:
                 gap = grid.wanted(now) - grid.wanted(last)
                 if gap > SHORT_GAP_NS:
-                    own = self._account(one, gap, now)
-                    now = self._accounted(now, clock(), switched=own > 0)
+                    own, beyond = self._account(one, gap, now)
+                    now = self._accounted(now, clock(), beyond, switched=own > 0)
             last = now
             if now >= stop:
                 one.turns += turns
                 return last
 
-    def _accounted(self, since: int, now: int, *, switched: bool) -> int:
+    def _accounted(self, since: int, now: int, beyond: int, *, switched: bool) -> int:
         """Since when the next gap counts: what the accounting took is none, but for what is far too much.
 
-        It takes longer after others of the guest ran, who leave cold caches.
+        It takes longer after others of the guest ran, who leave cold caches. They may run meanwhile as well:
+        own wait that was read beyond the gap explains what follows.
         """
+        self._waited -= min(beyond, now - since)
         least = self._accounting[switched] = min(now - since, self._accounting.get(switched, now - since))
         return now - max(0, now - since - _ITSELF * least)
 
@@ -230,9 +233,14 @@ class Loop:
         if 2 * own * self._gaps >= self._squares:
             one.long_own_wait += own
 
-    def _account(self, one: Bin, gap: int, at: int) -> int:
-        """Adds a gap to the bin. Each is charged only the own wait since the one before; returns that."""
-        own = min(gap, self._own_wait())
+    def _account(self, one: Bin, gap: int, at: int) -> tuple[int, int]:
+        """Adds a gap to the bin. Each is charged only the own wait since the one before.
+
+        Returns:
+            That, and what was read beyond the gap.
+        """
+        read = self._own_wait()
+        own = min(gap, read)
         outside = self._from_outside(gap - own, switched=own > 0)
         self._waited_long(one, own)
         if outside >= GAP_NS:
@@ -244,7 +252,7 @@ class Loop:
             one.short_gap += outside
         if own >= WAIT_NS:
             one.waits.append((at, own))
-        return own
+        return own, read - own
 
     def _from_outside(self, outside: int, *, switched: bool) -> int:
         """What a gap that counts is without the usual cost of a switch; half where only we came back."""
