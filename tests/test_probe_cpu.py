@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vpsbench.probes import Request, _doses, cpu
+from vpsbench.probes import Request, _doses, _loop, cpu
 from vpsbench.probes._loop import HAND_OVER_NS, WORK, Bin, Loop, parse_ticks
 from vpsbench.probes._loops import between
 
@@ -147,6 +147,15 @@ def test_each_gap_is_kept_with_its_end() -> None:
     assert other == pytest.approx(4 * MS, rel=0.01)
     assert second - first == pytest.approx(900 * 10_000 + 4 * MS, rel=0.01)  # its own wait follows it
     assert first < bins[0].end
+
+
+def test_gaps_are_kept_by_themselves_at_both_ends_of_a_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_loop, "LOGGED_NS", 100 * MS)
+    bins = seen(Story({2000 * n: (5 * MS, 0) for n in range(1, 100)}), 0.5)
+    kept = [bool(b.gaps) for b in bins]
+    assert all(b.gap for b in bins)
+    assert all(kept[:2] + kept[-2:])
+    assert not any(kept[3:-3])
 
 
 def test_own_waits_are_kept_too_beside_a_gap_or_without() -> None:

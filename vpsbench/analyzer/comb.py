@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats, Record
 
 SHORTEST: Final = 10.0  # s, of a stretch
-LOGGED: Final = 60.0  # s from the start of a load, for which the probe keeps each gap by itself
+LOGGED: Final = 60.0  # s at the start and the end of a load, for which the probe keeps each gap by itself
 PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
 FEWEST: Final = 20  # gaps, and periods in the stretch
 LEAST_LOSS: Final = 0.02  # of the time; also the least that must be left

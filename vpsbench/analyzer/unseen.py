@@ -54,10 +54,11 @@ def _rhythm(record: Record, labels: dict[str, str], table: Bins) -> Floats:
     """
     taken = np.full(table.wall.size, np.nan)
     for since, until in table.pieces():
-        last = min(until, since + comb.LOGGED)
+        first, last = min(until, since + comb.LOGGED), max(since, until - comb.LOGGED)
         # A bucket may have had to run dry before.
-        halves = (comb.of_loop(record, labels, begin, last) for begin in (since, (since + last) / 2))
-        if found := next(filter(None, halves), None):
+        stretches = ((since, first), ((since + first) / 2, first), (last, until), ((last + until) / 2, until))
+        combs = (comb.of_loop(record, labels, *stretch) for stretch in stretches)
+        if found := next(filter(None, combs), None):
             taken[(table.end > since) & (table.end <= until)] = found.taken
     return taken
 

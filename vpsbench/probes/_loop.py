@@ -21,7 +21,8 @@ GAP_NS: Final = 500_000
 # A duty cycle's period: shorter than the usual period of a host's quota (100 ms), so that a low duty takes
 # little of each, and longer than the 0.1 ms by which a sleeper wakes late.
 PERIOD_NS: Final = 20_000_000
-LOGGED_NS: Final = 60_000_000_000  # for so long each gap is kept by itself, to find a rhythm in them
+# At both ends of a load each gap is kept by itself for so long, to find a rhythm in them.
+LOGGED_NS: Final = 60_000_000_000
 WAIT_NS: Final = 1_000_000  # own waits from here on are kept beside them
 HAND_OVER_NS: Final = 4_000_000_000  # bins are handed over together, as that takes the guest's time itself
 # Clocks that Linux reads from a device. hpet's has a lock: a loop that only reads it holds that half of its
@@ -157,7 +158,7 @@ class Loop:
             while last < until:
                 last, one = self._bin(last, min(last + length, until), grid, first=not found)
                 found.append(one)
-                if last > began + LOGGED_NS:
+                if began + LOGGED_NS < last < ends - LOGGED_NS:
                     one.gaps, one.waits = [], []
             before, ticks = ticks, self.counters.ticks()
             _share_out(found, before, ticks)
