@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from vpsbench.analyzer import comb
+from vpsbench.analyzer import comb, inside
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.ledger import Bins
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the loop did not run
 MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two processes is charged with it
-AGREES: Final = 0.1  # within which the loop's own loss must be the quota's, as one may begin or end
+# Within so much, and so much of it, the loop's own loss must be the quota's, as one may begin or end.
+AGREES: Final = (0.1, 0.3)
 IDLE: Final = 0.5  # of the quota's loss, below which it was not at work, as while a bucket lasts
 
 
@@ -31,7 +32,8 @@ def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> F
     near, taken = _around(columns, AROUND), _rhythm(record, labels, table)
     at_work = near.lost >= IDLE * taken * near.usable
     seen = _around(columns * at_work, MINUTE)
-    holds = at_work & (np.abs(seen.lost - taken * seen.usable) <= AGREES * seen.usable)
+    near_enough = np.minimum(AGREES[0], AGREES[1] * taken) * seen.usable
+    holds = at_work & (np.abs(seen.lost - taken * seen.usable) <= near_enough)
     of_own = np.clip((taken * seen.wanted - seen.lost) / np.where(seen.own > 0, seen.own, 1), 0, 1)
     return np.where(holds, of_own * table.own_wait, _by_share(table, near))
 
@@ -57,10 +59,19 @@ def _rhythm(record: Record, labels: dict[str, str], table: Bins) -> Floats:
         first, last = min(until, since + comb.LOGGED), max(since, until - comb.LOGGED)
         # A bucket may have had to run dry before.
         stretches = ((since, first), ((since + first) / 2, first), (last, until), ((last + until) / 2, until))
-        combs = (comb.of_loop(record, labels, *stretch) for stretch in stretches)
-        if found := next(filter(None, combs), None):
-            taken[(table.end > since) & (table.end <= until)] = found.taken
+        found = (_of_a_period(record, labels, table, stretch) for stretch in stretches)
+        taken[(table.end > since) & (table.end <= until)] = next(filter(None, found), np.nan)
     return taken
+
+
+def _of_a_period(
+    record: Record, labels: dict[str, str], table: Bins, stretch: tuple[float, float]
+) -> float | None:
+    """What the host takes of whoever runs, as its gaps in own waits tell, or else the comb of the loop's."""
+    if counted := inside.taken(record, labels, table, stretch):
+        return counted
+    found = comb.of_loop(record, labels, *stretch)
+    return found.taken if found else None
 
 
 class _Seen(NamedTuple):
