@@ -261,12 +261,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A whole run as read back: all that a sign may look at."""
+    """A whole run as read back: all that a sign may look at.
+
+    ``derived`` keeps what follows from it and takes long to work out, for all who ask.
+    """
 
     run: Run
     series: tuple[Series, ...]
     turns: tuple[Turn, ...]
     events: tuple[Event, ...]
+    derived: dict[tuple[str, ...], Floats] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def named(self, metric: str, **labels: str) -> tuple[Series, ...]:
         """All series of a metric that carry these labels, in a fixed order."""

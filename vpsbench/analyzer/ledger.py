@@ -129,8 +129,11 @@ def _loop(record: Record, labels: dict[str, str]) -> Floats:
     columns = {name: _column(record, name, wall, 0.0) for name in COLUMNS}
     columns |= {"start": wall.times - wall.values, "end": wall.times, "wall": wall.values}
     columns["wanted"] = _column(record, "wanted", wall, wall.values)
-    long = _column(record, "long_own_wait", wall, columns["own_wait"])
-    columns["imputed"] = unseen.lost(record, labels, Bins(**columns), long)
+    key = ("cpu.loop.imputed", *(f"{name}={value}" for name, value in sorted(labels.items())))
+    if key not in record.derived:
+        long = _column(record, "long_own_wait", wall, columns["own_wait"])
+        record.derived[key] = unseen.lost(record, labels, Bins(**columns), long)
+    columns["imputed"] = record.derived[key]
     return np.vstack([columns[name] for name in COLUMNS])
 
 
