@@ -16,7 +16,8 @@ AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the
 MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two processes is charged with it
 # Within so much, and so much of it, the loop's own loss must be the quota's, as one may begin or end.
 AGREES: Final = (0.1, 0.3)
-IDLE: Final = 0.5  # of the quota's loss, below which it was not at work, as while a bucket lasts
+# Of the quota's loss, that the loop and long own waits show where it is at work; less while a bucket lasts.
+IDLE: Final = 0.5
 
 
 def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> Floats:
@@ -30,7 +31,7 @@ def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> F
     """
     columns = np.stack([table.wanted, table.gap - table.own_wait_in_gaps, table.own_wait, long])
     near, taken = _around(columns, AROUND), _rhythm(record, labels, table)
-    at_work = near.lost >= IDLE * taken * near.usable
+    at_work = near.lost + near.long >= IDLE * taken * near.wanted
     seen = _around(columns * at_work, MINUTE)
     near_enough = np.minimum(AGREES[0], AGREES[1] * taken) * seen.usable
     holds = at_work & (np.abs(seen.lost - taken * seen.usable) <= near_enough)
@@ -81,24 +82,28 @@ class _Seen(NamedTuple):
         wanted: all of the time.
         lost: to the outside, while the loop ran.
         own: wait for others of the guest.
-        unseen: the part of it in which the host may have taken something.
-        usable: the time in which the loop ran or lost.
+        long: the part of it that was long enough to hold a usual gap.
     """
 
     wanted: Floats
     lost: Floats
     own: Floats
-    unseen: Floats
+    long: Floats
+
+    @property
+    def unseen(self) -> Floats:
+        """The part of the own wait in which the host may have taken something."""
+        return np.minimum(self.own, 2 * self.long)
 
     @property
     def usable(self) -> Floats:
+        """The time in which the loop ran or lost."""
         return self.wanted - self.unseen
 
 
 def _around(columns: Floats, bins: int) -> _Seen:
     """Sums over so many bins around each, of what was wanted, lost, own wait, and long own wait."""
-    wanted, lost, own, long = (_running(column, bins) for column in columns)
-    return _Seen(wanted, lost, own, np.minimum(own, 2 * long))
+    return _Seen(*(_running(column, bins) for column in columns))
 
 
 def _running(values: Floats, bins: int) -> Floats:
