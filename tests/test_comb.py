@@ -55,8 +55,9 @@ def test_a_quota_is_found_with_its_period_and_share(name: str) -> None:
 
 def test_a_periods_loss_is_a_mean_as_it_jumps_by_the_hosts_tick() -> None:
     # Used up 2 or 4 ms after each refill, as the host looks every 2 ms.
-    ends = 0.010 * np.arange(1, 6001)
-    found = comb.find(ends - np.resize([0.006, 0.008, 0.006], ends.size), ends, 0.0, SECONDS)
+    ends = 0.010 * np.arange(1.0, 6001.0)
+    lengths = np.resize(np.array([0.006, 0.008, 0.006]), ends.size)
+    found = comb.find(ends - lengths, ends, 0.0, SECONDS)
     assert found is not None
     assert found.taken == pytest.approx(2 / 3, abs=0.005)
 
