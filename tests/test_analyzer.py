@@ -10,8 +10,9 @@ import pytest
 from tests.sign_records import build
 from vpsbench import packages
 from vpsbench.analyzer.judge import ask, judge, skipped, why_missing
-from vpsbench.analyzer.signs import Promise, Sign, disk_burst, hidden_steal
+from vpsbench.analyzer.signs import Promise, Sign, _cpu, disk_burst, hidden_steal
 from vpsbench.analyzer.verdict import verdict
+from vpsbench.analyzer.weigh import Weighed
 from vpsbench.analyzer.words import span
 from vpsbench.model import Finding, Level, Record, Verdict, Word
 
@@ -44,6 +45,19 @@ def test_a_good_run_keeps_its_promises() -> None:
     assert words(found.verdict) == dict.fromkeys((*ALWAYS, "vcpus", "memory", "virtualization"), Word.KEPT)
     assert found.verdict.word is Word.KEPT
     assert not found.skipped
+
+
+@pytest.mark.parametrize(
+    ("interval", "says"),
+    [
+        ((0.0, 1.0), "too little was measured to exclude any"),
+        ((0.0, 0.12), "above 12 %"),
+        (None, "too uneven"),
+    ],
+)
+def test_a_clean_claim_says_what_is_left_possible(interval: tuple[float, float] | None, says: str) -> None:
+    weighed = Weighed(Level.CLEAN, 0.001, 0.002, interval, 0.0, 60.0, 60.0, None)
+    assert says in _cpu.excluded(weighed)
 
 
 def test_without_a_plan_the_implicit_promise_is_named() -> None:

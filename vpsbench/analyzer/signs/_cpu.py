@@ -177,6 +177,8 @@ def excluded(weighed: Weighed) -> str:
     """The end of a clean claim: what the measurement leaves possible."""
     if weighed.interval is None:
         return "it was too uneven to say what is possible on the long run"
+    if weighed.interval[1] >= 1:
+        return "too little was measured to exclude any loss on the long run"
     return f"above {percent(weighed.interval[1])} on the long run is excluded"
 
 
