@@ -40,12 +40,15 @@ def taken(record: Record, labels: dict[str, str], table: Bins, stretch: tuple[fl
     """
     here = table.within(*stretch)
     wanted, own = float(here.wanted.sum()), float(here.own_wait.sum())
+    if own < COMPETES * wanted:
+        return None
     (starts, ends), (since, until) = (
         comb.spells(record, name, labels, *stretch) for name in ("one_gap", "one_wait")
     )
-    if own < COMPETES * wanted or (usual := _usual(ends - starts)) is None:
+    gaps, waits = ends - starts, until - since
+    if (usual := _usual(gaps)) is None:
         return None
-    big, waits = ends - starts > usual / 2, until - since
+    big = gaps > usual / 2
     long = waits >= NEARLY * usual
     brief = waits[~long]
     if big.sum() < FEWEST or (brief.size and np.quantile(brief, 0.9) > usual / CLEAR):
@@ -55,7 +58,7 @@ def taken(record: Record, labels: dict[str, str], table: Bins, stretch: tuple[fl
     counts, _ = np.histogram(times, PARTS[0], stretch)
     if counts.min() < PARTS[1] * counts.mean():
         return None
-    other = float((here.gap - here.own_wait_in_gaps).sum() - (ends - starts)[big].sum())
+    other = float((here.gap - here.own_wait_in_gaps).sum() - gaps[big].sum())
     return times.size * usual / wanted + max(0.0, other) / (wanted - own)
 
 

@@ -17,7 +17,7 @@ MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two 
 # Within so much, and so much of it, the loop's own loss must be the quota's, as one may begin or end.
 AGREES: Final = (0.1, 0.3)
 # Of the quota's loss, that the loop and long own waits show where it is at work; less while a bucket lasts.
-IDLE: Final = 0.5
+AT_WORK: Final = 0.5
 
 
 def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> Floats:
@@ -31,7 +31,7 @@ def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> F
     """
     columns = np.stack([table.wanted, table.gap - table.own_wait_in_gaps, table.own_wait, long])
     near, taken = _around(columns, AROUND), _rhythm(record, labels, table)
-    at_work = near.lost + near.long >= IDLE * taken * near.wanted
+    at_work = near.lost + near.long >= AT_WORK * taken * near.wanted
     seen = _around(columns * at_work, MINUTE)
     near_enough = np.minimum(AGREES[0], AGREES[1] * taken) * seen.usable
     holds = at_work & (np.abs(seen.lost - taken * seen.usable) <= near_enough)
@@ -60,7 +60,8 @@ def _rhythm(record: Record, labels: dict[str, str], table: Bins) -> Floats:
         first, last = min(until, since + comb.LOGGED), max(since, until - comb.LOGGED)
         # A bucket may have had to run dry before.
         stretches = ((since, first), ((since + first) / 2, first), (last, until), ((last + until) / 2, until))
-        found = (_of_a_period(record, labels, table, stretch) for stretch in stretches)
+        # In a short load the last minute is the first.
+        found = (_of_a_period(record, labels, table, one) for one in dict.fromkeys(stretches))
         taken[(table.end > since) & (table.end <= until)] = next(filter(None, found), np.nan)
     return taken
 
