@@ -53,7 +53,7 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 
 benchmark: $(VENV)/.test
 	@.ci/packages sar=sysstat vmstat=procps
-	@$(BIN)/python -m tests.benchmark
+	@$(BIN)/python -m tests.tools.benchmark
 
 lab: $(VENV)/.test
 	@$(BIN)/python -m tests.lab $(if $(SCENARIO_FILE),--file '$(SCENARIO_FILE)') $(SCENARIOS)

@@ -6,7 +6,7 @@ import pytest
 from vpsbench import probes, profiles
 from vpsbench.errors import USAGE, VpsbenchError
 from vpsbench.model import Duration
-from vpsbench.packages import collect
+from vpsbench.plugins import collect
 from vpsbench.probes import Probe
 from vpsbench.profiles import load_plan, load_profile
 

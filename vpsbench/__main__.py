@@ -10,7 +10,7 @@ import traceback
 from vpsbench import __version__, commands
 from vpsbench.commands import Command
 from vpsbench.errors import FAILED, VpsbenchError
-from vpsbench.packages import collect
+from vpsbench.plugins import collect
 
 _EPILOG = """\
 examples:

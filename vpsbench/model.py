@@ -263,16 +263,20 @@ class Run:
 class Record:
     """A whole run as read back: all that a sign may look at.
 
-    ``derived`` keeps what follows from it and takes long to work out, for all who ask.
+    Args:
+        run: the run's own data.
+        series: all that was measured.
+        turns: in their order.
+        events: likewise.
+        claims: how many claims each sign may make, as declared before the run; None until the judge has
+            completed the record.
     """
 
     run: Run
     series: tuple[Series, ...]
     turns: tuple[Turn, ...]
     events: tuple[Event, ...]
-    derived: dict[tuple[str, ...], Floats] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    claims: dict[str, int] | None = None
 
     def named(self, metric: str, **labels: str) -> tuple[Series, ...]:
         """All series of a metric that carry these labels, in a fixed order."""

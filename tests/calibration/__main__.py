@@ -20,11 +20,12 @@ from tests.calibration import honest, others, oversold, page
 from tests.calibration.page import Results
 from tests.calibration.tally import Said, accusing, tallies
 from tests.calibration.whole import judged
-from vpsbench.analyzer.judge import judge
+from tests.places import DOCS
+from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.model import Judgement, Level
 
 T = TypeVar("T")
-DOCUMENT = Path(__file__).parents[2] / "docs" / "calibration.md"
+DOCUMENT = DOCS / "calibration.md"
 
 
 def arguments() -> argparse.Namespace:

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from tests import gap_records
+from tests.builders import gap_records
+from tests.builders.sign_records import Floats, build, series
 from tests.calibration.noise import Course, calm, lognormal
-from tests.sign_records import Floats, build, series
-from vpsbench.analyzer import family
+from vpsbench.analyzer.verdict import declaration
+from vpsbench.analyzer.verdict.judge import completed
 from vpsbench.model import Event, Plan, Record, Series
 
 Turn = tuple[str, float, float]  # arm, start, length: s
@@ -109,7 +110,8 @@ def record(
         seed = int(random.integers(2**31))
         made = [_with_holes(one, seed) for one in made]
     run = replace(_empty(schedule).run, plan=plan)
-    return Record(run, tuple(made), (), (Event(0.0, family.DECLARED, _declared(schedule, plan)),))
+    events = (Event(0.0, declaration.DECLARED, _declared(schedule, plan)),)
+    return completed(Record(run, tuple(made), (), events))
 
 
 @cache
@@ -121,7 +123,7 @@ def _empty(schedule: Schedule) -> Record:
 @cache
 def _declared(schedule: Schedule, plan: Plan | None) -> str:
     run = _empty(schedule).run
-    return family.stored(family.declare(run.profile, run.guest, plan))
+    return declaration.stored(declaration.declare(run.profile, run.guest, plan))
 
 
 # --- vCPUs -----------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
+from tests.builders.host_scheduler import HONEST as SCHEDULERS
 from tests.calibration.days import FULL, QUICK, STANDARD, Machine, record
 from tests.calibration.noise import BEYOND, HONEST
 from tests.calibration.tally import ANY, WEIGHT, Said, accusing, gravest
-from tests.host_scheduler import HONEST as SCHEDULERS
-from vpsbench.analyzer import touches
+from vpsbench.analyzer.memory import page_touches
 from vpsbench.analyzer.signs import disk_below_plan, hidden_steal, reported_steal, slow_vcpu
 from vpsbench.model import Plan, Record
 
@@ -64,7 +64,7 @@ def run(number: int, condition: str) -> Record:
         shown=shown,
         taken=TAKEN,
         slow_reads=SLOW_READS,
-        swapped=touches.EXCESS,
+        swapped=page_touches.EXCESS,
         cold=float(random.uniform(1, 4)),
         work=float(random.uniform(slow_vcpu.SHARED, 1.05)),
         own=0.4 if condition == "busy owner" else 0.0,

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from tests.sign_records import Floats
+from tests.builders.sign_records import Floats
 
 DAY: Final = 86_400.0
 Course = Callable[[np.random.Generator, Floats, float], Floats]

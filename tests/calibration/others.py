@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from tests.builders.sign_records import Floats
 from tests.calibration.days import VCPUS, Machine, full_load, record
 from tests.calibration.honest import PLANS
 from tests.calibration.noise import HONEST, Course, autoregressive
 from tests.calibration.tally import ACCUSING, accusing, gravest
-from tests.sign_records import Floats
 
 SECONDS: Final = 4500  # as `standard` loads
 BLOCK: Final = 10  # s, of a value that the tools are given

@@ -9,10 +9,10 @@ from functools import cache
 from math import exp, fsum, lgamma, log
 from typing import Final
 
-from vpsbench import packages
+from vpsbench import plugins
 from vpsbench.analyzer import signs
-from vpsbench.analyzer.judge import ask
 from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.verdict.judge import ask
 from vpsbench.model import Level, Record
 
 ACCUSING: Final = (Level.NOTICE, Level.STRONG)
@@ -23,7 +23,7 @@ ANY: Final = "any of them"  # the worst that a whole report says
 @cache
 def accusing() -> dict[str, Sign]:
     """All signs that can accuse."""
-    known = packages.collect(signs, "SIGN", Sign)
+    known = plugins.collect(signs, "SIGN", Sign)
     return {name: sign for name, sign in known.items() if sign.accuses and sign.promise != "measurement"}
 
 

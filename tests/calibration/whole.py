@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vpsbench.analyzer.judge import judge
-from vpsbench.collector import Collector
+from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.model import Judgement, Metric, Record, RunState, Sample
-from vpsbench.records import read
+from vpsbench.store.reader import read
+from vpsbench.store.writer import Collector
 
 TICK = 60.0  # s between two commits
 

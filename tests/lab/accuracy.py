@@ -10,7 +10,7 @@ from tests.lab import answers
 from tests.lab.answers import Stretch
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer.cpu import accounting
 from vpsbench.model import Record
 
 WINDOW: Final = 30.0  # s
@@ -57,10 +57,10 @@ def windows(scenario: Scenario, truth: Truth, record: Record) -> list[Window]:
     ]
 
 
-def loops(record: Record) -> list[tuple[dict[str, str], ledger.Bins]]:
+def loops(record: Record) -> list[tuple[dict[str, str], accounting.Bins]]:
     """The loops under full load, with their labels; before there were duty cycles all were."""
     named = [s.labels for s in record.named("cpu.loop.wall") if s.labels.get("duty", _FULL) == _FULL]
-    return [(labels, ledger.bins(record, **labels)) for labels in named]
+    return [(labels, accounting.bins(record, **labels)) for labels in named]
 
 
 def length(scenario: Scenario) -> float:
@@ -68,7 +68,7 @@ def length(scenario: Scenario) -> float:
     return BUSY_WINDOW if scenario.beside or scenario.own_limits else WINDOW
 
 
-def parts(table: ledger.Bins, seconds: float) -> Iterator[ledger.Bins]:
+def parts(table: accounting.Bins, seconds: float) -> Iterator[accounting.Bins]:
     """Cuts each stretch into windows of this length; what is left at its end is left out."""
     for since, until in table.pieces():
         for n in range(int((until - since) / seconds + 1e-6)):
@@ -77,24 +77,24 @@ def parts(table: ledger.Bins, seconds: float) -> Iterator[ledger.Bins]:
                 yield part
 
 
-def _lost(truth: Truth, record: Record, labels: dict[str, str], part: ledger.Bins) -> Iterator[Window]:
+def _lost(truth: Truth, record: Record, labels: dict[str, str], part: accounting.Bins) -> Iterator[Window]:
     boot, vcpu = answers.boot_time(record), int(labels["vcpu"])
     since, until = float(part.start[0]), float(part.end[-1])
     real = answers.loss(truth, [Stretch(vcpu, truth.at(boot + since), truth.at(boot + until))])
-    estimate = _share(part, ledger.lost)
+    estimate = _share(part, accounting.lost)
     if real is not None and estimate is not None:
         yield Window("lost", f"vCPU {vcpu}, {labels['arm']}", since, until, estimate, real)
 
 
 def _reported(scenario: Scenario, record: Record) -> Iterator[Window]:
-    for part in parts(ledger.loaded(record), WINDOW):
-        estimate = _share(part, ledger.reported)
+    for part in parts(accounting.loaded(record), WINDOW):
+        estimate = _share(part, accounting.reported)
         if estimate is not None:
             since, until = float(part.start[0]), float(part.end[-1])
             yield Window("reported", "all", since, until, estimate, 1 - answers.xen_share(scenario))
 
 
-def _share(part: ledger.Bins, of: ledger.Part) -> float | None:
+def _share(part: accounting.Bins, of: accounting.Part) -> float | None:
     """vpsbench's own share of a window; None where it says that too little was seen."""
-    whole = ledger.cut(part, float(part.end.max() - part.start.min()))
+    whole = accounting.cut(part, float(part.end.max() - part.start.min()))
     return float(of(whole)[0]) if whole.start.size else None

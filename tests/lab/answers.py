@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Floats, Truth
-from vpsbench.analyzer import comb, ledger
+from vpsbench.analyzer.cpu import accounting, quota_period
 from vpsbench.analyzer.signs import disk_burst
 from vpsbench.model import Finding, Record
 
@@ -37,7 +37,9 @@ class Stretch(NamedTuple):
     until: float
 
 
-def loops(record: Record, truth: Truth, arms: set[str] = ledger.TOGETHER, **labels: str) -> Iterator[Stretch]:
+def loops(
+    record: Record, truth: Truth, arms: set[str] = accounting.TOGETHER, **labels: str
+) -> Iterator[Stretch]:
     """All stretches of the CPU probe's loops in these arms; where there is none of them, in any."""
     boot, every = boot_time(record), record.named("cpu.loop.wall", **labels)
     for series in [one for one in every if one.labels["arm"] in arms] or every:
@@ -93,7 +95,7 @@ def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 def fraction(truth: Truth, record: Record) -> float | None:
     """What each vCPU was given of what it wanted, in the first minute of each full load of all of them."""
     loads = loops(record, truth, {"all", "sweep"}, duty="1")
-    lost = loss(truth, [one._replace(until=min(one.until, one.since + comb.LOGGED)) for one in loads])
+    lost = loss(truth, [one._replace(until=min(one.until, one.since + quota_period.LOGGED)) for one in loads])
     return None if lost is None else 1 - lost
 
 

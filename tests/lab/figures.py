@@ -15,8 +15,9 @@ from tests.lab import answers
 from tests.lab.answers import Stretch
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
-from vpsbench.analyzer import comb, knee, ledger
+from vpsbench.analyzer.cpu import accounting, quota_period
 from vpsbench.analyzer.signs import cpu_burst, cpu_quota, disk_burst
+from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Judgement, Record
 
 
@@ -66,7 +67,11 @@ def _disk(scenario: Scenario, record: Record) -> Iterator[Figure]:
     if not high or (operations and one.burst_bps):
         return
     block = 1 if operations else disk_burst.BLOCK
-    found = knee.throttled(longest.rates, longest.width) if longest.rates.size >= knee.LEAST_BINS else None
+    found = (
+        change_point.throttled(longest.rates, longest.width)
+        if longest.rates.size >= change_point.LEAST_BINS
+        else None
+    )
     told = disk_burst.kind(record, longest, found) if found else "unknown"
     size = found.bucket + disk_burst.laid_out(record, longest, found) if found else None
     yield Figure("low rate", "reads/s", found.low if found else None, low / block, relative=True)
@@ -91,9 +96,9 @@ def period(record: Record) -> float | None:
     """The median of the periods that are found in the vCPUs' single gaps, s."""
     found = []
     for gaps in record.named("cpu.loop.one_gap", arm="all"):
-        for since, until in ledger.bins(record, **gaps.labels).pieces()[:1]:
-            last = min(until, since + comb.LOGGED)
-            one = comb.of_loop(record, gaps.labels, since, last)
+        for since, until in accounting.bins(record, **gaps.labels).pieces()[:1]:
+            last = min(until, since + quota_period.LOGGED)
+            one = quota_period.of_loop(record, gaps.labels, since, last)
             found += [one.period] if one else []
     return float(np.median(found)) if found else None
 
@@ -122,9 +127,9 @@ def _ran(truth: Truth, stretches: list[Stretch]) -> float | None:
     return sum(known) if len(known) == len(ran) else None
 
 
-def _knee(record: Record) -> knee.Knee | None:
+def _knee(record: Record) -> change_point.Knee | None:
     """The knee that the sign finds in the longest load of all vCPUs."""
-    table = ledger.bins(record, arm="all")
+    table = accounting.bins(record, arm="all")
     longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0], default=(0.0, 0.0))
-    rates = 1 - ledger.lost(ledger.cut(table.within(*longest), cpu_burst.WIDTH))
-    return cpu_burst.fall(rates, cpu_burst.WIDTH) if rates.size >= knee.LEAST_BINS else None
+    rates = 1 - accounting.lost(accounting.cut(table.within(*longest), cpu_burst.WIDTH))
+    return cpu_burst.fall(rates, cpu_burst.WIDTH) if rates.size >= change_point.LEAST_BINS else None

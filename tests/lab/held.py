@@ -18,7 +18,7 @@ from tests.lab import answers
 from tests.lab.truth import Truth
 from vpsbench.analyzer.signs import vanishing_memory
 from vpsbench.model import Finding, Record, Series
-from vpsbench.records import read
+from vpsbench.store.reader import read
 
 
 @dataclass(frozen=True, slots=True)

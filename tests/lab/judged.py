@@ -10,9 +10,9 @@ from tests.lab.errors import LabError, Skip
 from tests.lab.matrix import RunResult
 from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
-from vpsbench.analyzer.judge import judge
+from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.errors import VpsbenchError
-from vpsbench.records import read
+from vpsbench.store.reader import read
 
 
 def judged(scenario: Scenario, repetition: int, out: Path) -> RunResult:

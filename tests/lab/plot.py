@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.lab.answers import boot_time, missing
 from tests.lab.truth import Floats, Truth
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.signs import disk_burst
 from vpsbench.model import Record
 
@@ -57,10 +57,12 @@ def _rate(truth: Truth, name: str) -> tuple[Floats, Floats]:
 
 
 def _cpu(truth: Truth, record: Record) -> Panel | None:
-    windows = ledger.cut(ledger.loaded(record), _STEP)
+    windows = accounting.cut(accounting.loaded(record), _STEP)
     if not windows.start.size:
         return None
-    lines = [(_INSIDE, _clock(truth, record, (windows.start + windows.end) / 2), 1 - ledger.lost(windows))]
+    lines = [
+        (_INSIDE, _clock(truth, record, (windows.start + windows.end) / 2), 1 - accounting.lost(windows))
+    ]
     first, last = lines[0][1][0], lines[0][1][-1]
     for vcpu in sorted(n.removesuffix(".run") for n in truth.series if n.endswith(".run")):
         times, ran = _rate(truth, f"{vcpu}.run")

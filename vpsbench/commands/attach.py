@@ -7,12 +7,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from vpsbench.commands import Command, _standing
+from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
+from vpsbench.wiring import run_status
 
 if TYPE_CHECKING:
-    from vpsbench.commands._standing import Standing
-    from vpsbench.progress import TerminalProgress
+    from vpsbench.wiring.progress import TerminalProgress
+    from vpsbench.wiring.run_status import Standing
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -20,11 +21,11 @@ _LOOK_SECONDS: Final = 1.0
 def _run(arguments: Namespace) -> int:
     from rich.console import Console
 
-    from vpsbench.commands._measure import say
-    from vpsbench.progress import TerminalProgress
+    from vpsbench.wiring.measure import say
+    from vpsbench.wiring.progress import TerminalProgress
 
-    db = _standing.where(arguments.db)
-    first = _standing.look(db)
+    db = run_status.where(arguments.db)
+    first = run_status.look(db)
     if first.process is None:
         raise VpsbenchError("No run goes on there.", "vpsbench status tells how the latest one ended.")
     try:
@@ -44,16 +45,16 @@ def _course(first: Standing) -> Iterator[Standing]:
     yield standing
     while standing.process is not None:
         time.sleep(_LOOK_SECONDS)
-        standing = _standing.look(first.db, first.run.id)
+        standing = run_status.look(first.db, first.run.id)
         yield standing
 
 
 def _end(standing: Standing) -> int:
     from rich.console import Console
 
-    from vpsbench.analyzer.judge import judge
-    from vpsbench.records import read
+    from vpsbench.analyzer.verdict.judge import judge
     from vpsbench.report import text
+    from vpsbench.store.reader import read
 
     text.show(judge(read(standing.db, standing.run.id)), Console())
     return 0
@@ -73,7 +74,7 @@ class Seen:
         for turn in standing.turns[self._turns :] if self._turns is not None else ():
             progress.ended(turn)
         for event in standing.events[self._events :] if self._events is not None else ():
-            if event.kind in _standing.TELLING:
+            if event.kind in run_status.TELLING:
                 progress.told(event.detail)
         now = standing.note.turns[-1] if standing.note and standing.note.turns else None
         if now and now != self._now:
@@ -82,7 +83,7 @@ class Seen:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _standing.add_db(parser)
+    run_status.add_db(parser)
 
 
 COMMAND = Command(

@@ -11,9 +11,9 @@ from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
 
 if TYPE_CHECKING:
-    from vpsbench.commands._summaries import Outcome
-    from vpsbench.commands._which_runs import Wanted
     from vpsbench.compare.contest import Comparison
+    from vpsbench.wiring.run_summaries import Outcome
+    from vpsbench.wiring.which_runs import Wanted
 
 _MOST: Final = 500  # runs; more would be a page that nobody can read
 
@@ -40,7 +40,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench.report.files import replacing, require_writable
+    from vpsbench.files.replace import replacing, require_writable
 
     to_stdout = args.json == "-"
     json_file = Path(args.json) if args.json is not None and not to_stdout else None
@@ -49,17 +49,17 @@ def _run(args: Namespace) -> int:
             require_writable(path)
     comparison, left_out = _compared(args.runs, anew=args.no_cache, keeps=args.keep)
 
-    from vpsbench.report import compare_json
+    from vpsbench.report.comparison import json
 
     if json_file is not None:
         with replacing(json_file) as file:
-            file.write(compare_json.render(comparison, left_out))
+            file.write(json.render(comparison, left_out))
     if args.html is not None:
-        from vpsbench.report.compare_html import write
+        from vpsbench.report.comparison.html import write
 
         write(comparison, left_out, args.html)
     if to_stdout:
-        print(compare_json.render(comparison, left_out), end="")
+        print(json.render(comparison, left_out), end="")
     elif not args.quiet:
         _show(comparison, left_out, args.html, json_file)
     return 0
@@ -68,9 +68,9 @@ def _run(args: Namespace) -> int:
 def _show(comparison: Comparison, left_out: dict[str, str], *written: Path | None) -> None:
     from rich.console import Console
 
-    from vpsbench.report import compare_text
+    from vpsbench.report.comparison import text
 
-    compare_text.show(comparison, left_out, Console())
+    text.show(comparison, left_out, Console())
     for path in written:
         if path is not None:
             print(f"written: {path}")
@@ -82,9 +82,9 @@ def _compared(words: list[str], *, anew: bool, keeps: bool) -> tuple[Comparison,
     Raises:
         VpsbenchError: fewer than two runs are left, or more than can be shown.
     """
-    from vpsbench.commands._which_runs import which
     from vpsbench.compare.contest import contest
     from vpsbench.compare.summary import Summary
+    from vpsbench.wiring.which_runs import which
 
     wanted = which(words)
     if not 2 <= len(wanted) <= _MOST:
@@ -105,7 +105,7 @@ def _outcomes(wanted: list[Wanted], *, anew: bool, keeps: bool) -> dict[Wanted, 
     from rich.console import Console
     from rich.progress import track
 
-    from vpsbench.commands._summaries import found
+    from vpsbench.wiring.run_summaries import found
 
     console = Console(file=sys.stderr)
     coming = found(wanted, anew=anew, keeps=keeps)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from vpsbench.commands import Command, _stored
+from vpsbench.commands import Command
+from vpsbench.wiring import stored_run
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _stored.add_run(parser)
+    stored_run.add_run(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, required=True, help="the bundle, a zip file"
     )
@@ -36,12 +37,13 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench import keys, records
     from vpsbench.evidence.bundle import Order, make
-    from vpsbench.report.files import require_writable
+    from vpsbench.files.replace import require_writable
+    from vpsbench.integrity import keys
+    from vpsbench.store import reader
 
     require_writable(args.output)
-    run = records.read(args.db, args.run_id).run
+    run = reader.read(args.db, args.run_id).run
     key = keys.Key.load(args.key or keys.default_path())
     make(Order(database=args.db, run=run.id, attached=args.attach, redact=args.redact), key, args.output)
     print(f"run {run.id} as evidence: {args.output}")

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from vpsbench.commands import Command, _stored
+from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
+from vpsbench.wiring import stored_run
 
 if TYPE_CHECKING:
     import pyperf
@@ -22,13 +23,13 @@ Write = Callable[[Namespace, str], None]
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _stored.add_run(parser)
+    stored_run.add_run(parser)
     for name, (about, _) in _FORMATS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=about)
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench.report.files import require_writable
+    from vpsbench.files.replace import require_writable
 
     wanted = {name: getattr(args, name) for name in _FORMATS if getattr(args, name) is not None}
     if not wanted:
@@ -56,7 +57,7 @@ def _check(name: str, target: str, database: Path) -> None:
 
 
 def _text(target: str, write: Callable[[IO[str]], None]) -> None:
-    from vpsbench.report.files import replacing
+    from vpsbench.files.replace import replacing
 
     if target == _STDOUT:
         write(sys.stdout)
@@ -70,7 +71,7 @@ def _text(target: str, write: Callable[[IO[str]], None]) -> None:
 
 def _csv(args: Namespace, target: str) -> None:
     from vpsbench.export.tables import write_csv
-    from vpsbench.records import stream
+    from vpsbench.store.reader import stream
 
     with stream(args.db, args.run_id) as found:
         _text(target, lambda file: write_csv(found, file))
@@ -78,7 +79,7 @@ def _csv(args: Namespace, target: str) -> None:
 
 def _parquet(args: Namespace, target: str) -> None:
     from vpsbench.export.tables import write_parquet
-    from vpsbench.records import stream
+    from vpsbench.store.reader import stream
 
     with stream(args.db, args.run_id) as found:
         _whole(Path(target), lambda path: write_parquet(found, path))
@@ -87,9 +88,9 @@ def _parquet(args: Namespace, target: str) -> None:
 def _sqlite(args: Namespace, target: str) -> None:
     from dataclasses import replace
 
-    from vpsbench.analyzer.judge import judge
+    from vpsbench.analyzer.verdict.judge import judge
     from vpsbench.export import plain_sql
-    from vpsbench.records import read, stream
+    from vpsbench.store.reader import read, stream
 
     judgement = judge(read(args.db, args.run_id))
     # What it rests on is no longer needed, and is most of what is in memory.
@@ -100,7 +101,7 @@ def _sqlite(args: Namespace, target: str) -> None:
 
 def _datasette(args: Namespace, target: str) -> None:
     from vpsbench.export.datasette import metadata
-    from vpsbench.records import head
+    from vpsbench.store.reader import head
 
     name = Path(args.sqlite).stem if args.sqlite else "vpsbench"
     text = metadata(head(args.db, args.run_id).run, name)
@@ -108,9 +109,9 @@ def _datasette(args: Namespace, target: str) -> None:
 
 
 def _prometheus(args: Namespace, target: str) -> None:
-    from vpsbench.analyzer.judge import judge
+    from vpsbench.analyzer.verdict.judge import judge
     from vpsbench.export import prometheus
-    from vpsbench.records import read, stream
+    from vpsbench.store.reader import read, stream
 
     judgement = judge(read(args.db, args.run_id))
     with stream(args.db, judgement.record.run.id) as found:
@@ -119,7 +120,7 @@ def _prometheus(args: Namespace, target: str) -> None:
 
 
 def _pyperf(args: Namespace, target: str) -> None:
-    from vpsbench.records import read
+    from vpsbench.store.reader import read
 
     scores = _scores(read(args.db, args.run_id))
     _text(target, scores.dump)
@@ -149,8 +150,8 @@ def _scores(record: Record) -> pyperf.BenchmarkSuite:
     Raises:
         VpsbenchError: it has none, or they cannot stand in one file; and why.
     """
-    from vpsbench.analyzer.judge import why_missing
-    from vpsbench.probes._scores import put_together
+    from vpsbench.analyzer.verdict.judge import why_missing
+    from vpsbench.probes.score_suite.outputs import put_together
 
     number = record.run.id
     try:

@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from vpsbench.commands import Command, _standing, _systemd
-from vpsbench.commands._systemd import Manager
+from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
+from vpsbench.wiring import run_status, systemd
+from vpsbench.wiring.systemd import Manager
 
 _NAME: Final = "vpsbench-resume.service"
 _UNIT: Final = """\
@@ -40,7 +41,7 @@ WantedBy={target}
 
 def unit(db: Path, folder: Path, manager: Manager) -> str:
     """The unit's text. Systemd takes ``%`` and ``$`` in it for its own, and words apart at spaces."""
-    from vpsbench.commands._measure import DETACHED
+    from vpsbench.wiring.measure import DETACHED
 
     log = db.with_name(f"{db.stem}.log")
     command = [sys.executable, "-m", "vpsbench", "resume", "--if-any", "--db", str(db)]
@@ -60,16 +61,16 @@ def _quoted(word: str) -> str:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _standing.add_db(parser)
+    run_status.add_db(parser)
     parser.add_argument("--remove", action="store_true", help="take it away again")
     parser.add_argument("--print", action="store_true", help="show the unit, and change nothing")
 
 
 def _run(arguments: Namespace) -> int:
-    db = _standing.where(arguments.db).absolute()
-    manager = _systemd.manager()
+    db = run_status.where(arguments.db).absolute()
+    manager = systemd.manager()
     if arguments.print:
-        print(unit(db, Path.cwd(), manager or _systemd.system()), end="")
+        print(unit(db, Path.cwd(), manager or systemd.system()), end="")
     elif manager is None:
         raise _no_manager(db)
     elif arguments.remove:
@@ -103,10 +104,10 @@ def _remove(manager: Manager) -> None:
 
 
 def _no_manager(db: Path) -> VpsbenchError:
-    if _systemd.booted():
+    if systemd.booted():
         return VpsbenchError(
             "Only root may install a unit, or who is let run programs without being logged in.",
-            f"sudo loginctl enable-linger {_systemd.user()} lets you; or --print shows the unit for root.",
+            f"sudo loginctl enable-linger {systemd.user()} lets you; or --print shows the unit for root.",
         )
     line = f"@reboot cd {Path.cwd()} && {sys.executable} -m vpsbench resume --if-any --background --db {db}"
     return VpsbenchError(

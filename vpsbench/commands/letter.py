@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
-from vpsbench.commands import Command, _stored
+from vpsbench.commands import Command
+from vpsbench.wiring import stored_run
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _stored.add_run(parser)
+    stored_run.add_run(parser)
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench.analyzer.judge import judge
-    from vpsbench.records import read
+    from vpsbench.analyzer.verdict.judge import judge
     from vpsbench.report.letter import letter
+    from vpsbench.store.reader import read
 
     judgement = judge(read(args.db, args.run_id))
     text = letter(judgement)

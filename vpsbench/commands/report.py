@@ -5,11 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from vpsbench.commands import Command, _standing, _stored
+from vpsbench.commands import Command
+from vpsbench.wiring import run_status, stored_run
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _stored.add_run(parser)
+    stored_run.add_run(parser)
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as one HTML file")
     parser.add_argument(
         "--pdf",
@@ -22,7 +23,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench.report.files import replacing, require_writable
+    from vpsbench.files.replace import replacing, require_writable
 
     to_stdout = args.json == "-"
     json_file = Path(args.json) if args.json is not None and not to_stdout else None
@@ -30,12 +31,12 @@ def _run(args: Namespace) -> int:
         if path is not None:
             require_writable(path)
 
-    from vpsbench.analyzer.judge import judge
-    from vpsbench.records import read
+    from vpsbench.analyzer.verdict.judge import judge
     from vpsbench.report import json
+    from vpsbench.store.reader import read
 
     judgement = judge(read(args.db, args.run_id))
-    _standing.tell_if_going(args.db, judgement.record.run)
+    run_status.tell_if_going(args.db, judgement.record.run)
     if json_file is not None:
         with replacing(json_file) as file:
             file.write(json.render(judgement))

@@ -8,53 +8,54 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpsbench.commands import Command, _judged, _measure, _sealing, _standing
+from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
-from vpsbench.runner.notebook import Notebook
+from vpsbench.runner.run_state import Notebook
+from vpsbench.wiring import conclude, measure, run_status, sealing
 
 if TYPE_CHECKING:
-    from vpsbench.commands._measure import Order
     from vpsbench.model import Record
-    from vpsbench.runner.notebook import Note
     from vpsbench.runner.resumption import Past
+    from vpsbench.runner.run_state import Note
+    from vpsbench.wiring.measure import Order
 
 
 def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the one cut off)"
     )
-    _standing.add_db(parser)
+    run_status.add_db(parser)
     parser.add_argument("--background", action="store_true", help="go on when the terminal is closed")
     parser.add_argument("--if-any", action="store_true", help="do nothing where no run was cut off")
-    _sealing.configure(parser)
+    sealing.configure(parser)
 
 
 def _run(arguments: Namespace) -> int:
-    from vpsbench.commands._apart import apart
     from vpsbench.runner.lock import Lock
+    from vpsbench.wiring.separate_process import apart
 
-    db = _standing.where(arguments.db)
+    db = run_status.where(arguments.db)
     if arguments.if_any and Notebook(db).read() is None:
         return 0
     with Lock() as lock:
         order = apart(lambda: _order(db, arguments))
-        if not arguments.background or _measure.DETACHED in os.environ:
-            _measure.measure(order, lock)
-            return _judged.conclude(order, order.number, order.json)
-    from vpsbench.commands import _background
+        if not arguments.background or measure.DETACHED in os.environ:
+            measure.measure(order, lock)
+            return conclude.conclude(order, order.number, order.json)
+    from vpsbench.wiring import background
 
-    return _background.start(db)
+    return background.start(db)
 
 
 def _order(db: Path, arguments: Namespace) -> Order:
     """What the run was begun with, on this machine as it is now."""
     from vpsbench import probes
-    from vpsbench.analyzer import family
-    from vpsbench.commands._measure import Order
+    from vpsbench.analyzer.verdict import declaration
     from vpsbench.guest.inspect import inspect
-    from vpsbench.packages import collect
+    from vpsbench.plugins import collect
     from vpsbench.probes import Probe
-    from vpsbench.records import read
+    from vpsbench.store.reader import read
+    from vpsbench.wiring.measure import Order
 
     note = Notebook(db).read()
     record = read(db, note.run if note and arguments.run_id is None else arguments.run_id)
@@ -70,11 +71,11 @@ def _order(db: Path, arguments: Namespace) -> Order:
         json=note.json if note else None,
         folder=Path(note.folder) if note else db.parent.absolute(),
         seed=run.seed,
-        declared=(family.DECLARED, ""),
-        seals=_sealing.seals(arguments),
+        declared=(declaration.DECLARED, ""),
+        seals=sealing.seals(arguments),
         number=run.id,
         past=_past(record, note),
-        **_measure.about(collect(probes, "PROBE", Probe), guest),
+        **measure.about(collect(probes, "PROBE", Probe), guest),
     )
 
 

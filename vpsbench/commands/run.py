@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from vpsbench.commands import Command, _judged, _measure, _politeness, _sealing, _stored
-from vpsbench.commands._measure import Order
+from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
+from vpsbench.wiring import conclude, cost_warning, measure, sealing, stored_run
+from vpsbench.wiring.measure import Order
 
 _SPACE: Final = 64 * 1024**2  # B that database and report may need beside the probes' files
 
@@ -42,7 +43,7 @@ def configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="load it for long also where the instance type bills for that",
     )
-    _stored.add_db(parser)
+    stored_run.add_db(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="the report (default: beside the database)")
     parser.add_argument("--no-html", action="store_true", help="measure and judge, but write no HTML report")
     parser.add_argument(
@@ -60,7 +61,7 @@ def configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="go on when the terminal is closed; vpsbench status, attach and stop find it from any other",
     )
-    _sealing.configure(parser)
+    sealing.configure(parser)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
 
 
@@ -74,37 +75,37 @@ def percent(text: str) -> float:
 
 def run(arguments: Namespace) -> int:
     """See ``Command``."""
-    from vpsbench.commands._apart import apart
     from vpsbench.runner.lock import Lock
+    from vpsbench.wiring.separate_process import apart
 
-    if arguments.background and _measure.DETACHED not in os.environ:
+    if arguments.background and measure.DETACHED not in os.environ:
         return _start_in_background(arguments)
     with Lock() as lock:
         order = apart(lambda: _order(arguments))
-        number = _measure.measure(order, lock)
-    return _judged.conclude(order, number, arguments.json, arguments.fail_on)
+        number = measure.measure(order, lock)
+    return conclude.conclude(order, number, arguments.json, arguments.fail_on)
 
 
 def _start_in_background(arguments: Namespace) -> int:
     """Checks all that can be checked while somebody looks, then leaves the rest to a process of its own."""
-    from vpsbench.commands import _background
-    from vpsbench.commands._apart import apart
     from vpsbench.runner.lock import Lock
+    from vpsbench.wiring import background
+    from vpsbench.wiring.separate_process import apart
 
     with Lock():
         order = apart(lambda: _order(arguments))
-    return _background.start(order.db)
+    return background.start(order.db)
 
 
 def _order(arguments: Namespace) -> Order:
     """Checks everything that the user asked for before anything is measured."""
     from vpsbench import probes
-    from vpsbench.analyzer import family
+    from vpsbench.analyzer.verdict import declaration
+    from vpsbench.files.replace import require_writable
     from vpsbench.guest.inspect import inspect
-    from vpsbench.packages import collect
+    from vpsbench.plugins import collect
     from vpsbench.probes import Probe
     from vpsbench.profiles import load_plan, load_profile
-    from vpsbench.report.files import require_writable
 
     db: Path = arguments.db
     known = collect(probes, "PROBE", Probe)
@@ -123,11 +124,11 @@ def _order(arguments: Namespace) -> Order:
         json=arguments.json,
         folder=folder,
         seed=secrets.randbits(32) if arguments.seed is None else arguments.seed,
-        seals=_sealing.seals(arguments),
-        declared=(family.DECLARED, family.stored(family.declare(profile, guest, plan))),
-        **_measure.about(known, guest),
+        seals=sealing.seals(arguments),
+        declared=(declaration.DECLARED, declaration.stored(declaration.declare(profile, guest, plan))),
+        **measure.about(known, guest),
     )
-    _politeness.require_yes(order.profile, order.guest, allowed=arguments.allow_full_load)
+    cost_warning.require_yes(order.profile, order.guest, allowed=arguments.allow_full_load)
     for place in (order.db.parent, order.folder):
         _room(place)
     for path in (order.html, arguments.json):

@@ -7,7 +7,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from vpsbench.commands import Command, _stored
+from vpsbench.commands import Command
+from vpsbench.wiring import stored_run
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    _stored.add_db(parser)
+    stored_run.add_db(parser)
     parser.add_argument("--json", action="store_true", help="print it as JSON; times in seconds since 1970")
 
 
 def _run(arguments: Namespace) -> int:
-    from vpsbench import records
+    from vpsbench.store import reader
 
-    found = records.runs(arguments.db)
+    found = reader.runs(arguments.db)
     if arguments.json:
         print(json.dumps([_summary(run) for run in found], indent=2))
     else:
@@ -48,7 +49,7 @@ def _table(runs: list[Run]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from vpsbench.report.wording import duration, moment, plain
+    from vpsbench.wording.reader import duration, moment, plain
 
     table = Table("id", "when", "profile", "plan", "length", "state", "host name", box=None)
     for run in runs:

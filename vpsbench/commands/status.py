@@ -6,11 +6,12 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from vpsbench.commands import Command, _standing
+from vpsbench.commands import Command
+from vpsbench.wiring import run_status
 
 if TYPE_CHECKING:
-    from vpsbench.commands._standing import Standing
     from vpsbench.model import RunState
+    from vpsbench.wiring.run_status import Standing
 
 _EVENTS: Final = 3  # the latest ones are shown
 
@@ -23,14 +24,14 @@ def _configure(parser: ArgumentParser) -> None:
         type=int,
         help="the run's number (default: the one that goes on, or the latest)",
     )
-    _standing.add_db(parser)
+    run_status.add_db(parser)
     parser.add_argument("--json", action="store_true", help="print it as JSON; times in seconds")
 
 
 def _run(arguments: Namespace) -> int:
     import json
 
-    standing = _standing.look(_standing.where(arguments.db), arguments.run_id)
+    standing = run_status.look(run_status.where(arguments.db), arguments.run_id)
     if arguments.json:
         print(json.dumps(summary(standing), indent=2, ensure_ascii=False))
     else:
@@ -71,13 +72,13 @@ def _now(standing: Standing) -> Any:  # noqa: ANN401  a Began, of a module that 
 
 
 def _events(standing: Standing) -> list[Any]:
-    return [event for event in standing.events if event.kind in _standing.TELLING][-_EVENTS:]
+    return [event for event in standing.events if event.kind in run_status.TELLING][-_EVENTS:]
 
 
 def text(standing: Standing) -> str:
     """The same for a person."""
-    from vpsbench.progress import clock_text
-    from vpsbench.report.wording import plain
+    from vpsbench.wiring.progress import clock_text
+    from vpsbench.wording.reader import plain
 
     run, note, turn = standing.run, standing.note, _now(standing)
     plan = f" against {run.plan.name}" if run.plan else ""

@@ -16,7 +16,7 @@ _SECONDS: Final = 60.0  # a probe that is asked to end cleans up; then what was 
 
 
 def _run(_: Namespace) -> int:
-    from vpsbench.commands._measure import say
+    from vpsbench.wiring.measure import say
 
     told, process = lock.told(), lock.holder()
     if process is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from vpsbench.analyzer.stats import correlation_time
+from vpsbench.analyzer.statistics.dependent import correlation_time
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -101,7 +101,7 @@ def _error(values: Floats, count: int, memory: float) -> float:
 
     Neighbouring batches still depend on each other a little, so their spread is too small: by the factor
     below for an autoregressive series of that memory. It brings the misses of a 95 % interval
-    from 8 % to 5 to 7 % (``tests/test_compare_estimate.py``).
+    from 8 % to 5 to 7 % (``tests/compare/test_estimate.py``).
     """
     means = np.array([part.mean() for part in np.array_split(values, count)])
     shrunk = 1 - (memory * memory - 1) / (2 * memory * (values.size / count))

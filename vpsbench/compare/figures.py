@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer.cpu import accounting
 from vpsbench.compare.estimate import Better, Estimate, Readings, estimate
 from vpsbench.model import Record, Series, Turn
 
@@ -65,25 +65,25 @@ def _figure(name: str, title: str, unit: str, better: Better, readings: Readings
 
 
 def _cpu(record: Record) -> Iterator[Figure]:
-    table = ledger.loaded(record)
+    table = accounting.loaded(record)
     if not table.wall.size:
         return
     work = _work(table)
-    total = Readings(work.times, work.values * len(ledger.vcpus(record)))
+    total = Readings(work.times, work.values * len(accounting.vcpus(record)))
     yield from _figure("cpu.work", "work, all vCPUs", "1/s", "higher", total)
     yield from _figure("cpu.work.vcpu", "work, each busy vCPU", "1/s", "higher", work)
-    lost = ledger.cut(table, SLOT)
+    lost = accounting.cut(table, SLOT)
     yield from _figure(
-        "cpu.lost", "CPU time lost to the host", "1", "lower", Readings(lost.start, ledger.lost(lost))
+        "cpu.lost", "CPU time lost to the host", "1", "lower", Readings(lost.start, accounting.lost(lost))
     )
     clock = record.run.guest.steal_clock.value
     if clock or (clock is None and table.steal.any()):  # a counter that may not count says nothing by its 0
-        stolen = ledger.cut(table, _STEAL_SLOT)
-        shares = Readings(stolen.start, ledger.reported(stolen))
+        stolen = accounting.cut(table, _STEAL_SLOT)
+        shares = Readings(stolen.start, accounting.reported(stolen))
         yield from _figure("cpu.stolen", "CPU time stolen, as reported", "1", "lower", shares)
 
 
-def _work(table: ledger.Bins) -> Readings:
+def _work(table: accounting.Bins) -> Readings:
     """Turns of the loop a second that its own guest left to it: what the host took is missing from it."""
     counted = table.iterations > 0  # records before they were counted have none
     slots, place = np.unique(table.middle[counted] // SLOT, return_inverse=True)
@@ -92,7 +92,7 @@ def _work(table: ledger.Bins) -> Readings:
         for column in (table.iterations, table.wanted, table.own_wait)
     )
     usable = wanted - own
-    seen = usable > ledger.LEAST_USABLE * wanted
+    seen = usable > accounting.LEAST_USABLE * wanted
     return Readings(slots[seen] * SLOT, done[seen] / usable[seen])
 
 

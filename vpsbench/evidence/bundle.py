@@ -10,16 +10,18 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vpsbench import __version__, keys, records, source
-from vpsbench.analyzer.judge import judge
+from vpsbench import __version__, build_id
+from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.errors import VpsbenchError
-from vpsbench.evidence import alone, archive, contents
+from vpsbench.evidence import archive, contents, single_run_database
 from vpsbench.evidence.chain_checks import seals
 from vpsbench.evidence.database_checks import guarded
+from vpsbench.files.replace import replacing
+from vpsbench.integrity import keys
 from vpsbench.model import Judgement
 from vpsbench.report import html
 from vpsbench.report import json as contract
-from vpsbench.report.files import replacing
+from vpsbench.store import reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +50,17 @@ def make(order: Order, key: keys.Key, out: Path) -> None:
 def _fill(folder: Path, order: Order, key: keys.Key) -> None:
     _attach(folder, order.attached)
     database = folder / contents.DATABASE
-    alone.write(order.database, order.run, database, redact=order.redact)
+    single_run_database.write(order.database, order.run, database, redact=order.redact)
     judgement = contents.judged(database)
     if order.redact:
-        _require_same(judgement, judge(records.read(order.database, order.run)))
+        _require_same(judgement, judge(reader.read(order.database, order.run)))
     html.write(judgement, folder / contents.REPORT)
     with guarded(database) as db:
         found = seals(db, order.run)
     about = {
         "format": 1,
         "vpsbench": __version__,
-        "source": source.digest(),
+        "source": build_id.digest(),
         "run": order.run,
         "redacted": order.redact,
         "chain": bool(found),

@@ -9,9 +9,9 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vpsbench import chain, keys
-from vpsbench.chain import Veil
-from vpsbench.evidence.alone import COUNTED, rows
+from vpsbench.evidence.single_run_database import COUNTED, rows
+from vpsbench.integrity import hash_chain, keys
+from vpsbench.integrity.hash_chain import Veil
 
 Veils = dict[str, dict[str, Veil]]  # by row and column; the rows that were looked at are removed
 
@@ -107,7 +107,7 @@ def _links(db: sqlite3.Connection, run: int, found: list[Sealed]) -> Iterator[Pr
         "SELECT id, elapsed, samples, digest, others FROM ticks WHERE run = ? ORDER BY id", (run,)
     ):
         link = yield from _due(waiting, ticks, link)
-        if others == "" or digest != chain.link(link, elapsed, samples, others or ""):
+        if others == "" or digest != hash_chain.link(link, elapsed, samples, others or ""):
             what = "its readings, or what was stored with them, were changed; or a tick before it was removed"
             yield Problem(f"tick {number} ({elapsed:g} s into the run)", what)
         link, ticks = digest or b"", ticks + 1
@@ -124,7 +124,7 @@ def _due(waiting: list[Sealed], ticks: int, link: bytes) -> Generator[Problem, N
         seal = waiting.pop(0)
         if seal.told.get("previous") != (link.hex() or None):
             yield Problem(f"seal {seal.name}", "what stands before it was changed or removed")
-        link = chain.sha256(seal.text.encode())
+        link = hash_chain.sha256(seal.text.encode())
     return link
 
 
@@ -155,9 +155,9 @@ def _rows(  # noqa: PLR0913, PLR0917  a table, and all that is known of it
     left, found, odd = Counter(sealed), [], 0
     for number, row in enumerate(_dicts(rows(db, table, run)), 1):
         where = f"{table}, row {row['id']}"
-        own = veils.pop(chain.place(kind, number), {})
+        own = veils.pop(hash_chain.place(kind, number), {})
         yield from _texts(where, row, own)
-        found.append(chain.row_digest(kind, row, own).hex())
+        found.append(hash_chain.row_digest(kind, row, own).hex())
         left[found[-1]] -= 1
         if left[found[-1]] < 0:
             odd += 1
@@ -169,14 +169,14 @@ def _rows(  # noqa: PLR0913, PLR0917  a table, and all that is known of it
         yield Problem(table, "its rows stand in another order")
 
 
-def _dicts(found: sqlite3.Cursor) -> Iterator[chain.Row]:
+def _dicts(found: sqlite3.Cursor) -> Iterator[hash_chain.Row]:
     columns = [column for column, *_ in found.description]
     return (dict(zip(columns, row, strict=True)) for row in found)
 
 
-def _texts(where: str, row: chain.Row, own: Mapping[str, Veil]) -> Iterator[Problem]:
+def _texts(where: str, row: hash_chain.Row, own: Mapping[str, Veil]) -> Iterator[Problem]:
     for column, veil in own.items():
-        text = chain.readable(column, row.get(column))
+        text = hash_chain.readable(column, row.get(column))
         if not isinstance(text, str) or not veil.fits(text):
             yield Problem(f"{where}, {column}", "it is not the text that was sealed")
 
@@ -185,10 +185,10 @@ def _run(db: sqlite3.Connection, run: int, found: list[Sealed], veils: Veils) ->
     """The run's own row: what it began with, and how the last end seal says that it ended."""
     [stored] = _dicts(rows(db, "runs", run))
     names = dict(db.execute("SELECT name, kind FROM names WHERE run = ?", (run,)))
-    row = {**stored, "names": chain.canonical(names)}
+    row = {**stored, "names": hash_chain.canonical(names)}
     own = veils.pop("run", {})
     yield from _texts("runs", row, own)
-    if found and chain.row_digest("run", row, own).hex() != found[0].told.get("run"):
+    if found and hash_chain.row_digest("run", row, own).hex() != found[0].told.get("run"):
         yield Problem("runs", "profile, plan, guest, names, seed or time of the beginning were changed")
     told = found[-1].told if found and found[-1].kind == "end" else {"state": "running", "elapsed": None}
     if (row["state"], row["elapsed"]) != (told.get("state"), told.get("elapsed")):

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vpsbench import keys, records
-from vpsbench.analyzer.judge import judge
+from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.evidence.chain_checks import Sealed
+from vpsbench.integrity import keys
 from vpsbench.model import Judgement, Turn
 from vpsbench.report import json as contract
+from vpsbench.store import reader
 
 DATABASE: Final = "run.db"
 REPORT: Final = "report.html"
@@ -42,7 +43,7 @@ def judged(database: Path) -> Judgement:
     Raises:
         VpsbenchError: it cannot be read.
     """
-    return judge(records.read(database))
+    return judge(reader.read(database))
 
 
 def derived(judgement: Judgement, seals: list[Sealed]) -> Iterator[File]:

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from vpsbench import database, records
-from vpsbench.evidence.alone import TABLES
-from vpsbench.packing import Unpacker, readings
+from vpsbench.evidence.single_run_database import TABLES
+from vpsbench.store import database, reader
+from vpsbench.store.encode import Unpacker, readings
 
 # Of a month at a tick a second 20 million readings are read back; a turn's raw outputs are some MiB.
 _READINGS: Final = 1 << 26  # of all ticks that a judgement reads: 1 GiB in memory
@@ -102,7 +102,7 @@ def _sizes(db: sqlite3.Connection) -> str:
     """What is packed is not much larger than any run's."""
     left, unpacker = _READINGS, Unpacker()
     for (run,) in db.execute("SELECT id FROM runs"):
-        for samples in records.telling(db, run):
+        for samples in reader.telling(db, run):
             plain = unpacker.unpack(samples, _TICK)
             left -= readings(samples, plain)
             if left < 0 or len(plain) > _TICK:

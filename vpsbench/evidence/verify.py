@@ -11,10 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Final
 
-from vpsbench import __version__, keys, source
+from vpsbench import __version__, build_id
 from vpsbench.errors import VpsbenchError
-from vpsbench.evidence import archive, contents, database_checks, stamp
+from vpsbench.evidence import archive, contents, database_checks, time_stamps
 from vpsbench.evidence.chain_checks import Problem, Sealed, numbering, problems, seals
+from vpsbench.integrity import keys
 from vpsbench.model import Judgement
 from vpsbench.report import json as contract
 
@@ -177,7 +178,7 @@ def _check_findings(found: Checked, folder: Path, judgement: Judgement) -> None:
     odd = list(differences(told, again))
     about = json.loads(_read(folder, contents.ABOUT) or b"{}")
     version = about.get("vpsbench")
-    if odd and (version, about.get("source")) != (__version__, source.digest()):
+    if odd and (version, about.get("source")) != (__version__, build_id.digest()):
         found.judged = False
         found.notes.append(
             f"The findings were made by vpsbench {version}; this is {_ours(version)}, which judges "
@@ -235,8 +236,8 @@ def _check_stamp(found: Checked, seal: Sealed, roots: bytes | None) -> None:
         return
     name = f"time stamp of seal {seal.name}"
     try:
-        stamp.require_library()
-        said = stamp.check(seal.token, seal.text.encode(), roots)
+        time_stamps.require_library()
+        said = time_stamps.check(seal.token, seal.text.encode(), roots)
     except VpsbenchError as error:
         found.notes.append(f"The {name} was not checked: {error.message} {error.hint}")
     except ValueError as error:

@@ -19,7 +19,7 @@ from vpsbench.export.tables import label_text
 from vpsbench.model import Finding, Judgement
 
 if TYPE_CHECKING:
-    from vpsbench.records import Stream
+    from vpsbench.store.reader import Stream
 
 Rows = Iterable[tuple[Any, ...]]
 

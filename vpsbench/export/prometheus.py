@@ -19,7 +19,7 @@ from vpsbench.model import Judgement, Kind, Word
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
 
-    from vpsbench.records import Stream
+    from vpsbench.store.reader import Stream
 
 # Prometheus asks for base units at the end of a name, in the plural.
 _UNITS: Final = {"s": "_seconds", "B": "_bytes", "B/s": "_bytes_per_second", "1/s": "_per_second", "1": ""}

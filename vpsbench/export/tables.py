@@ -18,7 +18,7 @@ from vpsbench.errors import VpsbenchError
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-    from vpsbench.records import Stream
+    from vpsbench.store.reader import Stream
 
 COLUMNS: Final = ("t", "metric", "labels", "unit", "value")
 

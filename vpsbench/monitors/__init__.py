@@ -6,13 +6,13 @@ texts, so every parser is tested on captured text alone. Each module defines ``M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text.lines import Texts
 from vpsbench.model import Metric, Sample
 
-Texts = Mapping[str, str]  # file name as on the machine -> its text; unreadable files are absent
 Find = Callable[[Files], tuple[str, ...]]
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.kernel_text.lines import Line, Texts, first, lines
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, first, lines
+from vpsbench.monitors import Monitor, matching
 
 FILE: Final = "/proc/user_beancounters"
 COLUMNS: Final = ("held", "maxheld", "barrier", "limit", "failcnt")

@@ -15,9 +15,9 @@ from typing import Final
 
 from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text.lines import Line, Texts, first, lines, named
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts
-from vpsbench.monitors._lines import Line, first, lines, named
+from vpsbench.monitors import Monitor
 
 LIMITS: Final = ("memory.max", "memory.high", "memory.limit_in_bytes")
 USES: Final = ("memory.current", "memory.usage_in_bytes")

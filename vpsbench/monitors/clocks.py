@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.kernel_text.lines import Texts, first
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import first
+from vpsbench.monitors import Monitor, matching
 
 CLOCKS: Final = {"/sys/class/rtc/rtc0/since_epoch": "clock.rtc", "/proc/uptime": "clock.uptime"}
 

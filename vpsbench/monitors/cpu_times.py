@@ -14,9 +14,9 @@ import re
 from itertools import takewhile
 from typing import Final
 
+from vpsbench.kernel_text.lines import Line, Texts, lines, named
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, lines, named
+from vpsbench.monitors import Monitor, matching
 
 FILE: Final = "/proc/stat"
 USER_HZ: Final = 100

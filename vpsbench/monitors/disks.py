@@ -18,9 +18,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vpsbench.kernel_text.lines import Line, Texts, lines
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, lines
+from vpsbench.monitors import Monitor, matching
 
 FILE: Final = "/proc/diskstats"
 LAYERED: Final = re.compile(

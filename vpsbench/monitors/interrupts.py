@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vpsbench.kernel_text.lines import Texts, first, named
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import first, named
+from vpsbench.monitors import Monitor, matching
 
 FILE: Final = "/proc/interrupts"
 VCPU: Final = re.compile(r"CPU[0-9]+")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.kernel_text.lines import Line, Texts, named
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import Line, named
+from vpsbench.monitors import Monitor, matching
 
 FILE: Final = "/proc/meminfo"
 LINES: Final = {

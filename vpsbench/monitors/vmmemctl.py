@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.kernel_text.lines import Texts, named
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import named
+from vpsbench.monitors import Monitor, matching
 
 FILE: Final = "/sys/kernel/debug/vmmemctl"
 PAGE: Final = 4096

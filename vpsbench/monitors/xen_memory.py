@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.kernel_text.lines import Texts, first
 from vpsbench.model import Kind, Metric, Sample
-from vpsbench.monitors import Monitor, Texts, matching
-from vpsbench.monitors._lines import first
+from vpsbench.monitors import Monitor, matching
 
 FOLDER: Final = "/sys/devices/system/xen_memory/xen_memory0"
 FILES: Final = {

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from vpsbench.probes import Probe, Request, Unavailable
-from vpsbench.probes._clock import now
+from vpsbench.probes.conduct.clock import now
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 

@@ -25,11 +25,11 @@ import numpy as np
 from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
-from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
-from vpsbench.probes._clock import now
-from vpsbench.probes._guard import Guard, NeededElsewhere
-from vpsbench.probes._pace import Pace
-from vpsbench.probes._room import Room, room
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
+from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
+from vpsbench.probes.conduct.memory_headroom import Room, room
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

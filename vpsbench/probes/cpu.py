@@ -13,9 +13,9 @@ from typing import Final
 
 from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
-from vpsbench.probes._doses import RELOAD, RESTS, fell
-from vpsbench.probes._loop import Bin
-from vpsbench.probes._loops import Step, spin
+from vpsbench.probes.conduct.rest_doses import RELOAD, RESTS, fell
+from vpsbench.probes.cpu_loop.loop import Bin
+from vpsbench.probes.cpu_loop.processes import Step, spin
 
 _TICKS: Final = 100  # USER_HZ, the unit of /proc/stat for user programs on all but two old CPUs
 ARMS: Final = ("all", "single", "sweep")

@@ -18,14 +18,14 @@ import numpy as np
 from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
-from vpsbench.probes import Emit, Probe, Request, Unavailable, _doses
-from vpsbench.probes._clock import now
-from vpsbench.probes._engine import QUEUELESS, FioError, find
-from vpsbench.probes._fio import Process
-from vpsbench.probes._fio_output import Totals
-from vpsbench.probes._fio_report import CACHED, DIRECT, Report
-from vpsbench.probes._flush import Series
-from vpsbench.probes._jobs import (
+from vpsbench.probes import Emit, Probe, Request, Unavailable
+from vpsbench.probes.conduct import rest_doses
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.disk_file.flush import Series
+from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.fio.engine import QUEUELESS, FioError, find
+from vpsbench.probes.fio.jobs import (
     BURST,
     DRAINED,
     FLUSH,
@@ -38,8 +38,9 @@ from vpsbench.probes._jobs import (
     budget_for,
     seconds_for,
 )
-from vpsbench.probes._layout import FULL, Target, cleared, lay_out, make_way, room_for
-from vpsbench.probes._pace import Pace
+from vpsbench.probes.fio.output import Totals
+from vpsbench.probes.fio.process import Process
+from vpsbench.probes.fio.telling import CACHED, DIRECT, Report
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
 LAYOUT_SHARE: Final = 0.2  # of the turn, at most, for writing the file
@@ -152,7 +153,7 @@ class _Turn:
         busy = self._left()
         length = seconds_for(name, left, busy, self._options.seconds, self._options.burst)
         if name == BURST and self._options.rest:
-            length = _doses.shortened(length, busy, self._options.rest, OVERHEAD)
+            length = rest_doses.shortened(length, busy, self._options.rest, OVERHEAD)
         budget = budget_for(name, left, self._budget)
         if reason := _why_not(name, target, engine, length, budget):
             self._emit.event("disk.skipped", f"{name}: {reason}")
@@ -185,9 +186,9 @@ class _Turn:
     def _refill(self, target: Target, engine: str) -> None:
         """Where the burst fell: larger reads while it is drained, then rests, ever longer, and loads."""
         delivered = self._rates[BURST]
-        if not _doses.fell(delivered):
+        if not rest_doses.fell(delivered):
             return
-        plan = _doses.plan(delivered, self._options.rest, self._left(), OVERHEAD)
+        plan = rest_doses.plan(delivered, self._options.rest, self._left(), OVERHEAD)
         if plan is None:
             self._emit.event("disk.skipped", "refill: too little of the turn's time is left for rests")
             return

@@ -25,10 +25,10 @@ from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
-from vpsbench.probes._apart import no_collection
-from vpsbench.probes._clock import now
-from vpsbench.probes._layout import Target, cleared, lay_out, make_way, room_for
-from vpsbench.probes._pace import Pace
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.isolation import no_collection
+from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, room_for
 
 READ: Final = 4096  # B
 GENTLE: Final = 0.2  # of the time, while the file is written: other turns are being measured

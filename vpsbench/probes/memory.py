@@ -16,15 +16,15 @@ import numpy as np
 from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
-from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
-from vpsbench.probes._clock import now
-from vpsbench.probes._guard import Guard, NeededElsewhere
-from vpsbench.probes._held import BATCH, BLOCK, PAGE, Held
-from vpsbench.probes._own import counters, growth
-from vpsbench.probes._pace import Pace, moments
-from vpsbench.probes._room import Room, room
-from vpsbench.probes._touch import by_bound, counted
-from vpsbench.probes._verify import Verifier
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.duty_cycle import Pace, moments
+from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
+from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
+from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.held_memory.guest_counters import counters, growth
+from vpsbench.probes.held_memory.held import BATCH, BLOCK, PAGE, Held
+from vpsbench.probes.held_memory.touch import by_bound, counted
+from vpsbench.probes.held_memory.verify import Verifier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,16 +19,16 @@ from vpsbench.guest.containers import KINDS
 from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
-from vpsbench.probes._apart import first_to_be_killed, no_collection, pinned
-from vpsbench.probes._clock import now
-from vpsbench.probes._guard import Guard, NeededElsewhere
-from vpsbench.probes._pace import Pace
-from vpsbench.probes._room import Room, room
-from vpsbench.probes._touch import histogram
-from vpsbench.probes._twins import ARMS, PAGE, Twins
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
+from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
+from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.held_memory.duplicate_pages import ARMS, PAGE, Twins
+from vpsbench.probes.held_memory.touch import histogram
 
 if TYPE_CHECKING:
-    from vpsbench.probes._twins import Writes
+    from vpsbench.probes.held_memory.duplicate_pages import Writes
 
 MIB: Final = 1024**2
 FEWEST: Final = 1000  # pages an arm: fewer have no 99.9 % quantile

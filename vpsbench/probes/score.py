@@ -15,9 +15,9 @@ import pyperf
 
 from vpsbench.model import Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
-from vpsbench.probes._pace import Pace
-from vpsbench.probes._score_suite import BENCHMARKS
-from vpsbench.probes._scores import ARMS, put_together, raw_name
+from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.score_suite.outputs import ARMS, put_together, raw_name
+from vpsbench.probes.score_suite.suite import BENCHMARKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Options:
 def command(benchmark: str, options: Options, vcpu: int, out: Path) -> list[str]:
     """The pyperf program for one benchmark on one vCPU."""
     return [
-        *(sys.executable, "-m", "vpsbench.probes._score_suite", "--benchmark", benchmark, "--quiet"),
+        *(sys.executable, "-m", "vpsbench.probes.score_suite.suite", "--benchmark", benchmark, "--quiet"),
         *("--processes", str(options.processes), "--values", str(options.values), "--warmups", "1"),
         *("--affinity", str(vcpu), "--copy-env", "--output", str(out)),
     ]

@@ -16,8 +16,8 @@ from typing import Final
 
 from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
-from vpsbench.probes._clock import now
-from vpsbench.probes._pace import Pace
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.duty_cycle import Pace
 
 COMMAND: Final = ("vmware-toolbox-cmd", "stat", "raw", "text", "resources")
 PATIENCE: Final = 10.0  # s that it may take

@@ -8,10 +8,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from vpsbench.analyzer import family
+from vpsbench.analyzer.verdict import declaration
 from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Status, Turn
-from vpsbench.report.load import in_words
-from vpsbench.report.wording import duration, moment, plain, quantity
+from vpsbench.report.charts.load import in_words
+from vpsbench.wording.reader import duration, moment, plain, quantity
 
 EVENTS = 200  # shown; the database holds all of them
 _MIB = 1024**2
@@ -148,7 +148,7 @@ def _spent(turns: list[Turn], elapsed: float) -> str:
 
 
 def _events(record: Record) -> Section:
-    events = [e for e in record.events if e.kind != family.DECLARED]  # that is a setting
+    events = [e for e in record.events if e.kind != declaration.DECLARED]  # that is a setting
     shown = [
         _fact(
             f"{duration(e.t)} into the run ({moment(record.run.started + e.t)})",
@@ -181,9 +181,10 @@ def _settings(record: Record) -> Section:
 
 def _claims(record: Record) -> Fact:
     """How many claims may be made, which is what evidence is held to."""
-    claims = family.of(record)
-    known = any(e.kind == family.DECLARED for e in record.events)
-    when = "before the run" if known else "by this version: the run itself declared none"
+    claims = record.claims or {}
+    when = (
+        "before the run" if declaration.is_stored(record) else "by this version: the run itself declared none"
+    )
     each = ", ".join(f"{plain(sign, 80).replace('_', ' ')} {count}" for sign, count in claims.items())
     return _fact("claims that may be made", f"{sum(claims.values())}, declared {when}: {each}")
 

@@ -21,10 +21,11 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from vpsbench.files.replace import replacing
 from vpsbench.model import Judgement
-from vpsbench.report import charts, glossary, page
-from vpsbench.report.files import replacing
-from vpsbench.report.vegalite import Chart
+from vpsbench.report import glossary, page
+from vpsbench.report.charts import gallery
+from vpsbench.report.charts.vegalite import Chart
 
 _ID: Final = re.compile(r'( id="|url\(#)((?:clip|gradient_)\d+)')  # all that a picture calls by name
 
@@ -53,7 +54,7 @@ def write(judgement: Judgement, path: Path) -> None:
 
 def render(judgement: Judgement, *, live: bool = True) -> Iterator[str]:
     """The page, piece by piece; without ``live`` its pictures stay still."""
-    drawn, absent = charts.draw(judgement.record)
+    drawn, absent = gallery.draw(judgement.record)
     specs = {c.name: c.spec for c in drawn} if live else {}
     built = page.build(judgement)
     environment = Environment(

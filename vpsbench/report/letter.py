@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from vpsbench.model import Alternative, Finding, Judgement, Level, PromiseVerdict, Run, Word
 from vpsbench.report.account import sections
-from vpsbench.report.wording import duration, figure, listed, moment, plain, sentence
+from vpsbench.wording.reader import duration, figure, listed, moment, plain, sentence
 
 _WIDTH = 76  # columns, as mail has them
 

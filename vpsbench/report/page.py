@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from vpsbench.analyzer.judge import NOTHING
+from vpsbench.analyzer.verdict.judge import NOTHING
 from vpsbench.model import Check, Finding, Judgement, Level, PromiseVerdict, Run, RunState, Word
 from vpsbench.report.account import Section, sections
-from vpsbench.report.wording import duration, figure, listed, moment, plain, sentence
+from vpsbench.wording.reader import duration, figure, listed, moment, plain, sentence
 
 OURS = 2000  # characters of a text of our own, which may quote several from outside
 FIRST_SCREEN = 6  # lines of a list that the first screen has room for

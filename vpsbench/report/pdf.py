@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from vpsbench.errors import VpsbenchError
+from vpsbench.files.replace import replacing
 from vpsbench.model import Judgement
 from vpsbench.report import html
-from vpsbench.report.files import replacing
 
 BROWSERS: Final = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge",

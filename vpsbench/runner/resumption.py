@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vpsbench.model import Status, Turn
-from vpsbench.runner.notebook import Early, Note
-from vpsbench.runner.watch import Happened
+from vpsbench.runner.guest_watch import Happened
+from vpsbench.runner.run_state import Early, Note
 
 _STEP_SECONDS: Final = 0.1  # of the wall clock, that is an event
 

@@ -11,12 +11,12 @@ from vpsbench.model import Profile, RunState, Sample, Status, Turn, TurnSpec
 from vpsbench.probes import Request
 from vpsbench.runner.child import Child, worker
 from vpsbench.runner.clock import Clock
-from vpsbench.runner.keeper import Keeper
-from vpsbench.runner.notebook import Began, Early
-from vpsbench.runner.pulse import Progress, Pulse
+from vpsbench.runner.guest_watch import Watch
+from vpsbench.runner.monitor_reader import Ticker
+from vpsbench.runner.retrying_writer import Keeper
+from vpsbench.runner.run_state import Began, Early
 from vpsbench.runner.schedule import Schedule
-from vpsbench.runner.ticker import Ticker
-from vpsbench.runner.watch import Watch
+from vpsbench.runner.tick import Progress, Pulse
 
 _GRACE: Final = 0.5  # of a turn's length, and
 _GRACE_SECONDS: Final = 30.0  # on top, before a probe that does not end is asked to

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from vpsbench.analyzer import stats
+from vpsbench.analyzer.statistics import dependent
 from vpsbench.model import Finding, Guest, Plan, Profile, Record
 
 Promise = Literal["cpu", "memory", "disk", "virtualization", "measurement"]
@@ -25,7 +25,7 @@ def one_if(promised: Callable[[Plan], object]) -> Claims:
 
 def one_each_look(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  likewise
     """One about the whole run, and one about each of its sessions: what can become strong by coming back."""
-    return stats.looks(profile.duration)
+    return dependent.looks(profile.duration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.signs import Sign, _memory
-from vpsbench.analyzer.weigh import strength_of
-from vpsbench.analyzer.words import MIB, percent, size, span
+from vpsbench.analyzer.cpu.weighing import strength_of
+from vpsbench.analyzer.memory import allowances
+from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Record, Series
+from vpsbench.wording.figures import MIB, percent, size, span
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -131,13 +132,13 @@ def _left(record: Record, taken: Taken) -> float:
     out, and not with each version of other drivers. What is in there is gone all the same; so what MemTotal
     does not lack already is taken off.
     """
-    if given := _memory.xen_given(record):
+    if given := allowances.xen_given(record):
         return min(given)
     totals = np.concatenate([s.values for s in _some(record, "memory.total")])
     virtio = record.run.guest.facts.get("balloon", "")
     if "bit 2" not in virtio and (virtio or taken.series not in GAUGES):
         return float(totals.min())
-    lacking = max(_memory.mapped(record) or 0.0, float(totals.max())) - float(totals.min())
+    lacking = max(allowances.mapped(record) or 0.0, float(totals.max())) - float(totals.min())
     return float(totals.min()) - max(taken.most - lacking, 0.0)
 
 
@@ -147,11 +148,11 @@ def _beyond(record: Record, sold: int, taken: Taken) -> float:
     What Xen gave is exact, and a machine's own map lacks what the firmware keeps; MemTotal lacks the kernel's
     part, too.
     """
-    if given := _memory.xen_given(record):
-        return _memory.least(sold) - min(given) - max(LEAST, LEAST_SHARE * sold)
-    if mapped := _memory.mapped(record):
-        return _memory.least(sold) - (mapped - taken.most) - _memory.firmware(sold)
-    return _memory.least(sold) - _left(record, taken) - _memory.reserve(sold)
+    if given := allowances.xen_given(record):
+        return allowances.least(sold) - min(given) - max(LEAST, LEAST_SHARE * sold)
+    if mapped := allowances.mapped(record):
+        return allowances.least(sold) - (mapped - taken.most) - allowances.firmware(sold)
+    return allowances.least(sold) - _left(record, taken) - allowances.reserve(sold)
 
 
 def _level(record: Record, taken: Taken, least: float) -> Level:
@@ -159,7 +160,7 @@ def _level(record: Record, taken: Taken, least: float) -> Level:
     plan = record.run.plan
     if plan and plan.memory:
         beyond = _beyond(record, plan.memory, taken)
-        strong = beyond > _memory.crash_kernel(plan.memory)
+        strong = beyond > allowances.crash_kernel(plan.memory)
         return Level.CLEAN if beyond <= 0 else Level.STRONG if strong else Level.NOTICE
     if taken.series == "xen.memory.low" and taken.grown <= least:
         return Level.NOT_MEASURABLE

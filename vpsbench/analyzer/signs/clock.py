@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.words import span
 from vpsbench.model import Finding, Level, Record
+from vpsbench.wording.figures import span
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats

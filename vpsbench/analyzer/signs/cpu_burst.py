@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import knee, ledger
-from vpsbench.analyzer.refill import Reload
-from vpsbench.analyzer.signs import Sign, _burst, _cpu, one_claim
-from vpsbench.analyzer.words import percent
+from vpsbench.analyzer.burst import burst_findings
+from vpsbench.analyzer.burst.refill import Reload
+from vpsbench.analyzer.cpu import accounting, loss_findings
+from vpsbench.analyzer.signs import Sign, one_claim
+from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Finding, Level, Record
+from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -31,22 +33,22 @@ IDLE: Final = {
 
 def look(record: Record) -> list[Finding]:
     """Looks for a knee in the longest stretch of load on all vCPUs."""
-    table = ledger.bins(record, arm="all")
+    table = accounting.bins(record, arm="all")
     if table.wall.size == 0:
         return [
             Finding(
                 sign=SIGN.name,
                 level=Level.NOT_MEASURABLE,
                 claim="The vCPUs were never loaded all together in this run, so no throttle can be seen.",
-                series=_cpu.SERIES,
+                series=loss_findings.SERIES,
             )
         ]
     stretch = max(table.pieces(), key=lambda p: p[1] - p[0])
     width = max(WIDTH, table.length)
-    windows = ledger.cut(table.within(*stretch), width)
+    windows = accounting.cut(table.within(*stretch), width)
     plan, duty = record.run.plan, record.run.profile.duty
-    found = _burst.judge(
-        _burst.Course(
+    found = burst_findings.judge(
+        burst_findings.Course(
             sign=SIGN.name,
             what="Each vCPU",
             say=lambda rate: f"{percent(rate)} of its time",
@@ -55,39 +57,39 @@ def look(record: Record) -> list[Finding]:
             unit="1",
             start=float(windows.start[0]) if windows.start.size else float(table.start.min()),
             width=width,
-            rates=duty * (1 - ledger.lost(windows)),
-            series=_cpu.SERIES,
+            rates=duty * (1 - accounting.lost(windows)),
+            series=loss_findings.SERIES,
             disclosed=bool(plan and plan.cpu_burst),
-            enough=_cpu.cap(plan),
+            enough=loss_findings.cap(plan),
             reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
-            load=_cpu.load(record),
+            load=loss_findings.load(record),
             floor=FLOOR,
-            fewest=max(knee.LEAST_BINS, round(SHORTEST / width)),
+            fewest=max(change_point.LEAST_BINS, round(SHORTEST / width)),
             find=fall,
         )
     )
-    quota = _cpu.own_quota(record, found.since or 0.0, found.until or 0.0)
+    quota = loss_findings.own_quota(record, found.since or 0.0, found.until or 0.0)
     if quota and found.level is Level.NOTICE:
-        claim = f"{found.claim[:-1]}; but {_cpu.quota_in_words(record, quota)}."
+        claim = f"{found.claim[:-1]}; but {loss_findings.quota_in_words(record, quota)}."
         return [replace(found, level=Level.NOT_MEASURABLE, claim=claim)]
     return [found]
 
 
-def fall(rates: Floats, width: float) -> knee.Knee | None:
+def fall(rates: Floats, width: float) -> change_point.Knee | None:
     """The knee; its low rate is the mean to the load's end: half seconds vary with a quota's periods."""
-    found = knee.throttled(rates, width)
+    found = change_point.throttled(rates, width)
     return found and replace(found, low=float(rates[round(found.at / width) + 2 :].mean()))
 
 
-def _reloads(record: Record, load_ended: float, fall: knee.Knee) -> Iterator[Reload]:
+def _reloads(record: Record, load_ended: float, fall: change_point.Knee) -> Iterator[Reload]:
     """The rests that followed a load directly, and what each load after them got until it fell again."""
-    table, duty = ledger.bins(record, arm="refill"), record.run.profile.duty
+    table, duty = accounting.bins(record, arm="refill"), record.run.profile.duty
     middle = (fall.low + fall.high) / 2
     for start, end in table.pieces():
-        fine = ledger.cut(table.within(start, end), table.length)
+        fine = accounting.cut(table.within(start, end), table.length)
         if start < load_ended or not fine.start.size:
             continue
-        rest, rates = start - load_ended, duty * (1 - ledger.lost(fine))
+        rest, rates = start - load_ended, duty * (1 - accounting.lost(fine))
         fast = np.flatnonzero(rates > middle)
         fell = int(fast[-1]) + 2 if fast.size else 0  # with the bin in which it did
         yield Reload(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
-from vpsbench.analyzer import comb, ledger
-from vpsbench.analyzer.loads import SAME_SHARE, Load, first_minutes, mean_share
-from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.sweep import Sweep, sweep
-from vpsbench.analyzer.weigh import strength_of
-from vpsbench.analyzer.words import percent
+from vpsbench.analyzer.cpu import accounting, loss_findings, quota_period
+from vpsbench.analyzer.cpu.duty_sweep import Sweep, sweep
+from vpsbench.analyzer.cpu.full_loads import SAME_SHARE, Load, first_minutes, mean_share
+from vpsbench.analyzer.cpu.weighing import strength_of
+from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
+from vpsbench.wording.figures import percent
 
 MOST: Final = 0.9  # of the loads with loss must show the quota
 # A cap is confirmed where less than full load loses what it takes, to half of the loss at full load. It is
@@ -25,7 +25,7 @@ AT_ONCE: Final = 0.5
 ALONE: Final = 0.5
 COMPETES: Final = 0.2  # of the time, that others of the guest take at least where a grid may go unseen
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
-SERIES: Final = ("cpu.loop.one_gap", *_cpu.SERIES)
+SERIES: Final = ("cpu.loop.one_gap", *loss_findings.SERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def look(record: Record) -> list[Finding]:
     loads = sorted(first_minutes(record), key=lambda load: load.since)
     if not loads:
         claim = (
-            f"Telling a quota from contention takes {comb.SHORTEST:.0f} s of full load with each gap kept by "
-            "itself; this run has none."
+            f"Telling a quota from contention takes {quota_period.SHORTEST:.0f} s of full load with each gap "
+            "kept by itself; this run has none."
         )
         return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)]
     lossy = [load for load in loads if load.lossy]
@@ -100,13 +100,13 @@ def _at_once(record: Record, loads: list[Load]) -> bool:
 
 def _lost_alone(record: Record) -> float | None:
     """The share that a vCPU loses while no other is loaded; None where that was not measured."""
-    return ledger.share(ledger.bins(record, arm="single", duty="1"), ledger.lost)
+    return accounting.share(accounting.bins(record, arm="single", duty="1"), accounting.lost)
 
 
 def _judged(record: Record, quota: Quota, level: Level) -> Finding:
     """A proven quota against what was sold, and against limits of our own."""
     since, until = quota.loads[0].since, quota.loads[-1].until
-    own = _cpu.own_quota(record, since, until)
+    own = loss_findings.own_quota(record, since, until)
     kept = _kept(record.run.plan, quota.share)
     claim = _claim(record, quota)
     if quota.contradicted:
@@ -115,21 +115,21 @@ def _judged(record: Record, quota: Quota, level: Level) -> Finding:
         )
         level = Level.CLEAN
     elif own:
-        claim += f" But {_cpu.quota_in_words(record, own)}."
+        claim += f" But {loss_findings.quota_in_words(record, own)}."
         level = Level.NOT_MEASURABLE
     elif kept:
         claim += f" {kept}"
         level = Level.CLEAN
-    elif cap := _cpu.cap(record.run.plan):
+    elif cap := loss_findings.cap(record.run.plan):
         claim += f" The plan promises {percent(cap)} of each vCPU."
     return _finding(record, level, claim, quota.loads, quota)
 
 
 def _kept(plan: Plan | None, share: float) -> str | None:
     """Why a cap is nobody's fault; None where it was not disclosed, or less is given."""
-    cap = _cpu.cap(plan)
+    cap = loss_findings.cap(plan)
     if cap is not None:
-        enough = share >= cap * (1 - _cpu.CAP_TOLERANCE)
+        enough = share >= cap * (1 - loss_findings.CAP_TOLERANCE)
         return f"The plan discloses a cap of {percent(cap)} of each vCPU, which is kept." if enough else None
     return "The plan says that full speed lasts only for a while." if plan and plan.cpu_burst else None
 
@@ -137,8 +137,8 @@ def _kept(plan: Plan | None, share: float) -> str | None:
 def _claim(record: Record, quota: Quota) -> str:
     text = (
         f"At full load busy vCPUs get {percent(quota.share)} of each {_ms(quota.period)}, as under a CPU "
-        f"quota: in {_count(quota.loads)} of up to {comb.LOGGED:.0f} s gaps end on that grid, and each "
-        "period loses about the same"
+        f"quota: in {_count(quota.loads)} of up to {quota_period.LOGGED:.0f} s gaps end on that grid, and "
+        "each period loses about the same"
     )
     if quota.free:
         text += f"; it is not always on, {_count(quota.free)} lost nothing"
@@ -191,8 +191,8 @@ def _without(loads: list[Load], lossy: list[Load]) -> str:
     return (
         f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
         f"{percent(1 - mean_share(lossy))}, but irregularly as from contention: "
-        f"no quota with a period of {_ms(comb.PERIODS[0])} to "
-        f"{comb.PERIODS[1]:.0f} s was seen at work throughout; "
+        f"no quota with a period of {_ms(quota_period.PERIODS[0])} to "
+        f"{quota_period.PERIODS[1]:.0f} s was seen at work throughout; "
         "shorter and longer periods, and one that works only part of a minute, are not excluded."
     )
 
@@ -244,10 +244,10 @@ def _finding(
 
 def _alternatives(record: Record, level: Level, quota: Quota) -> Iterator[Alternative]:
     """What the CPU signs share, and what else could keep time."""
-    for one in _cpu.alternatives(record, ledger.loaded(record), level):
+    for one in loss_findings.alternatives(record, accounting.loaded(record), level):
         if not one.cause.startswith("one isolated event"):
             yield one
-    if level not in _cpu.ACCUSING:
+    if level not in loss_findings.ACCUSING:
         return
     yield Alternative(
         "busy threads that take turns with this machine on a core",

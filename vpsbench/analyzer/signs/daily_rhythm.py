@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from vpsbench.analyzer import rhythm
-from vpsbench.analyzer.rhythm import DAY, QUARTER, Course, Rhythm
+from vpsbench.analyzer.cpu import daily_rhythm
+from vpsbench.analyzer.cpu.daily_rhythm import DAY, QUARTER, Course, Rhythm
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.words import percent, span
 from vpsbench.model import Finding, Level, Record
+from vpsbench.wording.figures import percent, span
 
 
 def look(record: Record) -> list[Finding]:
     """Compares the hours of the day, where each was seen on two days or more."""
-    course = rhythm.course(record)
-    if course.days < 2 or course.covered < rhythm.COVERED:
+    course = daily_rhythm.course(record)
+    if course.days < 2 or course.covered < daily_rhythm.COVERED:
         claim = _short(course, record.run.elapsed)
         return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SIGN.needs)]
-    found = rhythm.rhythm(course)
+    found = daily_rhythm.rhythm(course)
     return [
         Finding(
             sign=SIGN.name,
@@ -33,7 +33,7 @@ def _short(course: Course, elapsed: float) -> str:
     """What a run that cannot compare days can say."""
     if course.days < 1:
         return f"Only two full days can tell a daily rhythm from chance; this run lasted {span(elapsed)}."
-    if course.covered < rhythm.COVERED:
+    if course.covered < daily_rhythm.COVERED:
         return (
             f"Busy vCPUs were watched in {percent(course.covered)} of the hours, too few to compare the "
             "hours of the day: that takes a turn of the CPU probe in each hour of two full days."
@@ -43,18 +43,18 @@ def _short(course: Course, elapsed: float) -> str:
     often = "once" if course.values.size <= DAY + 1 else "once or twice"
     return (
         f"Each hour of the day was seen {often}, so no daily rhythm can be told; two full days would do. "
-        f"Busy vCPUs lost most between {rhythm.hours(worst, 1)}, {percent(lost[worst])}, and least between "
-        f"{rhythm.hours(best, 1)}, {percent(lost[best])}."
+        f"Busy vCPUs lost most between {daily_rhythm.hours(worst, 1)}, {percent(lost[worst])}, and least "
+        f"between {daily_rhythm.hours(best, 1)}, {percent(lost[best])}."
     )
 
 
 def _claim(found: Rhythm) -> str:
-    worst, best = rhythm.hours(found.worst, QUARTER), rhythm.hours(found.best, QUARTER)
+    worst, best = daily_rhythm.hours(found.worst, QUARTER), daily_rhythm.hours(found.best, QUARTER)
     quarters = (
         f"busy vCPUs lost {percent(found.shares[0])} of their time between {worst}, the worst quarter of the "
         f"day, and {percent(found.shares[1])} between {best}, the best ({100 * found.swing:.2g} points apart)"
     )
-    if found.swing < rhythm.SWING:
+    if found.swing < daily_rhythm.SWING:
         return f"No daily rhythm: over {found.days} days {quarters}, too little a difference to matter."
     if not found.found:
         return (

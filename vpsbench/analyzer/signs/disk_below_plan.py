@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import eprocess, family, stats
-from vpsbench.analyzer.signs import Sign, one_each_look
-from vpsbench.analyzer.signs._disk_delivered import (
+from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer.cpu.weighing import FEWEST, MEMORIES, SHORTEST, repeated
+from vpsbench.analyzer.disk.delivered import (
     BANDWIDTH,
     IOPS,
     PAUSE,
@@ -27,9 +27,10 @@ from vpsbench.analyzer.signs._disk_delivered import (
     delivered,
     others,
 )
-from vpsbench.analyzer.weigh import FEWEST, MEMORIES, SHORTEST, repeated
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer.signs import Sign, one_each_look
+from vpsbench.analyzer.statistics import dependent, e_values
 from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record
+from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -98,14 +99,14 @@ def _telling(ways: list[Delivered], least: float) -> Delivered:
 
 def _weigh(record: Record, promise: Promise, best: Delivered, said: str) -> Finding:
     times, lacking, length = _batches(best, promise.least)
-    level = repeated(times, np.minimum(lacking, COUNTS), ALLOWED, family.bar(record))
+    level = repeated(times, np.minimum(lacking, COUNTS), ALLOWED, multiplicity.bar(record))
     if level is Level.CLEAN:
         claim = (
             f"{said}, in {span(best.widths.sum())} of load: that is too short, or too uneven, to prove it; "
             f"{span(max(FEWEST * length, 2 * best.widths.sum()))} of it would."
         )
         return _finding(promise, best, Level.NOT_MEASURABLE, claim)
-    low, high = eprocess.interval(lacking)
+    low, high = e_values.interval(lacking)
     claim = (
         f"{said}: even with an endless queue{_and_vcpus(best)} it would have been at most "
         f"{_say(promise.metric, best.allowance * best.mean)}{_unseen(best)}, {percent(low)} to "
@@ -118,7 +119,7 @@ def _batches(found: Delivered, least: float) -> tuple[Floats, Floats, float]:
     """Batches that no pause cuts: their beginnings, what each lacked (a share), and their length in s."""
     pieces = np.split(np.arange(found.times.size), np.flatnonzero(np.diff(found.times) > PAUSE) + 1)
     seen = np.minimum(_lacking(found, found.rates, least), COUNTS)
-    count = round(max(SHORTEST, MEMORIES * stats.correlation_time([seen[piece] for piece in pieces])))
+    count = round(max(SHORTEST, MEMORIES * dependent.correlation_time([seen[piece] for piece in pieces])))
     if seen.min() == COUNTS:  # then none differs from the next
         count = round(SHORTEST)
     batches = [

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import knee, stats
-from vpsbench.analyzer.refill import Reload
-from vpsbench.analyzer.signs import Sign, _burst, one_each_look
-from vpsbench.analyzer.words import percent
+from vpsbench.analyzer.burst import burst_findings
+from vpsbench.analyzer.burst.refill import Reload
+from vpsbench.analyzer.signs import Sign, one_each_look
+from vpsbench.analyzer.statistics import change_point, dependent
 from vpsbench.model import Finding, Level, Record, Series
+from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -70,19 +71,19 @@ def _look(record: Record) -> Finding:
             series=(METRIC,),
         )
     courses = [_course(record, part) for part in parts]
-    found = _burst.judge(max(courses, key=lambda one: one.rates.size * one.width))
+    found = burst_findings.judge(max(courses, key=lambda one: one.rates.size * one.width))
     if found.level is not Level.NOTICE:
         return found
-    times = [one.start for one in courses if _burst.confirmed(one)]
-    if (sessions := len(stats.sessions(times))) < 2:
+    times = [one.start for one in courses if burst_findings.confirmed(one)]
+    if (sessions := len(dependent.sessions(times))) < 2:
         return found
     again = f"{found.claim} It was so in {sessions} sessions hours apart."
     return replace(found, level=Level.STRONG, claim=again)
 
 
-def _course(record: Record, part: Stretch) -> _burst.Course:
+def _course(record: Record, part: Stretch) -> burst_findings.Course:
     plan = record.run.plan
-    return _burst.Course(
+    return burst_findings.Course(
         sign=SIGN.name,
         what="The disk",
         say=lambda rate: f"{rate:,.0f} reads/s",
@@ -130,7 +131,7 @@ def followers(record: Record, burst: Stretch) -> dict[str, list[Stretch]]:
     return {name: [one] for name, one in found.items() if one}
 
 
-def reloads(record: Record, burst: Stretch, fall: knee.Knee) -> Iterator[Reload]:
+def reloads(record: Record, burst: Stretch, fall: change_point.Knee) -> Iterator[Reload]:
     """The rests that followed a burst, and what each load after them got."""
     parts = followers(record, burst)
     before = max([burst, *parts.pop("drained", [])], key=lambda one: one.end)
@@ -198,7 +199,7 @@ def _surplus(disk: list[Series], before: Floats, load: Floats, low: float) -> fl
     return counted - low * (until - since)
 
 
-def laid_out(record: Record, burst: Stretch, fall: knee.Knee) -> float:
+def laid_out(record: Record, burst: Stretch, fall: change_point.Knee) -> float:
     """What writing the file had taken of a bucket of B when the burst began, in its reads.
 
     Of a bucket of operations it takes next to nothing, as its writes are large.
@@ -228,10 +229,10 @@ def _taken(counted: list[tuple[Floats, Floats]], since: float, until: float, low
     return taken
 
 
-def kind(record: Record, burst: Stretch, fall: knee.Knee) -> str:
+def kind(record: Record, burst: Stretch, fall: change_point.Knee) -> str:
     """What is capped: "operations", "bandwidth", "both", "neither", or "unknown" where it was not tried."""
     large = _after(record, "drained", burst.end)
-    if large is None or large.rates.size < knee.FEWEST:
+    if large is None or large.rates.size < change_point.FEWEST:
         return "unknown"
     widths = [one for series in record.named("disk.fio.bandwidth", job="drained") for one in _split(series)]
     same = [one for one in widths if one.times.size == large.times.size and abs(one.end - large.end) < 1]

@@ -13,10 +13,13 @@ from typing import Final
 
 import numpy as np
 
-from vpsbench.analyzer import eprocess, family, rhythm, sparse, stats, weigh
+from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer.cpu import daily_rhythm, weighing
+from vpsbench.analyzer.disk import sparse_reads
 from vpsbench.analyzer.signs import Sign, one_claim
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer.statistics import dependent, e_values
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.wording.figures import percent, span
 
 SERIES: Final = ("disk.sparse.latency", "disk.sparse.late")
 LIMIT: Final = (
@@ -30,12 +33,12 @@ VALLEY: Final = 0.1  # of such stretches, at most, may lie between √5 and 5 ti
 
 def look(record: Record) -> list[Finding]:
     """Compares the run with its own calm parts."""
-    found = sparse.reads(record)
-    free = sparse.undisturbed(record, found)
+    found = sparse_reads.reads(record)
+    free = sparse_reads.undisturbed(record, found)
     if free is None:
         return [_unable("this guest's own disk I/O is not counted here, so others' cannot be told from it")]
     kept = found.only(free)
-    slow = sparse.limit(kept)
+    slow = sparse_reads.limit(kept)
     if slow is None:
         return [
             _unable(f"only {kept.at.size} of {found.at.size} sparse reads met no I/O of this guest's own")
@@ -59,20 +62,21 @@ class _Weighed:
     proven: bool
 
 
-def _weighed(record: Record, found: sparse.Reads, kept: sparse.Reads, slow: float) -> Finding:
-    fine = sparse.batches(kept, slow, sparse.length(kept))
-    if fine.slow.size < weigh.FEWEST:
+def _weighed(record: Record, found: sparse_reads.Reads, kept: sparse_reads.Reads, slow: float) -> Finding:
+    fine = sparse_reads.batches(kept, slow, sparse_reads.length(kept))
+    if fine.slow.size < weighing.FEWEST:
         return _unable(
-            f"{span(fine.slow.size * sparse.length(kept))} without I/O of this guest's own are too short"
+            f"{span(fine.slow.size * sparse_reads.length(kept))} without I/O of this guest's "
+            "own are too short"
         )
-    told = weighed(kept, slow, fine, family.bar(record).capital)
+    told = weighed(kept, slow, fine, multiplicity.bar(record).capital)
     accused = told.proven or told.lasting >= LASTING
     unsure = told.share > LIMIT and not accused
     level = Level.NOTICE if accused else Level.NOT_MEASURABLE if unsure else Level.CLEAN
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=_claim(level, kept, slow, told) + by_hour(sparse.hourly(record, kept)),
+        claim=_claim(level, kept, slow, told) + by_hour(sparse_reads.hourly(record, kept)),
         promised="a disk that answers as fast at all times" if accused else None,
         measured=told.share,
         interval=told.interval,
@@ -84,31 +88,31 @@ def _weighed(record: Record, found: sparse.Reads, kept: sparse.Reads, slow: floa
     )
 
 
-def weighed(kept: sparse.Reads, slow: float, fine: sparse.Batches, bar: float) -> _Weighed:
+def weighed(kept: sparse_reads.Reads, slow: float, fine: sparse_reads.Batches, bar: float) -> _Weighed:
     """The bets, on batches ten times as long as the slowness remembers itself; and the lasting stretches."""
     width = float(np.diff(fine.start).min())
     pieces = np.split(
-        np.minimum(fine.slow, eprocess.CAP * LIMIT), np.flatnonzero(np.diff(fine.start) > width * 1.5) + 1
+        np.minimum(fine.slow, e_values.CAP * LIMIT), np.flatnonzero(np.diff(fine.start) > width * 1.5) + 1
     )
-    memory = width * stats.correlation_time(pieces)
+    memory = width * dependent.correlation_time(pieces)
     values = fine.slow
     if memory > width:
-        values = sparse.batches(kept, slow, weigh.MEMORIES * memory).slow
+        values = sparse_reads.batches(kept, slow, weighing.MEMORIES * memory).slow
     long, far = lasting(fine)
     share = max(float(fine.slow.mean()), long / (width * fine.slow.size))
-    low, high = eprocess.interval(values) if values.size else (0.0, 1.0)
-    proven = values.size >= weigh.FEWEST and eprocess.proves(values, LIMIT, bar)
+    low, high = e_values.interval(values) if values.size else (0.0, 1.0)
+    proven = values.size >= weighing.FEWEST and e_values.proves(values, LIMIT, bar)
     return _Weighed(share, (min(low, share), max(high, share)), long, far, proven)
 
 
-def lasting(fine: sparse.Batches) -> tuple[float, float]:
+def lasting(fine: sparse_reads.Batches) -> tuple[float, float]:
     """The s in which most reads took far longer than in the calm parts, and what counts as far longer.
 
     0 s where the level only wandered there: then stretches of middling latencies lead to it. Stretches in
     which a quarter of the pauses were as late are those of a vCPU that was taken away.
     """
-    calm = float(np.quantile(fine.middle, sparse.CALM / 2))
-    far = max(sparse.LEAST, FAR * calm)
+    calm = float(np.quantile(fine.middle, sparse_reads.CALM / 2))
+    far = max(sparse_reads.LEAST, FAR * calm)
     beyond = (fine.middle >= far) & (fine.late < far)
     near = far / FAR**0.5
     around = (fine.middle >= near) & (fine.middle < far) & (fine.late < near)
@@ -116,7 +120,7 @@ def lasting(fine: sparse.Batches) -> tuple[float, float]:
     return float(np.diff(fine.start).min() * beyond.sum()) if stands else 0.0, far
 
 
-def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str:
+def _claim(level: Level, kept: sparse_reads.Reads, slow: float, told: _Weighed) -> str:
     usual, worst = float(np.median(kept.latency)), _worst(kept)
     seen = (
         f"single reads of 4 KiB, a few each second, took {_ms(usual)} at the median; "
@@ -141,24 +145,24 @@ def _claim(level: Level, kept: sparse.Reads, slow: float, told: _Weighed) -> str
     )
 
 
-def by_hour(course: rhythm.Course) -> str:
+def by_hour(course: daily_rhythm.Course) -> str:
     """A sentence on the hours of the day; empty where the run does not carry one, or they do not differ."""
-    if course.days < 2 or course.covered < rhythm.COVERED:
+    if course.days < 2 or course.covered < daily_rhythm.COVERED:
         return ""
-    found = rhythm.rhythm(replace(course, values=np.log(np.maximum(course.values, 1e-9))))
+    found = daily_rhythm.rhythm(replace(course, values=np.log(np.maximum(course.values, 1e-9))))
     worst, best = (exp(mean) for mean in found.shares)
-    if not found.regular or worst < max(sparse.LEAST, SWELL * best):
+    if not found.regular or worst < max(sparse_reads.LEAST, SWELL * best):
         return ""
-    quarters = [rhythm.hours(start, rhythm.QUARTER) for start in (found.worst, found.best)]
+    quarters = [daily_rhythm.hours(start, daily_rhythm.QUARTER) for start in (found.worst, found.best)]
     return (
         f" The hours of the day differ, and alike on each of {found.days} days: an hour's p99 was "
         f"{_ms(worst)} between {quarters[0]}, and {_ms(best)} between {quarters[1]} (geometric means)."
     )
 
 
-def _worst(kept: sparse.Reads) -> str:
+def _worst(kept: sparse_reads.Reads) -> str:
     """The highest p99 of ten minutes, with what it may be at 95 % on each side."""
-    rows = sparse.quantiles(kept)
+    rows = sparse_reads.quantiles(kept)
     top = rows[int(rows[:, 2].argmax())]
     return f"{_ms(float(top[2]))}, {_ms(float(top[4]))} to {_ms(float(top[5]))}"
 
@@ -167,7 +171,9 @@ def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms"
 
 
-def _alternatives(found: sparse.Reads, kept: sparse.Reads, slow: float) -> tuple[Alternative, ...]:
+def _alternatives(
+    found: sparse_reads.Reads, kept: sparse_reads.Reads, slow: float
+) -> tuple[Alternative, ...]:
     late = float((kept.late > slow).mean())
     return (
         Alternative(

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import ledger
-from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.weigh import SHORTEST
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer.cpu import accounting, loss_findings
+from vpsbench.analyzer.cpu.weighing import SHORTEST
+from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Record
+from vpsbench.wording.figures import percent, span
 
 THRESHOLD: Final = 0.01
 # Steal comes in ticks of 10 ms and a little late: 30 s make that small. Where less than half of the threshold
@@ -21,13 +21,16 @@ COARSE: Final = 30.0
 
 def look(record: Record) -> list[Finding]:
     """Weighs the hidden part of all loops."""
-    table = ledger.loaded(record)
-    total, shown = ledger.share(table, ledger.lost) or 0.0, ledger.share(table, ledger.reported) or 0.0
-    allowed = _cpu.limit(record.run.plan, THRESHOLD, shown)
+    table = accounting.loaded(record)
+    total, shown = (
+        accounting.share(table, accounting.lost) or 0.0,
+        accounting.share(table, accounting.reported) or 0.0,
+    )
+    allowed = loss_findings.limit(record.run.plan, THRESHOLD, shown)
     shortest = COARSE if shown > THRESHOLD / 2 else SHORTEST
-    loss = _cpu.heaviest(record, ledger.hidden, allowed, shortest)
+    loss = loss_findings.heaviest(record, accounting.hidden, allowed, shortest)
     return [
-        _cpu.finding(
+        loss_findings.finding(
             SIGN.name,
             record,
             loss,
@@ -38,10 +41,10 @@ def look(record: Record) -> list[Finding]:
     ]
 
 
-def _claim(record: Record, loss: _cpu.Loss) -> str:
-    weighed, who, load = loss.weighed, loss.who, _cpu.load(record)
+def _claim(record: Record, loss: loss_findings.Loss) -> str:
+    weighed, who, load = loss.weighed, loss.who, loss_findings.load(record)
     share, allowed = percent(weighed.share), percent(loss.allowed)
-    if weighed.level in _cpu.ACCUSING:
+    if weighed.level in loss_findings.ACCUSING:
         return (
             f"In {span(weighed.seconds)} of {load} {who} lost {share} of the time to something outside "
             f"this guest that no counter shows ({_beside(record, loss)}); more than {allowed} is proven."
@@ -49,16 +52,19 @@ def _claim(record: Record, loss: _cpu.Loss) -> str:
     if weighed.needed is not None:
         return (
             f"Busy vCPUs lost {share} of their time unseen in {span(weighed.seconds)} of measuring, "
-            f"{_cpu.unsettled(weighed, loss.allowed)}"
+            f"{loss_findings.unsettled(weighed, loss.allowed)}"
         )
     return (
         f"In {span(weighed.seconds)} of {load} {share} of the vCPUs' time was lost unseen "
-        f"({_beside(record, loss)}), within the {allowed} allowed; {_cpu.excluded(weighed)}."
+        f"({_beside(record, loss)}), within the {allowed} allowed; {loss_findings.excluded(weighed)}."
     )
 
 
-def _beside(record: Record, loss: _cpu.Loss) -> str:
-    clock, shown = record.run.guest.steal_clock.value, ledger.share(loss.table, ledger.reported) or 0.0
+def _beside(record: Record, loss: loss_findings.Loss) -> str:
+    clock, shown = (
+        record.run.guest.steal_clock.value,
+        accounting.share(loss.table, accounting.reported) or 0.0,
+    )
     if clock is False:
         return "there is no steal counter here that could show it"
     if clock is None and not shown:
@@ -72,5 +78,5 @@ SIGN = Sign(
     promise="cpu",
     needs=("cpu.loop.wall", "cpu.loop.gap"),
     look=look,
-    claims=_cpu.claims,
+    claims=loss_findings.claims,
 )

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vpsbench.analyzer.signs import Sign, _memory, _papers
-from vpsbench.analyzer.words import size
+from vpsbench.analyzer.memory import allowances, declared_limits
+from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Guest, Level, Record
+from vpsbench.wording.figures import size
 
 USED: Final = 0.95  # refused below that part of the limit: it was not the container that was greedy
 REFUSED: Final = ("privvmpages", "physpages", "vmguarpages", "oomguarpages", "kmemsize")
@@ -22,7 +23,7 @@ TOLD: Final = 0.05  # lxcfs tells of more than that beyond the limit
 
 def look(record: Record) -> list[Finding]:
     """A finding for each promise that the container's own papers break, or one that says what they say."""
-    papers = _papers.papers(record)
+    papers = declared_limits.papers(record)
     found = [_broken(record, one) for one in papers if _below(record, one.amount)]
     return [*found, *_told(record), *_refused(record)] or [_nothing(record, papers)]
 
@@ -34,10 +35,10 @@ def _sold(record: Record) -> int | None:
 def _below(record: Record, amount: float) -> bool:
     """Whether an exact amount is less than what the plan promises, however it counts GB."""
     sold = _sold(record)
-    return sold is not None and amount < (1 - EXACT) * _memory.least(sold)
+    return sold is not None and amount < (1 - EXACT) * allowances.least(sold)
 
 
-def _broken(record: Record, paper: _papers.Paper) -> Finding:
+def _broken(record: Record, paper: declared_limits.Paper) -> Finding:
     """A paper that names less than was sold."""
     claim = paper.claim.format(amount=size(paper.amount), sold=size(_sold(record) or 0))
     others = (*paper.others, _stood(record, *paper.series, **paper.labels))
@@ -56,7 +57,7 @@ def _stood(record: Record, *metrics: str, **labels: str) -> Alternative:
 
 
 def _decimal(record: Record, amount: float) -> Alternative:
-    least = _memory.least(_sold(record) or 0)
+    least = allowances.least(_sold(record) or 0)
     return Alternative(
         "the seller counts 1000 MB to the GB",
         ruled_out=True,
@@ -70,7 +71,7 @@ def _on_vmware(guest: Guest) -> bool:
 
 def _told(record: Record) -> Iterator[Finding]:
     """What lxcfs writes into /proc/meminfo is no limit; the cgroup is what holds."""
-    limit = _papers.least_limit(record)
+    limit = declared_limits.least_limit(record)
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
     if limit is None or not totals or "lxcfs" not in record.run.guest.facts:
         return
@@ -80,7 +81,7 @@ def _told(record: Record) -> Iterator[Finding]:
             f"This container is told that it has {size(max(totals))} ({record.run.guest.facts['lxcfs']}, "
             f"rewritten by lxcfs), and its own cgroup limits it to {size(least)}."
         )
-        others = (_papers.owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
+        others = (declared_limits.owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
         yield _finding(record, claim, least, ("memory.total", "cgroup.memory.limit"), others, Level.NOTICE)
 
 
@@ -151,11 +152,11 @@ def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
     )
 
 
-def _nothing(record: Record, papers: list[_papers.Paper]) -> Finding:
+def _nothing(record: Record, papers: list[declared_limits.Paper]) -> Finding:
     """What was looked at, and whether that was enough to say that all is well."""
     seen = ", ".join(f"{one.name} at {size(one.amount)}" for one in papers)
     own = _own(record)
-    if not papers and not _memory.in_sold_container(record):
+    if not papers and not allowances.in_sold_container(record):
         level, claim = (
             Level.NOT_MEASURABLE,
             "This is no container of a kind that is sold, and nothing here tells what is guaranteed.",
@@ -185,7 +186,7 @@ def _why(record: Record) -> str:
 
 def _own(record: Record) -> str:
     """Limits of the owner's own: told, and nobody is accused of them."""
-    theirs = _memory.provider_limits(record)
+    theirs = allowances.provider_limits(record)
     own = {
         s.labels["path"]: float(s.values.min())
         for s in record.named("cgroup.memory.limit")
@@ -203,5 +204,5 @@ SIGN = Sign(
     promise="memory",
     needs=(),
     look=look,
-    claims=lambda _profile, guest, _plan: int(_memory.is_sold_container(guest) or _on_vmware(guest)),
+    claims=lambda _profile, guest, _plan: int(allowances.is_sold_container(guest) or _on_vmware(guest)),
 )

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import family, stats
+from vpsbench.analyzer import multiplicity
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer.statistics import dependent
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -93,7 +94,7 @@ def look(record: Record) -> list[Finding]:
     usable = [one for one in full if not one.own]
     if not usable:
         return [_unknown(record, len(full))]
-    bar = family.bar(record).chance / len(usable)
+    bar = multiplicity.bar(record).chance / len(usable)
     standing = [one for one in usable if one.stands(bar)]
     return [_found(usable, standing) if standing else _nothing(usable)]
 
@@ -155,7 +156,7 @@ def _found(usable: list[Age], standing: list[Age]) -> Finding:
         ),
         promised="memory of this guest's own",
         measured=worst.excess,
-        interval=stats.share_difference(slow * counts[0], counts[0], unique * counts[1], counts[1], Z),
+        interval=dependent.share_difference(slow * counts[0], counts[0], unique * counts[1], counts[1], Z),
         unit="1",
         since=standing[0].t,
         until=standing[-1].t,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer.signs import Sign, _memory, one_if
-from vpsbench.analyzer.words import percent
+from vpsbench.analyzer.memory import allowances
+from vpsbench.analyzer.signs import Sign, one_if
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.wording.figures import percent
 
 GIB: Final = 1024**3
 ROUNDING: Final = 0.01  # of what was sold: sizes are cut to whole cylinders, extents and MiB
@@ -20,7 +21,7 @@ def look(record: Record) -> list[Finding]:
     plan, facts = record.run.plan, record.run.guest.facts
     if plan is None or plan.disk is None:
         return [_finding(Level.NOT_MEASURABLE, "The plan names no size of the disk.")]
-    contained = _memory.in_sold_container(record) and not _memory.owners_perhaps(record)
+    contained = allowances.in_sold_container(record) and not allowances.owners_perhaps(record)
     disks = {} if contained else _sizes(facts.get("disk.all", ""))
     space = _first_number(facts.get("disk.space", ""))
     if disks:

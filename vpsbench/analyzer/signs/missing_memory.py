@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpsbench.analyzer.signs import Sign, _memory, one_if
-from vpsbench.analyzer.words import percent, size
+from vpsbench.analyzer.memory import allowances
+from vpsbench.analyzer.signs import Sign, one_if
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.wording.figures import percent, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Size:
     def explained(self) -> bool:
         """Whether there is a map, and the kernel may keep what lies between it and what is seen."""
         mapped = self.mapped
-        return mapped is not None and self.kept <= _memory.reserve(mapped) + (self.crash or 0.0)
+        return mapped is not None and self.kept <= allowances.reserve(mapped) + (self.crash or 0.0)
 
     @property
     def given(self) -> float:
@@ -98,37 +99,37 @@ def _size(record: Record) -> Size:
     """The most that MemTotal said, or that Xen gave, or a sold container's limit where that is less."""
     limits = record.run.guest.limits
     totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
-    seen = max([float(limits.memory_total), *totals, *_memory.xen_given(record)])
-    seen = min([seen, *_memory.provider_limits(record).values()])
-    return Size(seen, _memory.mapped(record), _memory.fact(record, "memory.crash_kernel"))
+    seen = max([float(limits.memory_total), *totals, *allowances.xen_given(record)])
+    seen = min([seen, *allowances.provider_limits(record).values()])
+    return Size(seen, allowances.mapped(record), allowances.fact(record, "memory.crash_kernel"))
 
 
 def _level(record: Record, sold: int, here: Size) -> Level:
     """A static fact needs no statistics; what a crash kernel or the guest might explain is a notice."""
-    lacking = _memory.least(sold) - here.given
+    lacking = allowances.least(sold) - here.given
     if here.explained:
-        if lacking <= _memory.firmware(sold):
+        if lacking <= allowances.firmware(sold):
             return Level.CLEAN
-        named = _memory.fact(record, "memory.dmi") or 0.0
-        return Level.NOTICE if named >= _memory.least(sold) else Level.STRONG
-    if lacking <= _memory.reserve(sold):
+        named = allowances.fact(record, "memory.dmi") or 0.0
+        return Level.NOTICE if named >= allowances.least(sold) else Level.STRONG
+    if lacking <= allowances.reserve(sold):
         return Level.CLEAN
-    shown = here.mapped is not None and here.mapped >= _memory.least(sold) - _memory.firmware(sold)
-    limit = here.seen in _memory.provider_limits(record).values()
-    if shown or (limit and _memory.owners_perhaps(record)):
+    shown = here.mapped is not None and here.mapped >= allowances.least(sold) - allowances.firmware(sold)
+    limit = here.seen in allowances.provider_limits(record).values()
+    if shown or (limit and allowances.owners_perhaps(record)):
         return Level.NOTICE
-    beyond = lacking > _memory.reserve(sold) + _crash(sold, here)
+    beyond = lacking > allowances.reserve(sold) + _crash(sold, here)
     return Level.STRONG if beyond else Level.NOTICE
 
 
 def _crash(sold: int, here: Size) -> float:
     """What is kept for a crash kernel; where that is not known, the most that is usual."""
-    return _memory.crash_kernel(sold) if here.crash is None else here.crash
+    return allowances.crash_kernel(sold) if here.crash is None else here.crash
 
 
 def _own_limit(record: Record, sold: int) -> str:
-    limit, theirs = record.run.guest.limits.cgroup_memory, _memory.provider_limits(record).values()
-    if limit is None or limit >= sold - _memory.reserve(sold) or limit in theirs:
+    limit, theirs = record.run.guest.limits.cgroup_memory, allowances.provider_limits(record).values()
+    if limit is None or limit >= sold - allowances.reserve(sold) or limit in theirs:
         return ""
     return f" A cgroup that is visible from in here limits us to {size(limit)}: mostly the owner's own doing."
 
@@ -141,8 +142,8 @@ def _mem_option(record: Record) -> str:
 
 def _alternatives(sold: int, here: Size) -> tuple[Alternative, ...]:
     """What could explain missing memory."""
-    lacking, crash = _memory.least(sold) - here.given, _crash(sold, here)
-    allowed = f"up to {size(_memory.reserve(sold))} is allowed for"
+    lacking, crash = allowances.least(sold) - here.given, _crash(sold, here)
+    allowed = f"up to {size(allowances.reserve(sold))} is allowed for"
     return (
         Alternative(
             "the kernel's own reserve",
@@ -153,15 +154,15 @@ def _alternatives(sold: int, here: Size) -> tuple[Alternative, ...]:
         ),
         Alternative(
             "memory reserved for a crash kernel",
-            ruled_out=True if here.explained or lacking > _memory.reserve(sold) + crash else None,
+            ruled_out=True if here.explained or lacking > allowances.reserve(sold) + crash else None,
             because=f"distributions reserve up to {size(crash)} at this size by default"
             if here.crash is None
             else f"the kernel says that it keeps {size(crash)} for one",
         ),
         Alternative(
             "memory that the firmware, or a driver in the guest, keeps to itself",
-            ruled_out=True if here.explained and lacking > 2 * _memory.firmware(sold) else None,
-            because=f"up to {size(_memory.firmware(sold))} is usual"
+            ruled_out=True if here.explained and lacking > 2 * allowances.firmware(sold) else None,
+            because=f"up to {size(allowances.firmware(sold))} is usual"
             if here.explained
             else "no map of the machine's memory tells where it went",
         ),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import family, ledger
-from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.weigh import weigh
-from vpsbench.analyzer.words import percent, span, vcpus
+from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer.cpu import accounting, loss_findings
+from vpsbench.analyzer.cpu.weighing import weigh
+from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.wording.figures import percent, span, vcpus
 
 MISSING: Final = 0.5  # of one vCPU: how much of all of them together must be missing
 LEAST: Final = 0.05  # and of each vCPU's time: what a shared plan may lose to neighbours
@@ -31,7 +32,7 @@ def look(record: Record) -> list[Finding]:
 def _seen(record: Record) -> int:
     """The vCPUs that are there; in a container, where the host's are shown, those it may use."""
     guest = record.run.guest
-    if any(layer.kind in _cpu.CONTAINERS for layer in guest.layers):
+    if any(layer.kind in loss_findings.CONTAINERS for layer in guest.layers):
         return min(guest.limits.vcpus_online, len(guest.limits.vcpus_usable))
     return guest.limits.vcpus_online
 
@@ -70,16 +71,18 @@ def _count(cpus: str) -> int | None:
 
 
 def _together(record: Record) -> Finding:
-    table = ledger.loaded(record)
-    count = len(ledger.vcpus(record))
-    alone = ledger.bins(record, arm="single")
+    table = accounting.loaded(record)
+    count = len(accounting.vcpus(record))
+    alone = accounting.bins(record, arm="single")
     if count < 2 or not table.wall.size:
         return _finding(Level.CLEAN if count else Level.NOT_MEASURABLE, _nothing_to_share(record, count))
-    allowed = _cpu.limit(record.run.plan, max(LEAST, MISSING / count))
-    loss = _cpu.Loss("", table, weigh(table, ledger.lost, allowed, family.bar(record)), allowed)
+    allowed = loss_findings.limit(record.run.plan, max(LEAST, MISSING / count))
+    loss = loss_findings.Loss(
+        "", table, weigh(table, accounting.lost, allowed, multiplicity.bar(record)), allowed
+    )
     level, delivered = loss.weighed.level, count * (1 - loss.weighed.share)
     together = f"All {count} vCPUs together delivered {delivered:.2f} vCPUs in {span(loss.weighed.seconds)}"
-    if level in _cpu.ACCUSING:
+    if level in loss_findings.ACCUSING:
         level, claim = _shared(record, loss, together, alone)
     elif level is Level.CLEAN:
         claim = f"{together}: at most {percent(allowed)} of each was missing."
@@ -88,11 +91,13 @@ def _together(record: Record) -> Finding:
     return _finding(level, claim, record, loss, count)
 
 
-def _shared(record: Record, loss: _cpu.Loss, together: str, alone: ledger.Bins) -> tuple[Level, str]:
+def _shared(
+    record: Record, loss: loss_findings.Loss, together: str, alone: accounting.Bins
+) -> tuple[Level, str]:
     """What a proven loss of all together means, beside what each lost alone."""
-    if quota := _cpu.own_quota(record, loss.weighed.since, loss.weighed.until):
-        return Level.NOT_MEASURABLE, f"{together}, but {_cpu.quota_in_words(record, quota)}."
-    single = ledger.share(alone, ledger.lost)
+    if quota := loss_findings.own_quota(record, loss.weighed.since, loss.weighed.until):
+        return Level.NOT_MEASURABLE, f"{together}, but {loss_findings.quota_in_words(record, quota)}."
+    single = accounting.share(alone, accounting.lost)
     if single is None:
         return Level.NOT_MEASURABLE, (
             f"{together}; whether each gets its time alone, as vCPUs that share cores do, was not measured."
@@ -119,10 +124,14 @@ def _nothing_to_share(record: Record, count: int) -> str:
 
 
 def _finding(
-    level: Level, claim: str, record: Record | None = None, loss: _cpu.Loss | None = None, count: int = 0
+    level: Level,
+    claim: str,
+    record: Record | None = None,
+    loss: loss_findings.Loss | None = None,
+    count: int = 0,
 ) -> Finding:
     if record is None or loss is None:
-        return Finding(sign=SIGN.name, level=level, claim=claim, series=_cpu.SERIES)
+        return Finding(sign=SIGN.name, level=level, claim=claim, series=loss_findings.SERIES)
     weighed = loss.weighed
     low, high = weighed.interval or (0.0, 1.0)
     return Finding(
@@ -135,8 +144,8 @@ def _finding(
         unit="1",
         since=weighed.since,
         until=weighed.until,
-        series=_cpu.SERIES,
-        alternatives=_cpu.alternatives(record, loss.table, level),
+        series=loss_findings.SERIES,
+        alternatives=loss_findings.alternatives(record, loss.table, level),
     )
 
 

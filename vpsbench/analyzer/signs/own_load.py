@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import ledger
+from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.words import percent
 from vpsbench.model import Finding, Level, Record
+from vpsbench.wording.figures import percent
 
 TOLD: Final = 0.1  # of the loops' time
 SPOILT: Final = 0.6
@@ -20,11 +20,11 @@ SWAPPED: Final = 0.001  # of the pages touched
 
 def look(record: Record) -> list[Finding]:
     """One finding for the vCPUs and one for memory, or one that says that nothing was in the way."""
-    table = ledger.bins(record)
+    table = accounting.bins(record)
     return [f for f in (_cpu(table), _memory(record)) if f] or [_nothing(table)]
 
 
-def _nothing(table: ledger.Bins) -> Finding:
+def _nothing(table: accounting.Bins) -> Finding:
     share = table.own_share
     return Finding(
         sign=SIGN.name,
@@ -40,7 +40,7 @@ def _nothing(table: ledger.Bins) -> Finding:
     )
 
 
-def _cpu(table: ledger.Bins) -> Finding | None:
+def _cpu(table: accounting.Bins) -> Finding | None:
     share = table.own_share
     if share <= TOLD:
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.analyzer import family, ledger
-from vpsbench.analyzer.signs import Sign, _cpu
-from vpsbench.analyzer.weigh import weigh
-from vpsbench.analyzer.words import percent, span
+from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer.cpu import accounting, loss_findings
+from vpsbench.analyzer.cpu.weighing import weigh
+from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Guest, Level, Plan, Profile, Record
+from vpsbench.wording.figures import percent, span
 
 SHARED: Final = 0.05
 DEDICATED: Final = 0.01
@@ -17,13 +18,13 @@ DEDICATED: Final = 0.01
 def look(record: Record) -> list[Finding]:
     """Weighs what was reported during the loops; says "not measurable" where nothing could report."""
     plan, clock = record.run.plan, record.run.guest.steal_clock
-    table = ledger.loaded(record)
+    table = accounting.loaded(record)
     if clock.value is False or (clock.value is None and not table.steal.any()):
         return [_no_clock(record, table)]
-    allowed = _cpu.limit(plan, _threshold(plan))
-    loss = _cpu.heaviest(record, ledger.reported, allowed)
+    allowed = loss_findings.limit(plan, _threshold(plan))
+    loss = loss_findings.heaviest(record, accounting.reported, allowed)
     return [
-        _cpu.finding(
+        loss_findings.finding(
             SIGN.name,
             record,
             loss,
@@ -44,10 +45,10 @@ def _kind(plan: Plan | None) -> str:
     return f"a {kind} plan" if kind else "no plan says shared or dedicated, so as if shared"
 
 
-def _no_clock(record: Record, table: ledger.Bins) -> Finding:
+def _no_clock(record: Record, table: accounting.Bins) -> Finding:
     """Nothing reported where nothing can be: the measured loss stands beside it."""
     because = record.run.guest.steal_clock.because
-    weighed = weigh(table, ledger.lost, DEDICATED, family.bar(record))
+    weighed = weigh(table, accounting.lost, DEDICATED, multiplicity.bar(record))
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
@@ -60,19 +61,19 @@ def _no_clock(record: Record, table: ledger.Bins) -> Finding:
         unit="1",
         since=weighed.since,
         until=weighed.until,
-        series=_cpu.SERIES,
+        series=loss_findings.SERIES,
     )
 
 
 def _claims(profile: Profile, guest: Guest, plan: Plan | None) -> int:
     """None where the host is known to report nothing."""
-    return 0 if guest.steal_clock.value is False else _cpu.claims(profile, guest, plan)
+    return 0 if guest.steal_clock.value is False else loss_findings.claims(profile, guest, plan)
 
 
-def _claim(record: Record, loss: _cpu.Loss) -> str:
-    weighed, context, load = loss.weighed, _context(record), _cpu.load(record)
+def _claim(record: Record, loss: loss_findings.Loss) -> str:
+    weighed, context, load = loss.weighed, _context(record), loss_findings.load(record)
     share, allowed = percent(weighed.share), percent(loss.allowed)
-    if weighed.level in _cpu.ACCUSING:
+    if weighed.level in loss_findings.ACCUSING:
         return (
             f"In {span(weighed.seconds)} of {load} steal took {share} of the time of {loss.who}, more "
             f"than the {allowed} allowed: the host gave that time to others{context}."
@@ -80,11 +81,11 @@ def _claim(record: Record, loss: _cpu.Loss) -> str:
     if weighed.needed is not None:
         return (
             f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, "
-            f"{_cpu.unsettled(weighed, loss.allowed)}"
+            f"{loss_findings.unsettled(weighed, loss.allowed)}"
         )
     return (
         f"In {span(weighed.seconds)} of {load} steal took {share} of the vCPUs' time, within the "
-        f"{allowed} allowed{context}; {_cpu.excluded(weighed)}."
+        f"{allowed} allowed{context}; {loss_findings.excluded(weighed)}."
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.words import span
 from vpsbench.model import Finding, Level, Record, RunState, Status
+from vpsbench.wording.figures import span
 
 GOOD: Final = {Status.OK}
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import ledger
-from vpsbench.analyzer.signs import Sign, _cpu, one_if
-from vpsbench.analyzer.words import percent
+from vpsbench.analyzer.cpu import accounting, loss_findings
+from vpsbench.analyzer.signs import Sign, one_if
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -45,12 +45,12 @@ class _Rates:
 
 def look(record: Record) -> list[Finding]:
     """Tells the work rates; accuses only where whole cores were promised."""
-    names = ledger.vcpus(record)
+    names = accounting.vcpus(record)
     found = [
         _Rates(
             name,
-            _rates(ledger.loaded(record, vcpu=name)),
-            _rates(ledger.bins(record, vcpu=name, arm="single")),
+            _rates(accounting.loaded(record, vcpu=name)),
+            _rates(accounting.bins(record, vcpu=name, arm="single")),
         )
         for name in names
     ]
@@ -63,8 +63,8 @@ def look(record: Record) -> list[Finding]:
     return [_compared(record, both)]
 
 
-def _rates(table: ledger.Bins) -> Floats:
-    return ledger.work_rates(table)[1]
+def _rates(table: accounting.Bins) -> Floats:
+    return accounting.work_rates(table)[1]
 
 
 def _spread(found: list[_Rates]) -> str:
@@ -104,7 +104,7 @@ def _compared(record: Record, both: list[_Rates]) -> Finding:
 def _finding(
     record: Record, level: Level, claim: str, ratio: tuple[float, float, float] | None = None
 ) -> Finding:
-    table = ledger.bins(record)
+    table = accounting.bins(record)
     return Finding(
         sign=SIGN.name,
         level=level,
@@ -115,8 +115,8 @@ def _finding(
         unit="1" if ratio else None,
         since=float(table.start.min()) if table.wall.size else None,
         until=float(table.end.max()) if table.wall.size else None,
-        series=("cpu.loop.iterations", *_cpu.SERIES),
-        alternatives=_alternatives(record) if level in _cpu.ACCUSING else (),
+        series=("cpu.loop.iterations", *loss_findings.SERIES),
+        alternatives=_alternatives(record) if level in loss_findings.ACCUSING else (),
     )
 
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import family, touches
+from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer.memory import page_touches
+from vpsbench.analyzer.memory.missing_pages import ROUNDS, weighed
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.signs._vanished import ROUNDS, weighed
-from vpsbench.analyzer.words import percent, size, span
 from vpsbench.model import Alternative, Finding, Level, Record, Status
+from vpsbench.wording.figures import percent, size, span
 
 if TYPE_CHECKING:
-    from vpsbench.analyzer.signs._vanished import Seen
+    from vpsbench.analyzer.memory.missing_pages import Seen
 
 HOLD: Final = 240.0  # s; some hosts take pages only after they lay idle for two minutes
 FEWEST_TOUCHES: Final = 30  # a round and arm: a slow disk leaves no time for more
@@ -26,7 +27,7 @@ FEWEST_TOUCHES: Final = 30  # a round and arm: a slow disk leaves no time for mo
 
 def look(record: Record) -> list[Finding]:
     """Weighs all rounds together and each by itself; a finding needs half of those since the loss set in."""
-    rounds = [r for r in touches.rounds(record) if min(r.held.sum(), r.hot.sum()) >= FEWEST_TOUCHES]
+    rounds = [r for r in page_touches.rounds(record) if min(r.held.sum(), r.hot.sum()) >= FEWEST_TOUCHES]
     if len(rounds) < ROUNDS:
         claim = f"Full rounds in which held memory was touched again: {len(rounds)}; {ROUNDS} are the least"
         claim += f"{_ended(record)}."
@@ -34,11 +35,11 @@ def look(record: Record) -> list[Finding]:
         return [
             Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES, needed=needed)
         ]
-    bar = family.bar(record)
+    bar = multiplicity.bar(record)
     level, seen = weighed(record, rounds, bar)
-    young = [r.age for r in rounds if not r.age > touches.LONG]
+    young = [r.age for r in rounds if not r.age > page_touches.LONG]
     if level is Level.CLEAN and 0 < len(young) <= len(rounds) - ROUNDS:
-        found, late = weighed(record, [r for r in rounds if r.age > touches.LONG], bar, max(young))
+        found, late = weighed(record, [r for r in rounds if r.age > page_touches.LONG], bar, max(young))
         if found in {Level.NOTICE, Level.STRONG}:
             seen, level = late, found
     return [_finding(record, seen, level)]
@@ -122,7 +123,7 @@ def _finding(record: Record, seen: Seen, level: Level) -> Finding:
 
 
 def _microseconds(border: int) -> str:
-    edge = 1e6 * touches.edge(border)
+    edge = 1e6 * page_touches.edge(border)
     return f"{edge:.0f} µs" if edge >= 10 else f"{edge:.1f} µs"
 
 
@@ -177,7 +178,7 @@ def _aside(record: Record, seen: Seen) -> Alternative:
 
 def _in_memory(record: Record, seen: Seen) -> bool:
     """Whether what was slow was so quick that it may have come from the host's own memory."""
-    return seen.border.slow < touches.fresh_bin(record, touches.pooled(seen.rounds)[1])
+    return seen.border.slow < page_touches.fresh_bin(record, page_touches.pooled(seen.rounds)[1])
 
 
 def _one_event(seen: Seen, level: Level) -> Alternative:

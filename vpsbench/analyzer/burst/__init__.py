@@ -1,0 +1,1 @@
+"""Fast, then slow: what CPU and disk bursts have in common."""

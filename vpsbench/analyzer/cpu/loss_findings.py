@@ -1,0 +1,231 @@
+"""What the CPU signs share: how much may be lost, how to tell it, and what of our own could explain it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer.cpu import accounting
+from vpsbench.analyzer.cpu.weighing import SHORTEST, Weighed, weigh
+from vpsbench.analyzer.statistics import dependent
+from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record, Series
+from vpsbench.wording.figures import percent, span
+
+if TYPE_CHECKING:
+    from vpsbench.analyzer.cpu.accounting import Bins
+
+SERIES: Final = (
+    "cpu.loop.wall",
+    "cpu.loop.gap",
+    "cpu.loop.own_wait",
+    "cpu.loop.own_wait_in_gaps",
+    "cpu.loop.long_own_wait",
+    "cpu.loop.irq",
+    "cpu.loop.steal",
+)
+# Hitting a disclosed cap costs a little more than the cap itself: a quota of 50 % took 50.7 % in trials.
+CAP_TOLERANCE: Final = 0.05
+ACCUSING: Final = {Level.NOTICE, Level.STRONG}
+CONTAINERS: Final = {"openvz", "lxc", "systemd-nspawn", "podman", "docker", "container"}
+# Throttling for less than this part of the time explains nothing that would be accused.
+QUOTA_FELT: Final = 0.002
+
+
+def cap(plan: Plan | None) -> float | None:
+    """The disclosed share of each vCPU, where the plan names one below the whole."""
+    share = plan.cpu_share if plan else None
+    return share if share is not None and 0 < share < 1 else None
+
+
+def limit(plan: Plan | None, fault: float, already: float = 0.0) -> float:
+    """The share of a busy vCPU's time that may be lost.
+
+    Args:
+        plan: may disclose a cap; what it withholds is no fault.
+        fault: what may be lost where there is no cap.
+        already: the part of the cap that another sign has seen.
+    """
+    share = cap(plan)
+    if share is None:
+        return fault
+    return max(0.0, 1 - share - already) + share * max(fault, CAP_TOLERANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A part of the vCPUs' time, weighed against what is allowed: of all of them, or of the worst one."""
+
+    who: str
+    table: Bins
+    weighed: Weighed
+    allowed: float
+
+
+def claims(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  one of many ``Claims``
+    """All vCPUs together, and each by itself where there are several; at each look."""
+    usable = len(guest.limits.vcpus_usable)
+    return dependent.looks(profile.duration) * (1 + usable if usable > 1 else 1)
+
+
+def heaviest(record: Record, part: accounting.Part, allowed: float, shortest: float = SHORTEST) -> Loss:
+    """All vCPUs together; or, where only that is proven, the single vCPU that lost most.
+
+    Each vCPU is one more claim, as ``claims`` declares.
+    """
+    bar = multiplicity.bar(record)
+    names = accounting.vcpus(record)
+    tables = {"busy vCPUs": accounting.loaded(record)}
+    if len(names) > 1:
+        tables |= {f"vCPU {name}": accounting.loaded(record, vcpu=name) for name in names}
+    found = [
+        Loss(who, table, weigh(table, part, allowed, bar, shortest), allowed) for who, table in tables.items()
+    ]
+    proven = [loss for loss in found if loss.weighed.level in ACCUSING]
+    if not proven or proven[0] is found[0]:
+        return found[0]
+    return max(proven, key=lambda loss: loss.weighed.share)
+
+
+def finding(  # noqa: PLR0913  one place that fills the fields of a finding
+    sign: str,
+    record: Record,
+    loss: Loss,
+    *,
+    promised: str,
+    claim: str,
+    beside: str,
+    series: tuple[str, ...] = SERIES,
+) -> Finding:
+    """A loss as a finding; nobody is accused where a quota of our own explains it.
+
+    Args:
+        sign: its name.
+        record: the run.
+        loss: what was weighed.
+        promised: how much was allowed, in words.
+        claim: what is to be said.
+        beside: the beginning of what is said instead, beside a quota.
+        series: that it rests on.
+    """
+    weighed, level = loss.weighed, loss.weighed.level
+    quota = own_quota(record, weighed.since, weighed.until)
+    if quota and (level in ACCUSING or weighed.share > loss.allowed):
+        level = Level.NOT_MEASURABLE
+        claim = f"{beside}, but {quota_in_words(record, quota)}."
+    return Finding(
+        sign=sign,
+        level=level,
+        claim=claim,
+        promised=promised,
+        measured=weighed.share,
+        interval=weighed.interval,
+        unit="1",
+        since=weighed.since,
+        until=weighed.until,
+        series=series,
+        alternatives=alternatives(record, loss.table, level),
+        needed=None if quota else weighed.needed,
+    )
+
+
+def load(record: Record) -> str:
+    """How much the vCPUs were loaded, in words."""
+    duty = record.run.profile.duty
+    return "full load" if duty >= 1 else f"load for {percent(duty)} of the time"
+
+
+def own_quota(record: Record, since: float, until: float) -> str | None:
+    """A CPU quota of our own cgroup or its parents that was at work, in words; None where there was none."""
+    allowed, usable = record.run.guest.limits.cgroup_cpus, len(record.run.guest.limits.vcpus_usable)
+    if allowed is not None and allowed < usable:
+        return (
+            f"a CPU quota of {percent(allowed)} of one vCPU is set on a cgroup that is visible from in here"
+        )
+    throttled = max(
+        (_growth(s, since, until) for s in record.named("cgroup.cpu.throttled_time")), default=0.0
+    )
+    if throttled > QUOTA_FELT * (until - since):
+        return f"a cgroup that is visible from in here was throttled for {throttled:.1f} s"
+    return None
+
+
+def _growth(series: Series, since: float, until: float) -> float:
+    """How much a counter grew, with a few seconds around for the monitors' slower tick."""
+    during = series.values[(series.times >= since - 5) & (series.times <= until + 5)]
+    return float(during[-1] - during[0]) if during.size else 0.0
+
+
+def quota_in_words(record: Record, quota: str) -> str:
+    """What a visible quota means for the buyer."""
+    plan, guest = record.run.plan, record.run.guest
+    kinds = {layer.kind for layer in guest.layers} & CONTAINERS
+    text = f"{quota}, which explains it, so nothing can be said about the host"
+    if kinds and plan is not None:
+        names = ", ".join(sorted(kinds))
+        text += f"; this is a container ({names}): ask who set that limit, as the plan names none"
+    return text
+
+
+def unsettled(weighed: Weighed, allowed: float) -> str:
+    """The end of a claim that cannot be made: what was seen, and how much more would tell."""
+    return (
+        f"{percent(weighed.worst)} in the worst tenth of it; that is too short or too uneven to judge "
+        f"against {percent(allowed)}; about {span(weighed.needed or 0.0)} would do."
+    )
+
+
+def excluded(weighed: Weighed) -> str:
+    """The end of a clean claim: what the measurement leaves possible."""
+    if weighed.interval is None:
+        return "it was too uneven to say what is possible on the long run"
+    if weighed.interval[1] >= 1:
+        return "too little was measured to exclude any loss on the long run"
+    return f"above {percent(weighed.interval[1])} on the long run is excluded"
+
+
+def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative, ...]:
+    """What else could have taken the time, and whether it did; nothing for a finding that accuses nobody."""
+    if level not in ACCUSING:
+        return ()
+    plan = record.run.plan
+    capped = cap(plan)
+    named = (
+        f"the plan discloses {percent(capped)} of each vCPU, which is allowed for"
+        if capped
+        else "the plan names none"
+    )
+    repeated = level is Level.STRONG
+    return (
+        Alternative(
+            "other processes of this guest",
+            ruled_out=True,
+            because=f"their {percent(table.own_share)} of the time is known from the run queue",
+        ),
+        Alternative("interrupts of this guest", ruled_out=True, because="their time is taken out"),
+        Alternative(
+            "the hypervisor's usual work for this guest, and this program's own pauses",
+            ruled_out=True,
+            because="gaps under 0.5 ms are not counted, and what the program does besides its loop is known",
+        ),
+        Alternative(
+            "a CPU quota of our own cgroup", ruled_out=True, because="none is visible that was at work"
+        ),
+        Alternative(
+            "a cap that was sold as such",
+            ruled_out=True if plan else None,
+            because=named if plan else "no plan was given",
+        ),
+        Alternative(
+            "one isolated event, such as a live migration",
+            ruled_out=True,
+            because="the evidence stands without its largest batch and the larger one beside it",
+        ),
+        Alternative(
+            "a neighbour's busy hour, and not the rule",
+            ruled_out=True if repeated else None,
+            because="it was there in two sessions hours apart"
+            if repeated
+            else "only measuring again hours later would tell",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What a disk delivered, and what sparse reads saw all along."""

@@ -1,0 +1,134 @@
+"""What is written down about a guest's memory: OpenVZ's beancounters, limits of cgroups, VMware's limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from vpsbench.analyzer.memory import allowances
+from vpsbench.model import Alternative, Record
+from vpsbench.wording.figures import size
+
+PAGE: Final = 4096  # B; what OpenVZ counts in
+GUARANTEES: Final = {  # OpenVZ's manual, "UBC primary parameters"
+    "vmguarpages": "guaranteed for allocation",
+    "oomguarpages": "guaranteed against being killed",
+}
+BOUNDS: Final = {  # resource -> columns, of which the lower one counts
+    "privvmpages": ("ubc.barrier", "ubc.limit"),
+    "physpages": ("ubc.limit",),  # its barrier means nothing
+}
+MET: Final = ("max", "high", "oom", "oom_kill")  # memory.events: a limit was met; version 1's failcnt is max
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One amount that a host wrote down.
+
+    Args:
+        name: what it is called there.
+        amount: the least of it in this run, B.
+        claim: what it means where it is less than was sold; with {amount} and {sold}.
+        series: the metrics that have it.
+        others: what else could explain it.
+        labels: of the series.
+        beside: metrics that belong to it.
+    """
+
+    name: str
+    amount: float
+    claim: str
+    series: tuple[str, ...]
+    others: tuple[Alternative, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+
+
+def papers(record: Record) -> list[Paper]:
+    """All that there are."""
+    return [paper for part in (_guarantees, _bounds, _limit, _vmware) for paper in part(record)]
+
+
+def least_limit(record: Record) -> tuple[str, float] | None:
+    """The folder and limit, B, of the tightest cgroup that the container's host made."""
+    limits = allowances.provider_limits(record)
+    return min(limits.items(), key=lambda one: one[1], default=None)
+
+
+def owner(record: Record, path: str) -> Alternative:
+    """Whether a cgroup may be the owner's."""
+    perhaps = allowances.owners_perhaps(record)
+    why = "it is the top one"
+    if perhaps:
+        why = "a virtual machine is around it, in which the owner may have made it"
+    return Alternative("a limit of the owner's own", None if perhaps else True, f"{path}: {why}")
+
+
+def _hosts_own(what: str) -> Alternative:
+    return Alternative("a limit of the owner's own", ruled_out=True, because=f"only the host can set {what}")
+
+
+def _pages(record: Record, metric: str, resource: str) -> float | None:
+    """The least of a resource's column in this run, B; None where it is not there, or unlimited."""
+    values = [s.values.min() for s in record.named(metric, resource=resource) if s.values.size]
+    return PAGE * float(min(values)) if values else None
+
+
+def _guarantees(record: Record) -> Iterator[Paper]:
+    """OpenVZ's guarantees; kernels with vSwap limit physpages and leave these at 0, which says nothing."""
+    swaps = _pages(record, "ubc.limit", "physpages") is not None
+    for resource, meaning in GUARANTEES.items():
+        amount = _pages(record, "ubc.barrier", resource)
+        if amount is None or (amount == 0 and swaps):
+            continue
+        claim = f"Only {{amount}} of the {{sold}} sold is {meaning} ({resource}); the rest "
+        claim += "is there only while others leave it."
+        no_vswap = Alternative(
+            "vSwap, where only physpages counts",
+            ruled_out=True,
+            because=f"a host that uses it leaves guarantees at 0 or unlimited; this one wrote {size(amount)}",
+        )
+        others = (_hosts_own(resource), no_vswap)
+        yield Paper(resource, amount, claim, ("ubc.barrier",), others, {"resource": resource})
+
+
+def _bounds(record: Record) -> Iterator[Paper]:
+    """OpenVZ: beyond these, allocations are refused."""
+    for resource, columns in BOUNDS.items():
+        amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
+        if amounts:
+            claim = f"This container may use {{amount}} of the {{sold}} sold ({resource}); more is refused."
+            others = (_hosts_own(resource),)
+            yield Paper(resource, min(amounts), claim, columns, others, {"resource": resource})
+
+
+def _limit(record: Record) -> Iterator[Paper]:
+    """The tightest of the cgroups that the host made."""
+    if (found := least_limit(record)) is None:
+        return
+    path, amount = found
+    met = _met(record, path)
+    claim = "The container's own cgroup limits it to {amount} of the {sold} sold"
+    claim += f"; {met:.0f} times in this run, more was refused or slowed down in it." if met else "."
+    series, beside = ("cgroup.memory.limit",), ("cgroup.memory.current", "cgroup.memory.failures")
+    yield Paper(path, amount, claim, series, (owner(record, path),), {"path": path}, beside)
+
+
+def _met(record: Record, path: str) -> float:
+    """How often a limit was met in a cgroup, or (version 2) in one below it, in this run."""
+    counts = [
+        float(s.values[-1] - s.values[0])
+        for s in record.named("cgroup.memory.failures", path=path)
+        if s.values.size and s.labels["event"] in MET
+    ]
+    return max(counts, default=0.0)
+
+
+def _vmware(record: Record) -> Iterator[Paper]:
+    """What a machine of VMware's has beyond its limit lies in a balloon, or in the host's swap."""
+    limits = [float(s.values.min()) for s in record.named("vmware.guest.limit") if s.values.size]
+    if limits:
+        claim = "VMware's host gives this machine {amount} of the {sold} sold at most."
+        name = "VMware's limit"
+        yield Paper(name, min(limits), claim, ("vmware.guest.limit",), (_hosts_own(name),))

@@ -1,0 +1,1 @@
+"""Statistics that know no VPS: numbers in, numbers out; numpy only."""

@@ -1,0 +1,1 @@
+"""From findings to a verdict: promise by promise, with the next step."""

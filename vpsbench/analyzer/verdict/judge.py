@@ -1,0 +1,121 @@
+"""Judges a run: asks every sign, then draws the verdict. Pure: no database, no clock, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from vpsbench import plugins
+from vpsbench.analyzer import signs
+from vpsbench.analyzer.cpu import unseen_losses
+from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.verdict import declaration
+from vpsbench.analyzer.verdict.conclusion import verdict
+from vpsbench.model import Check, Finding, Judgement, Level, Record, Skipped, Status, Turn
+
+# Which probe measures what, and which monitor reads it, by the start of a metric's name; the first that fits.
+PROBES: Final = {
+    "cpu.loop.": "cpu",
+    "score.": "score",
+    "memory.touch.": "memory",
+    "memory.held": "memory",
+    "memory.first_touch": "memory",
+    "memory.verify.": "memory",
+    "merge.": "merge",
+    "vmware.guest.": "vmware",
+    "bandwidth.": "bandwidth",
+    "disk.fio.": "disk",
+    "disk.flush.": "disk",
+}
+MONITORS: Final = {
+    "cpu.time": "cpu_times",
+    "memory.": "memory",
+    "vm.": "vmstat",
+    "disk.": "disks",
+    "pressure.": "pressure",
+    "cgroup.": "cgroup",
+    "interrupts.": "interrupts",
+    "clock.rtc": "clocks",
+    "ubc.": "beancounters",
+    "xen.": "xen_memory",
+    "hyperv.": "hv_balloon",
+    "vmware.balloon.": "vmmemctl",
+}
+NOTHING: Final = {Status.UNAVAILABLE, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED}
+
+
+def judge(record: Record) -> Judgement:
+    """All that is to be said of a run: every sign reports, each skipped probe and monitor is named."""
+    record = completed(record)
+    known = plugins.collect(signs, "SIGN", Sign)
+    findings = tuple(finding for sign in known.values() for finding in ask(sign, record))
+    checks = tuple(Check(sign.name, sign.question, sign.promise) for sign in known.values())
+    return Judgement(record, verdict(record, findings, known), findings, tuple(skipped(record)), checks)
+
+
+def completed(record: Record) -> Record:
+    """The record as signs look at it: with its claims, and with estimates of what no loop could see."""
+    return replace(unseen_losses.with_estimates(record), claims=declaration.of(record))
+
+
+def ask(sign: Sign, record: Record) -> list[Finding]:
+    """A sign's findings on a completed record, or one that says why it has none.
+
+    A sign that fails must not take the report with it, nor pass for clean: its failure is a doubt.
+    """
+    missing = [metric for metric in sign.needs if not any(s.values.size for s in record.named(metric))]
+    if missing:
+        claim = f"Not measured: {why_missing(record, missing[0])}."
+        return [Finding(sign=sign.name, level=Level.NOT_MEASURABLE, claim=claim, series=tuple(missing))]
+    try:
+        return sign.look(record)
+    except Exception as error:  # noqa: BLE001  whatever failed in one sign, the others still speak; it is reported
+        claim = (
+            f"The sign {sign.name} itself failed ({type(error).__name__}: {error}): it says "
+            "nothing of this run."
+        )
+        return [Finding(sign=sign.name, level=Level.DOUBT, claim=claim)]
+
+
+def why_missing(record: Record, metric: str) -> str:
+    """Why a metric has no series in this run, in words."""
+    if probe := _first(PROBES, metric):
+        turns = [turn for turn in record.turns if turn.probe == probe]
+        if not turns and any(spec.probe == probe for spec in record.run.profile.turns):
+            return f"the run ended before the {probe} probe did"
+        if not turns:
+            return f"this run's profile had no {probe} probe"
+        reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
+        told = {f"{probe}.cached", f"{probe}.given_back"}
+        reasons += [e.detail.removeprefix(f"{probe}: ") for e in record.events if e.kind in told]
+        return (
+            f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric}"
+        )
+    monitor = _first(MONITORS, metric) or "runner"
+    reasons = [s.reason for s in _monitors(record) if s.probe == monitor]
+    return (
+        f"the {monitor} monitor: {reasons[0]}" if reasons else f"the {monitor} gave no {metric} in this run"
+    )
+
+
+def _ended(turn: Turn) -> str:
+    return f"{turn.status.replace('_', ' ')}: {turn.detail}"
+
+
+def _first(names: dict[str, str], metric: str) -> str | None:
+    return next((name for start, name in names.items() if metric.startswith(start)), None)
+
+
+def skipped(record: Record) -> list[Skipped]:
+    """Every probe's turn and every monitor that measured nothing, with its reason."""
+    turns = [Skipped(turn.probe, _ended(turn)) for turn in record.turns if turn.status in NOTHING]
+    return [*turns, *_monitors(record)]
+
+
+def _monitors(record: Record) -> Iterable[Skipped]:
+    """Monitors that could not read at all; the event's detail is "NAME: reason"."""
+    for event in record.events:
+        if event.kind == "monitor_unavailable":
+            name, _, reason = event.detail.partition(": ")
+            yield Skipped(name, reason)

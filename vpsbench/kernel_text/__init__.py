@@ -1,0 +1,1 @@
+"""Pure parsers of what the kernel writes; nothing here opens a file."""

@@ -1,0 +1,1 @@
+"""How every probe conducts itself: its clock, its rests, its share of memory, apart from others."""

@@ -1,0 +1,81 @@
+"""Watches over the rest of the guest while a probe holds memory: nothing of it shall be pushed out or wait.
+
+Available memory below the floor, tasks that wait for memory, and pages that are swapped out because the
+guest as a whole runs short are each a reason to stop taking more, or to give all back.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vpsbench.guest.files import Files
+from vpsbench.probes.conduct.memory_headroom import room
+
+MIB: Final = 1024**2
+# Shares of the last 10 s. Android's low-memory killer speaks of pressure from 7 % on.
+SOME: Final = 0.07
+FULL: Final = 0.03
+SWAPPED: Final = 256  # pages, 1 MiB
+_SCANS: Final = (
+    "pgscan_kswapd",
+    "pgscan_direct",
+)  # for the guest as a whole; a cgroup's own shortage is not in it
+
+
+class NeededElsewhere(Exception):  # noqa: N818  the guest needs its memory: an end, not a fault
+    """The guest runs short of memory; the message says how that was seen."""
+
+
+class Guard:
+    """Compares what the guest's kernel says with what it said before.
+
+    Args:
+        files: the guest's files.
+        floor: B that shall stay available.
+    """
+
+    def __init__(self, files: Files, floor: int) -> None:
+        self._files, self._floor = files, floor
+        self._swapped, self._scanned = self._counts()
+
+    def available(self) -> int:
+        """B that may still be taken.
+
+        Raises:
+            NeededElsewhere: less than the floor is left, or the guest strains for memory.
+        """
+        left = room(self._files).available
+        if left < self._floor:
+            raise NeededElsewhere(
+                f"only {left // MIB} MiB were left available, under the floor of {self._floor // MIB} MiB"
+            )
+        if reason := self._waits() or self._swaps():
+            raise NeededElsewhere(reason)
+        return left
+
+    def calm_down(self) -> None:
+        """From now on only what comes anew counts as swapping."""
+        self._swapped, self._scanned = self._counts()
+
+    def _waits(self) -> str | None:
+        text = (
+            self._files.text("/proc/pressure/memory") or ""
+        )  # absent before 4.20, or where it is switched off
+        for kind, share in re.findall(r"^(some|full) avg10=(\d+\.\d+)", text, re.MULTILINE):
+            if float(share) / 100 > (SOME if kind == "some" else FULL):
+                whose = "some task" if kind == "some" else "all tasks"
+                return f"{whose} of the guest waited for memory in {share} % of the last 10 s"
+        return None
+
+    def _swaps(self) -> str | None:
+        swapped, scanned = self._counts()
+        if swapped - self._swapped >= SWAPPED and scanned > self._scanned:
+            return f"the guest as a whole ran short and swapped {swapped - self._swapped} pages out"
+        return None
+
+    def _counts(self) -> tuple[int, int]:
+        """Pages swapped out, and pages that were looked at for the whole guest's sake."""
+        lines = (line.split() for line in (self._files.text("/proc/vmstat") or "").splitlines())
+        counts = {line[0]: int(line[1]) for line in lines}
+        return counts.get("pswpout", 0), sum(counts.get(name, 0) for name in _SCANS)

@@ -1,0 +1,1 @@
+"""The pinned loop of the CPU probe."""

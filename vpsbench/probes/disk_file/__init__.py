@@ -1,0 +1,1 @@
+"""The file under test, and flushes of it."""

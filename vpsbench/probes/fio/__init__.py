@@ -1,0 +1,1 @@
+"""fio: which jobs, how it is run, and what its output means."""

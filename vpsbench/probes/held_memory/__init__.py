@@ -1,0 +1,1 @@
+"""Pages that the memory probes hold, touch, and verify."""

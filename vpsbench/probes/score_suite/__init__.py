@@ -1,0 +1,1 @@
+"""The suite of benchmarks behind the scores."""

@@ -1,0 +1,180 @@
+"""Where the CPU's seconds went: what the pinned loops saw, and what the kernel counts for the whole guest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from vpsbench.analyzer.cpu import accounting
+from vpsbench.model import Record, Series
+from vpsbench.report.charts.course import SEEN, grid, growth, trace
+from vpsbench.report.charts.vegalite import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    SILVER,
+    SKY,
+    WINE,
+    Absent,
+    Chart,
+    Clock,
+    Spec,
+    stack,
+)
+from vpsbench.wording.reader import listed, plain, quantity
+
+if TYPE_CHECKING:
+    from vpsbench.model import Floats
+
+SHOWN = 4  # vCPUs with a chart of their own; of more, all together and those that lost most
+_NEEDED: Final = ("gap", "own_wait", "own_wait_in_gaps")
+_SHOWS: Final = ("cpu_burst", "hidden_steal", "reported_steal", "cpu_quota", "missing_vcpu")
+_LOOP_TITLE = "where the time went while vpsbench kept it busy"
+
+
+class _Part(NamedTuple):
+    """One part of the ledger as it is shown."""
+
+    name: str
+    colour: str
+    means: str  # in brackets; empty: plain by its name
+    source: str | None = None  # the series without which it is not known
+
+
+_Parts = dict[str, _Part]
+_PARTS: Final[_Parts] = {  # from the bottom of the picture up
+    "reported": _Part("reported steal", ORANGE, "the host kept the vCPU waiting, and told this machine so"),
+    "hidden": _Part("hidden loss", WINE, "stopped from outside, and no counter shows it"),
+    "own": _Part("own other programs", SKY, "of this machine: no fault of the provider"),
+    "interrupts": _Part("interrupts", GREEN, "this machine's own", "irq"),
+    "unexplained": _Part("short gaps", GREY, "0.1 to 0.5 ms, cause unknown", "short_gap"),
+    "delivered": _Part("delivered", SILVER, ""),
+}
+_LOST: Final = _Part("lost (steal not measurable here)", WINE, "")
+_STATES = {  # what is shown: from which states of the kernel, and its colour
+    "programs": (("user", "nice"), BLUE),
+    "kernel": (("system",), SKY),
+    "interrupts": (("irq", "softirq"), GREEN),
+    "waiting for disk": (("iowait",), ORANGE),
+    "steal": (("steal",), RED),
+}
+
+
+def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """A stack a vCPU: the six parts of the ledger."""
+    found = {v: accounting.bins(record, vcpu=v) for v in measured(record)}
+    if not found:
+        yield Absent(f"Each vCPU: {_LOOP_TITLE}", "the cpu probe gave no readings")
+        return
+    parts, statement = _known(record)
+    worst = sorted(found, key=lambda v: -_loss(found[v], parts))
+    telling = f"vCPU {plain(worst[0], 20)}"  # the picture for findings; it is explained, as is the first one
+    shown = {}
+    if len(found) > SHOWN:
+        shown[f"All {len(found)} vCPUs together"] = accounting.bins(record)
+        worst = worst[: SHOWN - 1]
+        statement += f" Of {len(found)} vCPUs the {len(worst)} are shown that lost most."
+    shown |= {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
+    for k, (name, table) in enumerate(shown.items()):
+        explained = k == 0 or name == telling
+        note = _in_all(table, parts, explained=explained) + (statement if explained else "")
+        spec = _loop_stack(table, clock, parts)
+        shows = _SHOWS if name == telling else ()
+        yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, spec, shows=shows)
+
+
+def measured(record: Record) -> list[str]:
+    """The vCPUs, by number, of which all was read without which a loss is not known: missing is not none."""
+    return [
+        v
+        for v in accounting.vcpus(record)
+        if all(any(s.values.size for s in record.named(f"cpu.loop.{n}", vcpu=v)) for n in _NEEDED)
+    ]
+
+
+def _known(record: Record) -> tuple[_Parts, str]:
+    """The ledger's parts that are known here; and what to say of the steal clock."""
+    found = {k: v for k, v in _PARTS.items() if v.source is None or record.named(f"cpu.loop.{v.source}")}
+    answer, counted = record.run.guest.steal_clock, record.named("cpu.loop.steal")
+    because = plain(answer.because, 200)
+    white = "Shares of the time in which the loop wanted to run; blank: not measured then."
+    if counted and answer.value:
+        return found, f" Steal clock: there is one ({because}). {white}"
+    if answer.value is None and any(s.values.any() for s in counted):
+        return found, f" Steal clock: there is one, as steal grew in this run. {white}"
+    if answer.value:
+        because = "the kernel counts none for each vCPU"
+    has = "cannot be known here" if answer.value is None else "none"
+    del found["reported"]
+    found["hidden"] = _LOST
+    return found, f" Steal clock: {has} ({because}), so what of the loss is steal is not measurable. {white}"
+
+
+def _split(sums: dict[str, Floats], parts: _Parts) -> dict[str, Floats]:
+    return accounting.parts(sums, clock="reported" in parts)
+
+
+def _whole(table: accounting.Bins) -> dict[str, Floats]:
+    return {name: np.array([getattr(table, name).sum()]) for name in accounting.SUMMED}
+
+
+def _loss(table: accounting.Bins, parts: _Parts) -> float:
+    """The share that went to the outside, reported or not."""
+    found = _split(_whole(table), parts)
+    return float((found["reported"] + found["hidden"])[0]) / max(float(table.wanted.sum()), 1e-9)
+
+
+def _in_all(table: accounting.Bins, parts: _Parts, *, explained: bool) -> str:
+    """The parts over the whole run, in words, to 0.01 %."""
+    found, wanted = _split(_whole(table), parts), max(float(table.wanted.sum()), 1e-9)
+    said = []
+    for key in ("delivered", *(k for k in parts if k != "delivered")):
+        part, share = parts[key], round(float(found[key][0]) / wanted, 4)
+        means = f" ({part.means})" if explained and part.means else ""
+        said.append(f"{quantity(share, '1', share=True)} {part.name}{means}")
+    return f"In all: {listed(said)}."
+
+
+def _loop_stack(table: accounting.Bins, clock: Clock, parts: _Parts) -> Spec:
+    # Loops on several vCPUs end their bins at the same moments: the distinct ones are the rhythm.
+    over = grid(np.unique(np.round(table.middle, 1)), (), clock.span)
+    sums = {name: over.total(table.middle, getattr(table, name)) for name in accounting.SUMMED}
+    filled = sums["wanted"] > 0
+    found = _split(sums, parts)
+    shares = tuple(found[k] / np.where(filled, sums["wanted"], 1.0) for k in parts)
+    return stack(
+        clock, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares, SEEN), 110
+    )
+
+
+def system_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+    """CPU time of the whole guest by state, as the kernel counts it."""
+    title = "CPU time of the whole guest, as the kernel counts it"
+    steps: dict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
+    example: Series | None = None
+    for series in record.named("cpu.time"):
+        if len(series.times) > 1 and not series.labels["state"].startswith(
+            "guest"
+        ):  # those are in user and nice
+            middle, _, increase = growth(series)
+            steps[series.labels["state"]].append((middle, increase))
+            example = series
+    if example is None:
+        yield Absent(title, "the CPU counters were not read")
+        return
+    over = grid(example.times, example.gaps, clock.span)
+    sums = {state: sum(over.total(*one) for one in all_) for state, all_ in steps.items()}
+    whole = np.asarray(sum(sums.values()), dtype=float)
+    filled = whole > 0
+    present = {n: s for n, (s, _) in _STATES.items() if set(s) & sums.keys()}
+    shares = [sum(sums[x] for x in s if x in sums) / np.where(filled, whole, 1.0) for s in present.values()]
+    rows = trace(over, filled, tuple(np.asarray(s, dtype=float) for s in shares))
+    note = "Share of all vCPUs; what is missing to 100 % was idle. It includes vpsbench itself."
+    if "steal" not in sums:
+        note += " This kernel counts no steal."
+    yield Chart("system", title, note, stack(clock, [(n, _STATES[n][1]) for n in present], rows, 130))

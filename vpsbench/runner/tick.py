@@ -1,0 +1,95 @@
+"""One tick: the monitors are read, the guest is looked at, and all of it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from vpsbench.model import Kind, Metric, Profile, Sample, Turn
+from vpsbench.runner.clock import Clock
+from vpsbench.runner.guest_watch import Watch
+from vpsbench.runner.monitor_reader import Ticker
+from vpsbench.runner.retrying_writer import Keeper
+
+METRICS: Final = (
+    Metric(
+        "clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME of the first boot"
+    ),
+    Metric("instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"),
+    Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
+    Metric("load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"),
+)
+_EXACT: Final = 6  # digits, µs: what lies behind them is noise, and takes room
+_STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
+
+
+class Progress(Protocol):
+    """Told what happens, for a person who watches."""
+
+    def turn(self, probe: str, seconds: float) -> None:
+        """A turn begins."""
+
+    def ended(self, turn: Turn) -> None:
+        """A turn ended."""
+
+    def note(self, text: str) -> None:
+        """What the probe does now."""
+
+    def seen(self, samples: list[Sample]) -> None:
+        """Readings."""
+
+    def tick(self, elapsed: float) -> None:
+        """Time goes on."""
+
+    def told(self, text: str) -> None:
+        """Something that a person should know at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """Ticks of one run; the parts are those of its ``Runner``."""
+
+    profile: Profile
+    ticker: Ticker
+    watch: Watch
+    keeper: Keeper
+    clock: Clock
+    progress: Progress
+
+    def beat(self, due: float, running: str | None) -> float:
+        """One tick, while a probe is running; returns when the next one is due."""
+        began, cost = self.clock.boot(), self.clock.cpu()
+        late = began - due
+        if late > _STALL_TICKS * self.profile.tick:
+            self.keeper.event(
+                "stall", f"a tick came {late:.1f} s late: the guest, or this program, did not run"
+            )
+        tick = self.ticker.read()
+        for problem in tick.problems:
+            self.keeper.event("gap", problem)
+        for metric, labels in tick.gaps:
+            self.keeper.collector.gap(metric, labels, began)
+        for kind, detail in self.watch.look():
+            self.keeper.event(kind, detail)
+            self.progress.told(detail)
+        samples = [*tick.samples, *self._own(running)]
+        samples.append(Sample("instrument.tick_cost", round(self.clock.cpu() - cost, _EXACT)))
+        self.keeper.collector.add(samples, began)
+        stored = not self.keeper.trouble
+        self.keeper.commit()
+        if self.keeper.trouble and stored:
+            self.progress.told(self.keeper.trouble)
+        self.progress.seen(samples)
+        self.progress.tick(self.keeper.now())
+        planned = due + self.profile.tick
+        return planned if planned > began else began + self.profile.tick
+
+    def _own(self, running: str | None) -> list[Sample]:
+        """What the runner itself knows: the wall clock, and the load that it applies."""
+        loads = [
+            Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
+            for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
+        ]
+        if self.watch.offset is None:
+            return loads
+        return [Sample("clock.wall_offset", round(self.watch.offset + self.watch.shift, _EXACT)), *loads]

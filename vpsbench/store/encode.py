@@ -1,0 +1,154 @@
+"""How the readings of a tick are packed; ``migrations/`` describes the bytes, ``readings`` takes them apart.
+
+What a kernel counts are decimal numbers that grow a little each second. So a reading is kept as a whole
+number with so many digits behind the point, of which its growth since the tick before is written, in as few
+bytes as that needs. zlib does the rest, with the tick before as its dictionary: half of what floats take.
+
+Packed by themselves are ticks that hold what a probe found, so that a long run can be read without unpacking
+all of it, and one in 32, so that one that is lost takes few along.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+ALONE: Final = 1  # the first byte of a tick that is packed by itself,
+LEANING: Final = 2  # and of one that leans on those before it; older formats begin with zlib's own 0x78
+DIGITS: Final = (0, 2, 3, 6, 9)  # behind the point: whole numbers, USER_HZ, ms, µs, ns
+RAW: Final = -1  # in their place: the number is the bits of the float64
+_TENS: Final = {digits: 10.0**digits for digits in DIGITS}
+_TRIED: Final = {first: tuple(dict.fromkeys((first, *DIGITS))) for first in DIGITS} | {RAW: DIGITS}
+_WHOLE: Final = 2**53  # below it float64 holds each whole number
+_NONE: Final = (0, 0)
+_OFTEN: Final = 32  # ticks from one that is packed by itself to the next
+_FOLLOWED: Final = bytes(range(0x80, 0x100))  # in a number: bytes after which more follow
+_WINDOW, _MEMORY = 12, 5  # zlib's, enough for two ticks; with its own settings it clears 256 kB for each
+Reading = tuple[int, float, float]  # series, time, value
+
+
+class Packer:
+    """Packs the ticks of one run, in their order."""
+
+    def __init__(self) -> None:
+        self._before = b""
+        self._time = 0  # of the tick before: its first time, as bits
+        self._known: dict[int, tuple[int, int]] = {}  # series -> digits and number of its latest reading
+        self._count = 0
+
+    def pack(self, readings: Sequence[Reading], *, alone: bool = False) -> bytes:
+        """The column ``ticks.samples``; ``alone``: packed by itself in any case."""
+        if alone or self._count % _OFTEN == 0 or not self._before:
+            mark, self._time, self._known = ALONE, 0, {}
+            stream = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY)
+        else:
+            mark = LEANING
+            stream = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY, zdict=self._before)
+        self._count += 1
+        self._before = plain = self._plain(readings)
+        return bytes((mark,)) + stream.compress(plain) + stream.flush()
+
+    def _plain(self, readings: Sequence[Reading]) -> bytes:
+        steps: list[int] = []
+        digits: list[int] = []
+        times: list[int] = []
+        growth: list[int] = []
+        before, at, bits = 0, 0.0, self._time
+        found: dict[int, tuple[int, int]] = {}
+        for series, time, value in readings:
+            steps.append(series - before)
+            now = bits if time == at and times else _bits(time)
+            times.append(_around(now - bits))
+            before, at, bits = series, time, now
+            kept, last = self._known.get(series, _NONE)
+            exact = found[series] = _exact(value, kept)
+            digits.append(exact[0])
+            growth.append(exact[1] - last if RAW != kept == exact[0] else exact[1])
+        self._known |= found
+        self._time = _bits(readings[0][1]) if readings else 0
+        return _often(tuple(steps)) + _often(tuple(digits)) + _numbers(times) + _numbers(growth)
+
+
+def _exact(value: float, kept: int) -> tuple[int, int]:
+    """The digits, best those of last time, and the number that with them is the value to the last bit."""
+    if -_WHOLE < value < _WHOLE:  # and not NaN
+        for digits in _TRIED[kept]:
+            number = round(value * _TENS[digits])
+            if number / _TENS[digits] == value and -_WHOLE < number < _WHOLE:
+                return digits, number
+    return RAW, _bits(value)
+
+
+def _bits(value: float) -> int:
+    (found,) = struct.unpack("<q", struct.pack("<d", value))
+    return int(found)
+
+
+def _around(step: int) -> int:
+    """The same step modulo 2^64: between a negative and a positive time there are more."""
+    return step if -_WHOLE < step < _WHOLE else (step + 2**63) % 2**64 - 2**63
+
+
+def _numbers(values: Iterable[int]) -> bytes:
+    """Seven bits a byte, the lowest first, 0x80 where more follow; the sign is the lowest bit of all."""
+    out = bytearray()
+    for value in values:
+        left = value << 1 if value >= 0 else ~(value << 1)
+        while left > 0x7F:
+            out.append(left & 0x7F | 0x80)
+            left >>= 7
+        out.append(left)
+    return bytes(out)
+
+
+_often: Final = lru_cache(maxsize=8)(_numbers)  # for columns that are the same in many ticks
+
+
+def stands_alone(packed: bytes) -> bool:
+    """Whether it was packed by itself."""
+    if is_of_floats(packed[0]):
+        return not packed[1] & 0x20  # FDICT, RFC 1950
+    return packed[0] == ALONE
+
+
+def is_of_floats(mark: int) -> bool:
+    """Whether a first byte is that of the formats up to 4, which are zlib's from there on."""
+    return mark not in {ALONE, LEANING}
+
+
+def readings(packed: bytes, plain: bytes) -> int:
+    """How many readings there are in a tick that was unpacked."""
+    if is_of_floats(packed[0]):
+        return len(plain) // 20
+    return len(plain.translate(None, _FOLLOWED)) // 4
+
+
+class Unpacker:
+    """Unpacks the ticks of one run, in their order, from any that was packed by itself."""
+
+    def __init__(self) -> None:
+        self._before = b""
+
+    def unpack(self, packed: bytes, most: int = 0) -> bytes:
+        """The columns as plain bytes; of more than ``most`` of them only so many and one (0: all).
+
+        Raises:
+            ValueError: it is cut off, something follows it, or the tick before it is another one.
+        """
+        if len(packed) < 2:
+            raise ValueError("readings are cut off")
+        body = packed if is_of_floats(packed[0]) else packed[1:]
+        try:
+            stream = zlib.decompressobj() if stands_alone(packed) else zlib.decompressobj(zdict=self._before)
+            plain = stream.decompress(body, most + 1 if most else 0)
+        except zlib.error as error:
+            raise ValueError(f"readings cannot be unpacked: {error}") from error
+        if most and len(plain) > most:
+            return plain
+        if not stream.eof or stream.unused_data:
+            raise ValueError("readings are cut off, or something follows them")
+        self._before = plain
+        return plain

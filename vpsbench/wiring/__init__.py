@@ -1,0 +1,1 @@
+"""Puts the rooms together for the commands: a run's start, course and end, and stored runs."""
