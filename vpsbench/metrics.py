@@ -1,1 +1,63 @@
-"""The registry of all metrics."""
+"""All metrics: the instrument's own, and which probe or monitor owns each of the others.
+
+A metric stands beside the probe or monitor that tells it. What follows from who owns it, such as why it is
+missing in a run, is asked for here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
+
+from vpsbench import monitors, plugins, probes
+from vpsbench.model import Kind, Metric
+from vpsbench.monitors import Monitor
+from vpsbench.probes import Probe
+
+WALL_OFFSET: Final = Metric(
+    "clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME of the first boot"
+)
+TICK_COST: Final = Metric(
+    "instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"
+)
+TURN_COST: Final = Metric(
+    "instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"
+)
+LOAD_APPLIED: Final = Metric(
+    "load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"
+)
+INSTRUMENT: Final = (WALL_OFFSET, TICK_COST, TURN_COST, LOAD_APPLIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What tells a metric: a probe, a monitor, or the runner itself."""
+
+    kind: Literal["probe", "monitor", "runner"]
+    name: str
+
+
+@cache
+def owners() -> dict[Metric, tuple[Owner, ...]]:
+    """Every metric, with all that tell it, in a fixed order.
+
+    Raises:
+        TypeError: two metrics have one name.
+    """
+    found: dict[Metric, tuple[Owner, ...]] = {}
+    for owner, told in _told().items():
+        for metric in told:
+            found[metric] = (*found.get(metric, ()), owner)
+    names = [metric.name for metric in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise TypeError(f"metrics that are not one object: {', '.join(sorted(twice))}")
+    return found
+
+
+def _told() -> dict[Owner, tuple[Metric, ...]]:
+    return {
+        **{Owner("probe", n): p.metrics for n, p in plugins.collect(probes, "PROBE", Probe).items()},
+        **{Owner("monitor", n): m.metrics for n, m in plugins.collect(monitors, "MONITOR", Monitor).items()},
+        Owner("runner", "runner"): INSTRUMENT,
+    }

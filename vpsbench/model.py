@@ -169,15 +169,39 @@ class Kind(StrEnum):
     COUNTER = "counter"
 
 
+Better = Literal["higher", "lower", "neither"]
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The name of a measured quantity, and how to read it."""
+    """A measured quantity, and how to read it.
+
+    Each exists once, beside the probe or monitor that owns it; ``metrics`` knows them all. Whoever emits,
+    reads, exports or charts it names the object.
+    """
 
     name: str  # "cpu.loop.gap"
     unit: str  # "s", "B", "B/s", "1/s", "1"
     kind: Kind
-    better: Literal["higher", "lower", "neither"]
+    better: Better
     help: str
+
+    def __hash__(self) -> int:
+        """By its name, which no other has."""
+        return hash(self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Selected(NamedTuple):
+    """Those series of a metric that carry certain labels, as a finding names them."""
+
+    metric: Metric
+    labels: Labels
+
+    def __str__(self) -> str:
+        return f"{self.metric}{{{','.join(f'{key}={value}' for key, value in self.labels)}}}"
 
 
 class Sample(NamedTuple):
@@ -186,7 +210,7 @@ class Sample(NamedTuple):
     A named tuple, as each tick makes a hundred.
     """
 
-    metric: str
+    metric: Metric
     value: float
     labels: Labels = ()
     at: float | None = None
@@ -194,11 +218,24 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the run: a gap, a pause, a clock step, a killed probe, a full disk."""
+    """Something that happened to the run: a gap, a pause, a clock step, a killed probe, a full disk.
+
+    Args:
+        t: s since the run began.
+        kind: what happened, in a word.
+        detail: in words.
+        source: the probe or monitor that it happened to; empty: to the run.
+    """
 
     t: float
     kind: str
     detail: str
+    source: str = ""
+
+    @property
+    def said(self) -> str:
+        """In words, with where it happened."""
+        return f"{self.source}: {self.detail}" if self.source else self.detail
 
 
 class Status(StrEnum):
@@ -278,10 +315,10 @@ class Record:
     events: tuple[Event, ...]
     claims: dict[str, int] | None = None
 
-    def named(self, metric: str, **labels: str) -> tuple[Series, ...]:
+    def named(self, metric: Metric, **labels: str) -> tuple[Series, ...]:
         """All series of a metric that carry these labels, in a fixed order."""
-        wanted = labels.items()
-        return tuple(s for s in self.series if s.metric.name == metric and wanted <= s.labels.items())
+        wanted, name = labels.items(), metric.name
+        return tuple(s for s in self.series if s.metric.name == name and wanted <= s.labels.items())
 
 
 # --- what it means ---------------------------------------------------------------------------------
@@ -299,29 +336,61 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """What else could explain a finding; ``ruled_out`` None: could not be decided here."""
+    """What else could explain a finding.
+
+    Args:
+        cause: in words.
+        ruled_out: None: that could not be decided here.
+        because: why, in words.
+        kind: the cause in a word for programs; empty where none asks.
+    """
 
     cause: str
     ruled_out: bool | None
     because: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One claim about the run, in one plain sentence, with what it rests on."""
+    """One claim about the run, in one plain sentence, with what it rests on.
+
+    Args:
+        sign: the sign's name.
+        level: how much weight it has.
+        claim: the sentence.
+        further: sentences that go on from it; empty: none.
+        ground: which of the sign's answers it is, in a word for programs, such as "too_short".
+        promised: in words.
+        measured: the figure, in ``unit``.
+        interval: its bounds, likewise.
+        unit: SI.
+        since: of the time that it speaks of, s since the run began.
+        until: likewise.
+        series: what shows it.
+        alternatives: what else could explain it.
+        needed: s of measuring that would settle it, where more of it would.
+    """
 
     sign: str
     level: Level
     claim: str
+    further: str = ""
+    ground: str = ""
     promised: str | None = None
     measured: float | None = None
     interval: tuple[float, float] | None = None
     unit: str | None = None
     since: float | None = None
     until: float | None = None
-    series: tuple[str, ...] = ()
+    series: tuple[Metric | Selected, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
-    needed: float | None = None  # s of measuring that would settle it, where more of it would
+    needed: float | None = None
+
+    @property
+    def said(self) -> str:
+        """All of its sentences."""
+        return f"{self.claim} {self.further}".rstrip()
 
 
 class Word(StrEnum):
@@ -343,6 +412,7 @@ class PromiseVerdict:
     because: str
     item: str = ""  # which line of it: the plan's setting, or what goes without saying
     settle: str = ""  # what would settle it, or how far it was tested; empty: nothing is open
+    grounds: tuple[Finding, ...] = ()  # the findings that it rests on
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from vpsbench.model import (
     Turn,
     TurnSpec,
 )
+from vpsbench.monitors import cpu_times
+from vpsbench.monitors import memory as meminfo
 from vpsbench.store.writer import Collector
 
 BOOT = 5000.0  # CLOCK_BOOTTIME when the run begins
@@ -68,11 +70,11 @@ def begin(collector: Collector, plan: Plan | None = PLAN) -> int:
 
 
 def free(value: float, at: float | None = None) -> Sample:
-    return Sample("memory.free", value, at=at)
+    return Sample(meminfo.FREE, value, at=at)
 
 
 def steal(value: float, vcpu: int = 0) -> Sample:
-    return Sample("cpu.time", value, (("vcpu", str(vcpu)), ("state", "steal")))
+    return Sample(cpu_times.TIME, value, (("vcpu", str(vcpu)), ("state", "steal")))
 
 
 def fill(collector: Collector, ticks: int = 200) -> None:

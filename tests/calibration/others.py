@@ -13,6 +13,7 @@ from tests.calibration.days import VCPUS, Machine, full_load, record
 from tests.calibration.honest import PLANS
 from tests.calibration.noise import HONEST, Course, autoregressive
 from tests.calibration.tally import ACCUSING, accusing, gravest
+from vpsbench.probes.cpu_loop import metrics as loop
 
 SECONDS: Final = 4500  # as `standard` loads
 BLOCK: Final = 10  # s, of a value that the tools are given
@@ -62,7 +63,7 @@ def compare(number: int) -> Iterator[tuple[str, str, bool]]:
         random = np.random.default_rng([3, number])
         made = record(random, Machine(course=course, lost=LOST), full_load(SECONDS), PLANS[0])
         yield "vpsbench: hidden_steal", name, gravest(accusing()["hidden_steal"], made) in ACCUSING
-        gaps = [s.values for s in made.named("cpu.loop.gap", arm="all")]
+        gaps = [s.values for s in made.named(loop.GAP, arm="all")]
         values = np.sum(gaps, axis=0).reshape(-1, BLOCK).mean(axis=1) / VCPUS
         for tool, finds in tools().items():
             yield tool, name, finds(values)

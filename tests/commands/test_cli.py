@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.places import TREE
-from vpsbench import commands
+from vpsbench import commands, metrics
 from vpsbench.commands import Command
 from vpsbench.plugins import collect
 from vpsbench.store import summaries
@@ -116,7 +116,7 @@ def test_a_duty_is_laid_over_the_profile_and_every_turn_obeys(profile: Path, tmp
     done = vpsbench("run", "--profile", profile, "--duty", 50, "--db", db, "--no-html", "--json", "-")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run"]["profile"]["duty"] == 0.5
-    [applied] = read(db).named("load.applied")
+    [applied] = read(db).named(metrics.LOAD_APPLIED)
     assert set(applied.values) <= {0.0, 0.5}
     assert 0.5 in applied.values
 

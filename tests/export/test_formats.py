@@ -22,6 +22,8 @@ from tests.tools import day
 from vpsbench.export.queries import QUERIES
 from vpsbench.export.tables import write_csv, write_parquet
 from vpsbench.model import Kind, Metric, Run, RunState
+from vpsbench.monitors import cpu_times
+from vpsbench.monitors import memory as meminfo
 from vpsbench.store.reader import Stream, read, stream
 from vpsbench.store.writer import Collector
 
@@ -75,7 +77,7 @@ def test_parquet_holds_the_same_as_the_record(tmp_path: Path, measured: Path) ->
     out = tmp_path / "a.parquet"
     command("--db", measured, "--parquet", out)
     rows = pq.read_table(out)
-    series = read(measured).named("memory.free")[0]
+    series = read(measured).named(meminfo.FREE)[0]
     here = np.array([name == "memory.free" for name in rows["metric"].to_pylist()])
     assert rows["t"].to_numpy()[here].tolist() == series.times.tolist()
     assert rows["value"].to_numpy()[here].tolist() == series.values.tolist()
@@ -122,7 +124,7 @@ def test_prometheus_reads_the_last_readings_and_the_verdict(
     cpu = found["vpsbench_cpu_time_seconds"]
     assert cpu.type == "counter"
     (steal,) = [s.value for s in cpu.samples if s.labels == {"state": "steal", "vcpu": "0"}]
-    assert steal == record.named("cpu.time", state="steal", vcpu="0")[0].values[-1]
+    assert steal == record.named(cpu_times.TIME, state="steal", vcpu="0")[0].values[-1]
     assert sum(sample.value for sample in found["vpsbench_verdict"].samples) == 1.0
 
 
@@ -157,11 +159,11 @@ def test_the_answers_are_those_of_the_record(plain: Path, measured: Path) -> Non
     with closing(sqlite3.connect(plain)) as db:
         steal = db.execute(answers["steal-by-hour"]).fetchall()
         memory = db.execute(answers["memory-by-hour"]).fetchall()
-    for (_, labels, per_cent), series in zip(steal, record.named("cpu.time", state="steal"), strict=True):
+    for (_, labels, per_cent), series in zip(steal, record.named(cpu_times.TIME, state="steal"), strict=True):
         assert labels.endswith(series.labels["vcpu"])
         grown, passed = np.ptp(series.values), np.ptp(series.times)
         assert per_cent == pytest.approx(100 * grown / passed, abs=0.01)
-    assert memory[0][1] == round(record.named("memory.available")[0].values.min() / 2**20)
+    assert memory[0][1] == round(record.named(meminfo.AVAILABLE)[0].values.min() / 2**20)
 
 
 def test_a_counter_that_ran_backwards_has_no_rate(tmp_path: Path) -> None:

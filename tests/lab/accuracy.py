@@ -12,6 +12,7 @@ from tests.lab.scenario import Scenario
 from tests.lab.truth import Truth
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.model import Record
+from vpsbench.probes.cpu_loop import metrics as loop
 
 WINDOW: Final = 30.0  # s
 # Where the owner's own programs or limits are at work (not vpsbench alone), two rhythms beat: what the loop
@@ -59,7 +60,7 @@ def windows(scenario: Scenario, truth: Truth, record: Record) -> list[Window]:
 
 def loops(record: Record) -> list[tuple[dict[str, str], accounting.Bins]]:
     """The loops under full load, with their labels; before there were duty cycles all were."""
-    named = [s.labels for s in record.named("cpu.loop.wall") if s.labels.get("duty", _FULL) == _FULL]
+    named = [s.labels for s in record.named(loop.WALL) if s.labels.get("duty", _FULL) == _FULL]
     return [(labels, accounting.bins(record, **labels)) for labels in named]
 
 

@@ -13,6 +13,9 @@ from tests.lab.truth import Floats, Truth
 from vpsbench.analyzer.cpu import accounting, quota_period
 from vpsbench.analyzer.signs import disk_burst
 from vpsbench.model import Finding, Record
+from vpsbench.monitors import clocks
+from vpsbench.probes.cpu_loop import metrics as loop
+from vpsbench.probes.held_memory import metrics as held
 
 Answer = Callable[[Scenario, Truth, Record, Finding], float | None]
 
@@ -25,7 +28,7 @@ def answer(scenario: Scenario, truth: Truth, record: Record, finding: Finding) -
 
 def boot_time(record: Record) -> float:
     """The guest's uptime when its run began, s."""
-    (series,) = record.named("clock.uptime")
+    (series,) = record.named(clocks.UPTIME)
     return float(np.median(series.values - series.times))
 
 
@@ -41,7 +44,7 @@ def loops(
     record: Record, truth: Truth, arms: set[str] = accounting.TOGETHER, **labels: str
 ) -> Iterator[Stretch]:
     """All stretches of the CPU probe's loops in these arms; where there is none of them, in any."""
-    boot, every = boot_time(record), record.named("cpu.loop.wall", **labels)
+    boot, every = boot_time(record), record.named(loop.WALL, **labels)
     for series in [one for one in every if one.labels["arm"] in arms] or every:
         starts, ends = series.times - series.values, series.times
         cuts = np.flatnonzero(starts[1:] - ends[:-1] > 1.0)
@@ -205,8 +208,8 @@ def rounds(record: Record) -> list[tuple[float, float]]:
     """Begin and end of each round of touching: it lasts as long as its touches; s since the run began."""
     spent: dict[float, float] = {}
     for series in (
-        *record.named("memory.touch.count", arm="held"),
-        *record.named("memory.touch.count", arm="hot"),
+        *record.named(held.COUNT, arm="held"),
+        *record.named(held.COUNT, arm="hot"),
     ):
         bound = float(series.labels["le"])
         for time, count in zip(series.times.tolist(), series.values.tolist(), strict=True):

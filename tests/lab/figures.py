@@ -19,6 +19,7 @@ from vpsbench.analyzer.cpu import accounting, quota_period
 from vpsbench.analyzer.signs import cpu_burst, cpu_quota, disk_burst
 from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Judgement, Record
+from vpsbench.probes.cpu_loop import metrics as loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Figure:
 def figures(scenario: Scenario, truth: Truth, judgement: Judgement) -> list[Figure]:
     """All that a scenario has a true value for."""
     found = [*_disk(scenario, judgement.record)]
-    if scenario.guest.platform != "kvm" or not judgement.record.named("cpu.loop.wall"):
+    if scenario.guest.platform != "kvm" or not judgement.record.named(loop.WALL):
         return found
     return [*found, *_quota(scenario, truth, judgement), *_burst(truth, judgement.record)]
 
@@ -95,7 +96,7 @@ def _quota(scenario: Scenario, truth: Truth, judgement: Judgement) -> Iterator[F
 def period(record: Record) -> float | None:
     """The median of the periods that are found in the vCPUs' single gaps, s."""
     found = []
-    for gaps in record.named("cpu.loop.one_gap", arm="all"):
+    for gaps in record.named(loop.ONE_GAP, arm="all"):
         for since, until in accounting.bins(record, **gaps.labels).pieces()[:1]:
             last = min(until, since + quota_period.LOGGED)
             one = quota_period.of_loop(record, gaps.labels, since, last)

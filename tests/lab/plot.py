@@ -14,6 +14,8 @@ from tests.lab.truth import Floats, Truth
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.signs import disk_burst
 from vpsbench.model import Record
+from vpsbench.monitors import memory as meminfo
+from vpsbench.probes.fio import metrics as fio
 
 _STEP: Final = 2.0  # s; quotas have periods of up to a second
 _BUSY: Final = 0.5  # of the time that a vCPU wants to run; off its turn it sleeps, which is no loss
@@ -91,7 +93,7 @@ def _memory(truth: Truth, record: Record) -> Panel | None:
     times, actual = truth.course("balloon.actual")
     if not times.size or float(np.ptp(actual)) == 0:
         return None
-    (total,) = record.named("memory.total")
+    (total,) = record.named(meminfo.TOTAL)
     inside = (_INSIDE, _clock(truth, record, total.times), total.values / 2**20)
     return Panel("memory, MiB", ((_OUTSIDE, times - truth.marks["run"][0], actual / 2**20), inside))
 
@@ -99,7 +101,7 @@ def _memory(truth: Truth, record: Record) -> Panel | None:
 def _disk(truth: Truth, record: Record) -> Panel | None:
     lines = [
         (f"{_INSIDE}, {series.labels['job']}", _clock(truth, record, series.times), series.values)
-        for series in record.named("disk.fio.iops")
+        for series in record.named(fio.DIRECT.iops)
     ]
     if not lines:
         return None

@@ -67,13 +67,10 @@ def test_version_2_throttling_and_events(tmp_path: Path) -> None:
     path = ("path", ROOT)
     events = {"low": 0, "high": 1, "max": 2, "oom": 3, "oom_kill": 4, "news": 5}
     assert samples == [
-        Sample("cgroup.memory.current", 77, (path,)),
-        Sample("cgroup.cpu.throttled", 4, (path,)),
-        Sample("cgroup.cpu.throttled_time", 2.5, (path,)),
-        *(
-            Sample("cgroup.memory.failures", count, (path, ("event", event)))
-            for event, count in events.items()
-        ),
+        Sample(cgroup.MEMORY_CURRENT, 77, (path,)),
+        Sample(cgroup.CPU_THROTTLED, 4, (path,)),
+        Sample(cgroup.CPU_THROTTLED_TIME, 2.5, (path,)),
+        *(Sample(cgroup.MEMORY_FAILURES, count, (path, ("event", event))) for event, count in events.items()),
     ]
 
 

@@ -21,6 +21,7 @@ from vpsbench.monitors import (
     vmstat,
     xen_memory,
 )
+from vpsbench.monitors import memory as meminfo
 
 
 def of(samples: list[Sample], metric: str) -> dict[str, float]:
@@ -124,17 +125,17 @@ def test_a_vcpu_that_is_offline_has_no_samples() -> None:
 
 def test_memory_is_in_bytes_and_lines_without_a_unit_do_no_harm() -> None:
     samples = memory.parse({"/proc/meminfo": "MemTotal: 3 kB\nHugePages_Total: 0\nBalloon: 1 kB"})
-    assert samples == [Sample("memory.total", 3072), Sample("memory.balloon", 1024)]
+    assert samples == [Sample(meminfo.TOTAL, 3072), Sample(meminfo.BALLOON, 1024)]
 
 
 def test_vmstat_without_a_balloon_has_no_balloon_series() -> None:
-    assert vmstat.parse({"/proc/vmstat": "pswpin 4\nnr_new 1 2 3"}) == [Sample("vm.pswpin", 4)]
+    assert vmstat.parse({"/proc/vmstat": "pswpin 4\nnr_new 1 2 3"}) == [Sample(vmstat.PSWPIN, 4)]
 
 
 def test_older_kernels_write_pages_behind_vmwares_figures() -> None:
     old = "target:     131072 pages\ncurrent:    130816 pages\nrateSleepAlloc: 2048 pages/sec\n"
     assert vmmemctl.parse({vmmemctl.FILE: old}) == [
-        Sample("vmware.balloon.taken", 130816 * 4096), Sample("vmware.balloon.target", 131072 * 4096)
+        Sample(vmmemctl.TAKEN, 130816 * 4096), Sample(vmmemctl.TARGET, 131072 * 4096)
     ]  # fmt: skip
 
 
@@ -202,11 +203,11 @@ def test_without_a_hypervisor_line_there_are_no_samples() -> None:
 
 
 def test_a_guest_without_a_real_time_clock_still_has_its_uptime() -> None:
-    assert clocks.parse({"/proc/uptime": "12.34 5.6"}) == [Sample("clock.uptime", 12.34)]
+    assert clocks.parse({"/proc/uptime": "12.34 5.6"}) == [Sample(clocks.UPTIME, 12.34)]
 
 
 def test_xen_memory_yields_what_can_be_read() -> None:
-    assert xen_memory.parse({TARGET: "1024"}) == [Sample("xen.memory.target", 1024 * 1024)]
+    assert xen_memory.parse({TARGET: "1024"}) == [Sample(xen_memory.TARGET, 1024 * 1024)]
 
 
 # --- beancounters ----------------------------------------------------------------------------------

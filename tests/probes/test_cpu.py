@@ -10,6 +10,7 @@ import pytest
 from vpsbench.probes import Request, cpu
 from vpsbench.probes.conduct import rest_doses
 from vpsbench.probes.cpu_loop import loop as _loop
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.probes.cpu_loop.loop import HAND_OVER_NS, WORK, Bin, Loop, parse_ticks
 from vpsbench.probes.cpu_loop.processes import between
 
@@ -281,13 +282,13 @@ def test_a_real_turn_accounts_for_its_wall_time(arm: str) -> None:
     emit = Collected()
     cpu.run(Request(4.0, cpu.Options(bin=0.25, arm=arm), 0, "/", vcpus, 1), emit)
     assert not emit.events
-    assert {labels["vcpu"] for _, labels in emit.named("cpu.loop.wall")} == {str(v) for v in vcpus}
-    walls = sum(value for value, _ in emit.named("cpu.loop.wall"))
-    gaps = sum(value for value, _ in emit.named("cpu.loop.gap"))
-    waits = sum(value for value, _ in emit.named("cpu.loop.own_wait_in_gaps"))
+    assert {labels["vcpu"] for _, labels in emit.named(loop.WALL)} == {str(v) for v in vcpus}
+    walls = sum(value for value, _ in emit.named(loop.WALL))
+    gaps = sum(value for value, _ in emit.named(loop.GAP))
+    waits = sum(value for value, _ in emit.named(loop.RUN_QUEUE_DELAY_IN_GAPS))
     part = 1 / len(vcpus) if arm == "single" else 1
     assert walls == pytest.approx(4.0 * len(vcpus) * part, rel=0.2)
-    low = {float(labels["duty"]) for _, labels in emit.named("cpu.loop.wanted")}
+    low = {float(labels["duty"]) for _, labels in emit.named(loop.DEMANDED)}
     assert low == ({0.1, 0.3, 0.6} if arm == "sweep" else set())
     assert 0 <= waits <= gaps < walls
     assert {metric.name for metric in cpu.PROBE.metrics} >= {name for name, _, _ in emit.samples}

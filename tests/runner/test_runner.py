@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from vpsbench import metrics
 from vpsbench.guest.files import Files
 from vpsbench.kernel_text.lines import Texts
 from vpsbench.model import (
@@ -175,14 +176,14 @@ def test_a_good_turn_is_kept_whole(tmp_path: Path) -> None:
     [turn] = record.turns
     assert (turn.status, turn.raw, state) == (Status.OK, {"out": "all"}, RunState.FINISHED)
     assert [list(s.values) for s in record.named("fake.value")] == [[7.0]]
-    assert record.named("instrument.turn_cost", probe="good")[0].values[0] > 0
+    assert record.named(metrics.TURN_COST, probe="good")[0].values[0] > 0
 
 
 def test_the_duty_reaches_the_probe_and_is_the_load_that_is_applied(tmp_path: Path) -> None:
     script = 'say(kind="raw", name="duty", text=str(request["duty"])); time.sleep(0.7);' + DONE
     record, _ = measure(tmp_path, {"good": script, "next": DONE}, duty=0.3)
     assert record.turns[0].raw == {"duty": "0.3"}
-    turn, [applied] = record.turns[0], record.named("load.applied", probe="good")
+    turn, [applied] = record.turns[0], record.named(metrics.LOAD_APPLIED, probe="good")
     during = (turn.started < applied.times) & (applied.times < turn.started + turn.elapsed)
     assert set(applied.values[during]) == {0.3}
     assert set(applied.values[~during]) <= {0.0}
@@ -199,7 +200,7 @@ def test_a_background_turn_runs_beside_the_others_and_ends_with_them(tmp_path: P
     assert sparse.elapsed >= one.elapsed + two.elapsed
     assert (state, record.run.elapsed < 50) == (RunState.FINISHED, True)
     assert [s.values.size for s in record.named("fake.value")] == [1], "what it said at its end is kept"
-    assert not record.named("load.applied", probe="sparse")
+    assert not record.named(metrics.LOAD_APPLIED, probe="sparse")
 
 
 def test_a_background_turn_stands_still_beside_what_must_be_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.builders import example_run
 from tests.builders.example_run import BOOT, GUEST, PLAN, PROFILE, TURN, WALL, free, steal
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Event, Record, Run, RunState, Sample, Series
+from vpsbench.monitors import cpu_times
 from vpsbench.store import reader
 from vpsbench.store.writer import Collector
 
@@ -133,7 +134,7 @@ def test_times_rise_and_the_last_reading_of_a_time_counts(tmp_path: Path) -> Non
 
 
 def test_labels_in_another_order_are_the_same_series_and_numbers_sort_as_numbers(tmp_path: Path) -> None:
-    other = Sample("cpu.time", 5, (("state", "steal"), ("vcpu", "10")))
+    other = Sample(cpu_times.TIME, 5, (("state", "steal"), ("vcpu", "10")))
     ticks = (0, [steal(1, 10), steal(1, 9)]), (1, [other])
     series = _read_back(tmp_path / "a.db", *ticks).series
     assert [(s.labels["vcpu"], s.values.tolist()) for s in series] == [("9", [1]), ("10", [1, 5])]
@@ -146,7 +147,7 @@ def test_counter_that_fell_is_one_event_and_its_values_stay(tmp_path: Path) -> N
     assert record.events == (
         Event(2, "counter_backwards", "cpu.time{state=steal,vcpu=0} fell 2 times, first from 101 to 3"),
     )
-    assert record.named("cpu.time")[0].values.tolist() == values
+    assert record.named(cpu_times.TIME)[0].values.tolist() == values
 
 
 def test_run_of_more_ticks_than_are_read_at_once(tmp_path: Path) -> None:

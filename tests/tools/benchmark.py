@@ -30,6 +30,7 @@ import psutil
 
 from tests.places import TREE
 from tests.tools import day
+from vpsbench import metrics
 from vpsbench.model import Record
 from vpsbench.store import database
 from vpsbench.store.reader import read
@@ -94,7 +95,7 @@ def watch(folder: Path) -> list[Row]:
         resident = ours.memory_info().rss / MB
         for one in (*others.values(), ours):
             one.wait()
-    ticks = statistics.median(read(folder / "run.db").named("instrument.tick_cost")[0].values)
+    ticks = statistics.median(read(folder / "run.db").named(metrics.TICK_COST)[0].values)
     a_day = DAY * (folder / "sa").stat().st_size / SECONDS / MB
     names = [(name, 1e3 * cpu) for name, (cpu, _) in beside.items()]
     return [

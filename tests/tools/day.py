@@ -22,10 +22,11 @@ from types import MappingProxyType
 import numpy as np
 
 from tests.builders.example_run import BOOT, GUEST, PLAN, PROFILE, WALL
-from vpsbench import monitors, plugins, probes
+from vpsbench import metrics, monitors, plugins, probes
 from vpsbench.model import Kind, Labels, Metric, Record, RunState, Sample, Series, Status, Turn
 from vpsbench.monitors import Monitor
-from vpsbench.probes import Probe
+from vpsbench.probes import Probe, score
+from vpsbench.probes.fio import metrics as fio
 from vpsbench.runner.tick import METRICS
 from vpsbench.store.writer import Collector
 
@@ -98,7 +99,7 @@ def _metrics() -> list[Metric]:
 
 def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
     """What the monitors read before the first turn, without end: counters go on from where they were."""
-    times = real.named("clock.wall_offset")[0].times
+    times = real.named(metrics.WALL_OFFSET)[0].times
     ticks = (times > times[0] + SETTLED) & (times < real.turns[0].started - 1)
     watched = [one for one in real.series if np.array_equal(one.times, times)]
     table = np.column_stack([times % 1, *(one.values for one in watched)])[ticks]
@@ -188,12 +189,12 @@ def _jobs(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[f
         labels = (("job", job),)
         begin = hour + start + place * each
         for second, rate in enumerate((level * 2e4 * (1 + 0.05 * rng.normal(size=each))).tolist(), 1):
-            yield begin + second, Sample("disk.fio.iops", rate, labels)
-            yield begin + second, Sample("disk.fio.bandwidth", rate * 4096, labels)
-            yield begin + second, Sample("disk.fio.latency", 1 / rate, labels)
+            yield begin + second, Sample(fio.DIRECT.iops, rate, labels)
+            yield begin + second, Sample(fio.DIRECT.bandwidth, rate * 4096, labels)
+            yield begin + second, Sample(fio.DIRECT.latency, 1 / rate, labels)
         for q in ("0.5", "0.9", "0.99", "0.999"):
             slow = 5e-5 / level / (1.0001 - float(q)) ** 0.3
-            yield begin + each, Sample("disk.fio.latency_quantile", slow, (*labels, ("q", q)))
+            yield begin + each, Sample(fio.DIRECT.quantile, slow, (*labels, ("q", q)))
 
 
 def _scores(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[float, Sample]]:
@@ -203,7 +204,7 @@ def _scores(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple
             for vcpu in vcpus:
                 labels = (("arm", arm), ("benchmark", benchmark), ("vcpu", vcpu))
                 took = 0.002 / level * (1 + 0.01 * float(rng.normal()))
-                yield hour + start + place * length / 7 + 1, Sample("score.time", took, labels)
+                yield hour + start + place * length / 7 + 1, Sample(score.TIME, took, labels)
 
 
 if __name__ == "__main__":

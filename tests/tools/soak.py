@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from vpsbench import metrics
 from vpsbench.store.reader import head, read
 from vpsbench.wiring.separate_process import apart
 
@@ -239,7 +240,7 @@ def inflict(soak: Soak, fault: Callable[[Soak], Fault], tried: Tried) -> None:
 
 def _since(db: Path, began: float) -> float:
     """The longest time between two readings of a clock that each tick reads, from then on, s."""
-    times = read(db).named("clock.wall_offset")[0].times
+    times = read(db).named(metrics.WALL_OFFSET)[0].times
     return float(np.diff(times[times >= began - 2]).max(initial=0.0))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from vpsbench import metrics
 from vpsbench.runner import lock
 from vpsbench.store.reader import read
 
@@ -81,7 +82,7 @@ def test_a_run_is_killed_and_goes_on_and_is_stopped(db: Path) -> None:
     assert {"resumed", "interrupted"} <= set(kinds)
     arms = [(turn.options["arm"], turn.status) for turn in record.turns]
     assert arms == [("all", "interrupted"), ("single", "interrupted")], "what was cut short is not repeated"
-    [offset] = record.named("clock.wall_offset")
+    [offset] = record.named(metrics.WALL_OFFSET)
     assert (offset.times[1:] > offset.times[:-1]).all()
     assert max(offset.gaps[0]) > stored
     assert not list(db.parent.glob("*-run"))

@@ -4,6 +4,8 @@ import pytest
 from rich.console import Console
 
 from vpsbench.model import Sample, Status, Turn
+from vpsbench.monitors import cpu_times
+from vpsbench.probes.fio import metrics as fio
 from vpsbench.wiring.progress import Readings, TerminalProgress, clock_text
 
 
@@ -14,7 +16,9 @@ def test_times_read_as_a_clock(seconds: float, text: str) -> None:
 
 def tick(steal: float, idle: float) -> list[Sample]:
     times = {"steal": steal, "idle": idle, "guest": 99.0}
-    return [Sample("cpu.time", value, (("state", state), ("vcpu", "0"))) for state, value in times.items()]
+    return [
+        Sample(cpu_times.TIME, value, (("state", state), ("vcpu", "0"))) for state, value in times.items()
+    ]
 
 
 def test_steal_is_a_share_of_the_last_seconds() -> None:
@@ -39,7 +43,7 @@ def shown(*, terminal: bool) -> str:
     with TerminalProgress(console, 100.0) as progress:
         progress.turn("disk", 30.0)
         progress.note("[red]randread[/red]")
-        progress.seen([Sample("disk.fio.iops", 1234.0)])
+        progress.seen([Sample(fio.DIRECT.iops, 1234.0)])
         progress.tick(12.0)
         progress.ended(Turn("disk", 0.0, 12.0, Status.TIMED_OUT, "[b]it did not end", {}, {}))
     return out.getvalue()
@@ -58,7 +62,7 @@ def test_in_a_terminal_the_line_tells_what_runs_and_what_is_left() -> None:
     progress = TerminalProgress(console, 100.0)
     progress.turn("disk", 30.0)
     progress.note("[red]randread[/red]")
-    progress.seen([Sample("disk.fio.iops", 1234.0)])
+    progress.seen([Sample(fio.DIRECT.iops, 1234.0)])
     progress.tick(12.0)
     line = progress.line().plain
     assert line.split("  ")[-4:] == ["0:12", "1:28 left", "disk: [red]randread[/red]", "1,234 IOPS"]

@@ -22,6 +22,8 @@ from tests.places import DOCS
 from vpsbench.commands import install_service
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Limits, RunState, Status, Turn
+from vpsbench.monitors import cpu_times
+from vpsbench.monitors import memory as meminfo
 from vpsbench.runner import lock
 from vpsbench.runner.guest_watch import Watch
 from vpsbench.runner.lock import Lock, Told
@@ -178,7 +180,7 @@ def test_counters_go_on_over_a_reboot_and_those_of_a_new_cgroup_too(tmp_path: Pa
             collector.add([example_run.steal(value), example_run.free(value)._replace(metric=ours.name)], at)
         collector.finish(RunState.FINISHED, 62)
     record = reader.read(path)
-    assert record.named("cpu.time")[0].values.tolist() == [100, 103, 107, 109]
+    assert record.named(cpu_times.TIME)[0].values.tolist() == [100, 103, 107, 109]
     assert record.named(ours.name)[0].values.tolist() == [4, 6]
     assert "counter_backwards" not in {event.kind for event in record.events}
 
@@ -253,7 +255,7 @@ def test_what_cannot_be_stored_is_kept_and_stored_later(tmp_path: Path) -> None:
         ticks(keeper, clock, 3)
         keeper.finish(RunState.FINISHED, 0)
     record = reader.read(path)
-    assert list(record.named("memory.free")[0].times) == [*range(1, 10)]
+    assert list(record.named(meminfo.FREE)[0].times) == [*range(1, 10)]
     assert [event.kind for event in record.events] == ["unstored", "stored_again"]
 
 
@@ -267,7 +269,7 @@ def test_memory_for_what_waits_is_bounded_and_what_was_dropped_is_told(tmp_path:
         ticks(keeper, clock, 2)
         keeper.finish(RunState.FINISHED, 0)
     record = reader.read(path)
-    times = list(record.named("memory.free")[0].times)
+    times = list(record.named(meminfo.FREE)[0].times)
     assert times == sorted(times)
     assert {1, 2, 102} <= set(times)
     assert len(times) < 60
@@ -435,11 +437,11 @@ def test_a_long_run_is_read_with_all_that_probes_found_and_its_gaps(
     whole = reader.read(path)
     monkeypatch.setattr(reader, "_WHOLE", 999)
     thin = reader.read(path)
-    assert [list(s.values) for s in thin.named("cpu.time")] == [
-        list(s.values) for s in whole.named("cpu.time")
+    assert [list(s.values) for s in thin.named(cpu_times.TIME)] == [
+        list(s.values) for s in whole.named(cpu_times.TIME)
     ]
-    assert [s.gaps for s in thin.named("cpu.time")] == [s.gaps for s in whole.named("cpu.time")]
-    [few], [all_of_it] = thin.named("memory.free"), whole.named("memory.free")
+    assert [s.gaps for s in thin.named(cpu_times.TIME)] == [s.gaps for s in whole.named(cpu_times.TIME)]
+    [few], [all_of_it] = thin.named(meminfo.FREE), whole.named(meminfo.FREE)
     assert set(few.times) < set(all_of_it.times)
     assert 1000 / 32 <= few.times.size < 60
     assert few.times[0] == 0

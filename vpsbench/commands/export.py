@@ -151,6 +151,7 @@ def _scores(record: Record) -> pyperf.BenchmarkSuite:
         VpsbenchError: it has none, or they cannot stand in one file; and why.
     """
     from vpsbench.analyzer.verdict.judge import why_missing
+    from vpsbench.probes.score import TIME
     from vpsbench.probes.score_suite.outputs import put_together
 
     number = record.run.id
@@ -160,7 +161,7 @@ def _scores(record: Record) -> pyperf.BenchmarkSuite:
         raise VpsbenchError(f"The scores of run {number} do not go into one file: {error}.") from error
     if scores is None:
         raise VpsbenchError(
-            f"Run {number} has no scores: {why_missing(record, 'score.time')}.",
+            f"Run {number} has no scores: {why_missing(record, TIME)}.",
             "`vpsbench run` measures some with each of its own profiles.",
         )
     return scores

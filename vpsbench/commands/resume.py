@@ -99,10 +99,15 @@ def _require_same(record: Record, hostname: str, note: Note | None) -> None:
 
 
 def _past(record: Record, note: Note | None) -> Past:
+    from vpsbench import probes
+    from vpsbench.metrics import WALL_OFFSET
+    from vpsbench.plugins import collect
+    from vpsbench.probes import Probe
     from vpsbench.runner.resumption import Past
 
-    offsets = [value for series in record.named("clock.wall_offset") for value in series.values]
-    written = sum(float(series.values.sum()) for series in record.named("disk.fio.written"))
+    offsets = [value for series in record.named(WALL_OFFSET) for value in series.values]
+    tells = {probe.writes for probe in collect(probes, "PROBE", Probe).values() if probe.writes}
+    written = sum(float(series.values.sum()) for metric in tells for series in record.named(metric))
     return Past(
         elapsed=record.run.elapsed,
         started=record.run.started,

@@ -11,7 +11,10 @@ import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.compare.estimate import Better, Estimate, Readings, estimate
-from vpsbench.model import Record, Series, Turn
+from vpsbench.model import Metric, Record, Series, Turn
+from vpsbench.probes import bandwidth, score
+from vpsbench.probes.fio import metrics as fio
+from vpsbench.probes.held_memory import metrics as held
 
 SLOT: Final = 1.0  # s of the CPU loops that make one reading: long beside a timer tick or a time slice
 _STEAL_SLOT: Final = 5.0  # s; steal comes in ticks of 10 ms
@@ -103,7 +106,7 @@ def _scores(record: Record) -> Iterator[Figure]:
     """The suite as one speed an arm: the geometric mean over its benchmarks, one reading a turn."""
     turns = [turn for turn in record.turns if turn.probe == "score"]
     for arm, title in (("single", "score, one vCPU"), ("all", "score, all vCPUs at once")):
-        series = record.named("score.time", arm=arm)
+        series = record.named(score.TIME, arm=arm)
         suite = {s.labels["benchmark"] for s in series}
         means = [(turn.started, _geometric(series, suite, turn)) for turn in turns]
         rows = np.array([(at, speed) for at, speed in means if speed is not None]).reshape(-1, 2)
@@ -125,22 +128,23 @@ def _geometric(series: tuple[Series, ...], suite: set[str], turn: Turn) -> float
 
 
 def _memory(record: Record) -> Iterator[Figure]:
-    yield from _plain(record, "memory.bandwidth", "bandwidth.triad", "memory bandwidth, one vCPU")
-    yield from _plain(record, "memory.latency", "bandwidth.latency", "memory latency")
-    yield from _plain(record, "memory.first_touch", "memory.first_touch", "memory, first touch of a page")
+    yield from _plain(record, "memory.bandwidth", bandwidth.TRIAD, "memory bandwidth, one vCPU")
+    yield from _plain(record, "memory.latency", bandwidth.LATENCY, "memory latency")
+    yield from _plain(record, "memory.first_touch", held.FIRST_TOUCH, "memory, first touch of a page")
 
 
 def _disk(record: Record) -> Iterator[Figure]:
-    jobs = [s.labels["job"] for s in record.named("disk.fio.iops")]
+    jobs = [s.labels["job"] for s in record.named(fio.DIRECT.iops)]
     for job in jobs:
         said = "write and fsync" if job == _FLUSH else job.replace("-qd", " QD")
         kind = "bandwidth" if job in _BLOCKS else "iops"
-        yield from _plain(record, f"disk.{job}.{kind}", f"disk.fio.{kind}", f"disk {said}", job=job)
+        metric = fio.DIRECT.bandwidth if job in _BLOCKS else fio.DIRECT.iops
+        yield from _plain(record, f"disk.{job}.{kind}", metric, f"disk {said}", job=job)
         title = "fsync p99" if job == _FLUSH else f"disk {said} p99"
-        yield from _plain(record, f"disk.{job}.p99", "disk.fio.latency_quantile", title, job=job, q=_TAIL)
+        yield from _plain(record, f"disk.{job}.p99", fio.DIRECT.quantile, title, job=job, q=_TAIL)
 
 
-def _plain(record: Record, name: str, metric: str, title: str, **labels: str) -> Iterator[Figure]:
+def _plain(record: Record, name: str, metric: Metric, title: str, **labels: str) -> Iterator[Figure]:
     """A figure that is one stored series as it is."""
     for one in record.named(metric, **labels):
         yield from _figure(name, title, one.metric.unit, one.metric.better, _course(one))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from vpsbench.compare.figures import Figure, figures
 from vpsbench.model import Judgement, Level, Record, RunState, Word
+from vpsbench.probes import bandwidth, score
 
 TOLD: Final = (Level.STRONG, Level.NOTICE, Level.DOUBT)
 # pyperf's notes, and what goes before each: OpenSSL and the suite say their own names.
@@ -96,9 +97,7 @@ def conditions(record: Record) -> dict[str, str]:
 
 def _memory_conditions(record: Record) -> dict[str, str]:
     """How much memory was gone over: a smaller area fits better into caches."""
-    areas = {
-        f"{value / 2**20:.0f} MiB" for s in record.named("bandwidth.area") for value in s.values.tolist()
-    }
+    areas = {f"{value / 2**20:.0f} MiB" for s in record.named(bandwidth.AREA) for value in s.values.tolist()}
     return {"memory area": " or ".join(sorted(areas))} if areas else {}
 
 
@@ -110,7 +109,7 @@ def _score_conditions(record: Record) -> dict[str, str]:
         for name, text in turn.raw.items()
         if name.startswith("pyperf-") and (notes := json.loads(text)["metadata"])
     }
-    suite = sorted({s.labels["benchmark"] for s in record.named("score.time")})
+    suite = sorted({s.labels["benchmark"] for s in record.named(score.TIME)})
     said = {"score libraries": " or ".join(sorted(found))} if found else {}
     return said | ({"score suite": ", ".join(suite)} if suite else {})
 

@@ -14,8 +14,29 @@ from vpsbench.kernel_text.lines import Line, Texts, first, lines
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+HELD: Final = Metric(
+    "ubc.held", "1", Kind.GAUGE, "neither",
+    "What the container uses of the resource.",
+)  # fmt: skip
+MAX_HELD: Final = Metric(
+    "ubc.maxheld", "1", Kind.GAUGE, "neither",
+    "The most it has used since its counting began.",
+)  # fmt: skip
+BARRIER: Final = Metric(
+    "ubc.barrier", "1", Kind.GAUGE, "higher",
+    "The lower bound; of *guarpages: what is guaranteed.",
+)  # fmt: skip
+LIMIT: Final = Metric(
+    "ubc.limit", "1", Kind.GAUGE, "higher",
+    "The upper bound, where there is one.",
+)  # fmt: skip
+FAILCNT: Final = Metric(
+    "ubc.failcnt", "1", Kind.COUNTER, "lower",
+    "How often the container was refused the resource.",
+)  # fmt: skip
+
 FILE: Final = "/proc/user_beancounters"
-COLUMNS: Final = ("held", "maxheld", "barrier", "limit", "failcnt")
+COLUMNS: Final = {"held": HELD, "maxheld": MAX_HELD, "barrier": BARRIER, "limit": LIMIT, "failcnt": FAILCNT}
 UNLIMITED: Final = {2.0**31 - 1, float(2**63 - 1)}  # LONG_MAX of 32-bit and of 64-bit kernels
 HEADINGS: Final = {"Version:", "uid"}
 
@@ -35,27 +56,17 @@ def _resource(line: Line) -> list[Sample]:
     name = 1 if line.words[0].endswith(":") else 0
     if (resource := line.word(name)) == "dummy":
         return []
-    values = {column: line.value(name + place) for place, column in enumerate(COLUMNS, 1)}
+    values = {metric: line.value(name + place) for place, metric in enumerate(COLUMNS.values(), 1)}
     return [
-        Sample(f"ubc.{column}", value, (("resource", resource),))
-        for column, value in values.items()
-        if column not in {"barrier", "limit"} or value not in UNLIMITED
+        Sample(metric, value, (("resource", resource),))
+        for metric, value in values.items()
+        if metric not in {BARRIER, LIMIT} or value not in UNLIMITED
     ]
 
 
 MONITOR = Monitor(
     name="beancounters",
     files=matching(FILE),
-    metrics=(
-        Metric("ubc.held", "1", Kind.GAUGE, "neither", "What the container uses of the resource."),
-        Metric("ubc.maxheld", "1", Kind.GAUGE, "neither", "The most it has used since its counting began."),
-        Metric(
-            "ubc.barrier", "1", Kind.GAUGE, "higher", "The lower bound; of *guarpages: what is guaranteed."
-        ),
-        Metric("ubc.limit", "1", Kind.GAUGE, "higher", "The upper bound, where there is one."),
-        Metric(
-            "ubc.failcnt", "1", Kind.COUNTER, "lower", "How often the container was refused the resource."
-        ),
-    ),
+    metrics=tuple(COLUMNS.values()),
     parse=parse,
 )

@@ -19,6 +19,31 @@ from vpsbench.kernel_text.lines import Line, Texts, first, lines, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor
 
+CPU_QUOTA: Final = Metric(
+    "cgroup.cpu.quota", "1", Kind.GAUGE, "higher",
+    "CPUs that the cgroup may use at most, its children's use included.",
+)  # fmt: skip
+CPU_THROTTLED: Final = Metric(
+    "cgroup.cpu.throttled", "1", Kind.COUNTER, "lower",
+    "Quota periods so far in which the cgroup had used up its quota and was stopped.",
+)  # fmt: skip
+CPU_THROTTLED_TIME: Final = Metric(
+    "cgroup.cpu.throttled_time", "s", Kind.COUNTER, "lower",
+    "Time so far for which the cgroup was stopped by its quota, summed over its run queues.",
+)  # fmt: skip
+MEMORY_LIMIT: Final = Metric(
+    "cgroup.memory.limit", "B", Kind.GAUGE, "higher",
+    "Memory that the cgroup may use: the lower of its bounds max (kills) and high (throttles).",
+)  # fmt: skip
+MEMORY_CURRENT: Final = Metric(
+    "cgroup.memory.current", "B", Kind.GAUGE, "neither",
+    "Memory charged to the cgroup and its children, page cache included.",
+)  # fmt: skip
+MEMORY_FAILURES: Final = Metric(
+    "cgroup.memory.failures", "1", Kind.COUNTER, "lower",
+    "How often the cgroup met a memory boundary: low, high, max, or ran out: oom, oom_kill.",
+)  # fmt: skip
+
 LIMITS: Final = ("memory.max", "memory.high", "memory.limit_in_bytes")
 USES: Final = ("memory.current", "memory.usage_in_bytes")
 NAMES: Final = {  # controller -> its files that are read
@@ -28,9 +53,9 @@ NAMES: Final = {  # controller -> its files that are read
 }
 V1_UNLIMITED: Final = 2**63 - 2**16  # LONG_MAX rounded down to whole pages, of 64 KiB at most
 THROTTLING: Final = {  # line of cpu.stat -> (metric, how many of its units make one of ours)
-    "nr_throttled": ("cgroup.cpu.throttled", 1),
-    "throttled_usec": ("cgroup.cpu.throttled_time", 1e6),  # version 2
-    "throttled_time": ("cgroup.cpu.throttled_time", 1e9),  # version 1
+    "nr_throttled": (CPU_THROTTLED, 1),
+    "throttled_usec": (CPU_THROTTLED_TIME, 1e6),  # version 2
+    "throttled_time": (CPU_THROTTLED_TIME, 1e9),  # version 1
 }
 
 
@@ -58,11 +83,11 @@ def parse(texts: Texts) -> list[Sample]:
 
 def _gauges(texts: Texts, path: str) -> list[Sample]:
     values = {
-        "cgroup.cpu.quota": _quota(texts, path),
-        "cgroup.memory.limit": min(_amounts(texts, path, LIMITS), default=None),
-        "cgroup.memory.current": min(_amounts(texts, path, USES), default=None),
+        CPU_QUOTA: _quota(texts, path),
+        MEMORY_LIMIT: min(_amounts(texts, path, LIMITS), default=None),
+        MEMORY_CURRENT: min(_amounts(texts, path, USES), default=None),
     }
-    return [Sample(name, value, (("path", path),)) for name, value in values.items() if value is not None]
+    return [Sample(metric, value, (("path", path),)) for metric, value in values.items() if value is not None]
 
 
 def _quota(texts: Texts, path: str) -> float | None:
@@ -110,39 +135,13 @@ def _failures(texts: Texts, path: str) -> list[Sample]:
     if (oom := f"{path}/memory.oom_control") in texts:
         counts |= {name: line.value(1) for name, line in named(texts, oom, ("oom_kill",)).items()}
     return [
-        Sample("cgroup.memory.failures", count, (("path", path), ("event", event)))
-        for event, count in counts.items()
+        Sample(MEMORY_FAILURES, count, (("path", path), ("event", event))) for event, count in counts.items()
     ]
 
 
 MONITOR = Monitor(
     name="cgroup",
     files=find,
-    metrics=(
-        Metric(
-            "cgroup.cpu.quota", "1", Kind.GAUGE, "higher",
-            "CPUs that the cgroup may use at most, its children's use included.",
-        ),
-        Metric(
-            "cgroup.cpu.throttled", "1", Kind.COUNTER, "lower",
-            "Quota periods so far in which the cgroup had used up its quota and was stopped.",
-        ),
-        Metric(
-            "cgroup.cpu.throttled_time", "s", Kind.COUNTER, "lower",
-            "Time so far for which the cgroup was stopped by its quota, summed over its run queues.",
-        ),
-        Metric(
-            "cgroup.memory.limit", "B", Kind.GAUGE, "higher",
-            "Memory that the cgroup may use: the lower of its bounds max (kills) and high (throttles).",
-        ),
-        Metric(
-            "cgroup.memory.current", "B", Kind.GAUGE, "neither",
-            "Memory charged to the cgroup and its children, page cache included.",
-        ),
-        Metric(
-            "cgroup.memory.failures", "1", Kind.COUNTER, "lower",
-            "How often the cgroup met a memory boundary: low, high, max, or ran out: oom, oom_kill.",
-        ),
-    ),
+    metrics=(CPU_QUOTA, CPU_THROTTLED, CPU_THROTTLED_TIME, MEMORY_LIMIT, MEMORY_CURRENT, MEMORY_FAILURES),
     parse=parse,
-)  # fmt: skip
+)

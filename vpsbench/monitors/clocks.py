@@ -14,7 +14,16 @@ from vpsbench.kernel_text.lines import Texts, first
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
-CLOCKS: Final = {"/sys/class/rtc/rtc0/since_epoch": "clock.rtc", "/proc/uptime": "clock.uptime"}
+RTC: Final = Metric(
+    "clock.rtc", "s", Kind.GAUGE, "neither",
+    "The real-time clock device, since 1970, whole s.",
+)  # fmt: skip
+UPTIME: Final = Metric(
+    "clock.uptime", "s", Kind.GAUGE, "neither",
+    "Time since the guest (or container) booted.",
+)  # fmt: skip
+
+CLOCKS: Final = {"/sys/class/rtc/rtc0/since_epoch": RTC, "/proc/uptime": UPTIME}
 
 
 def parse(texts: Texts) -> list[Sample]:
@@ -25,9 +34,6 @@ def parse(texts: Texts) -> list[Sample]:
 MONITOR = Monitor(
     name="clocks",
     files=matching(*CLOCKS),
-    metrics=(
-        Metric("clock.rtc", "s", Kind.GAUGE, "neither", "The real-time clock device, since 1970, whole s."),
-        Metric("clock.uptime", "s", Kind.GAUGE, "neither", "Time since the guest (or container) booted."),
-    ),
+    metrics=tuple(CLOCKS.values()),
     parse=parse,
 )

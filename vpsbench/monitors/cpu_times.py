@@ -18,6 +18,19 @@ from vpsbench.kernel_text.lines import Line, Texts, lines, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+TIME: Final = Metric(
+    "cpu.time", "s", Kind.COUNTER, "neither",
+    "Time a vCPU spent in each state since boot; steal is the part that the host admits it took.",
+)  # fmt: skip
+RUNNING: Final = Metric(
+    "system.running", "1", Kind.GAUGE, "neither",
+    "Processes of the guest that run or wait for a vCPU, this instrument's own among them.",
+)  # fmt: skip
+CONTEXT_SWITCHES: Final = Metric(
+    "system.context_switches", "1", Kind.COUNTER, "neither",
+    "Context switches of the guest's kernel since boot, on all vCPUs together.",
+)  # fmt: skip
+
 FILE: Final = "/proc/stat"
 USER_HZ: Final = 100
 VCPU: Final = re.compile(r"cpu([0-9]+)")
@@ -25,7 +38,7 @@ STATES: Final = (
     "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice",
 )  # fmt: skip
 OLDEST: Final = 4  # user, nice, system and idle have always been there
-SINGLE: Final = {"procs_running": "system.running", "ctxt": "system.context_switches"}
+SINGLE: Final = {"procs_running": RUNNING, "ctxt": CONTEXT_SWITCHES}
 
 
 def parse(texts: Texts) -> list[Sample]:
@@ -42,7 +55,7 @@ def parse(texts: Texts) -> list[Sample]:
 def _times(vcpu: str, line: Line) -> list[Sample]:
     columns = min(max(OLDEST, len(line.words) - 1), len(STATES))
     return [
-        Sample("cpu.time", line.value(column) / USER_HZ, (("vcpu", vcpu), ("state", state)))
+        Sample(TIME, line.value(column) / USER_HZ, (("vcpu", vcpu), ("state", state)))
         for column, state in enumerate(STATES[:columns], 1)
     ]
 
@@ -50,19 +63,6 @@ def _times(vcpu: str, line: Line) -> list[Sample]:
 MONITOR = Monitor(
     name="cpu_times",
     files=matching(FILE),
-    metrics=(
-        Metric(
-            "cpu.time", "s", Kind.COUNTER, "neither",
-            "Time a vCPU spent in each state since boot; steal is the part that the host admits it took.",
-        ),
-        Metric(
-            "system.running", "1", Kind.GAUGE, "neither",
-            "Processes of the guest that run or wait for a vCPU, this instrument's own among them.",
-        ),
-        Metric(
-            "system.context_switches", "1", Kind.COUNTER, "neither",
-            "Context switches of the guest's kernel since boot, on all vCPUs together.",
-        ),
-    ),
+    metrics=(TIME, RUNNING, CONTEXT_SWITCHES),
     parse=parse,
-)  # fmt: skip
+)

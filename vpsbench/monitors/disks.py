@@ -22,6 +22,35 @@ from vpsbench.kernel_text.lines import Line, Texts, lines
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+READS: Final = Metric(
+    "disk.reads", "1", Kind.COUNTER, "neither",
+    "Reads that a disk completed since boot.",
+)  # fmt: skip
+READ_BYTES: Final = Metric(
+    "disk.read_bytes", "B", Kind.COUNTER, "neither",
+    "Bytes read from a disk since boot.",
+)  # fmt: skip
+READ_TIME: Final = Metric(
+    "disk.read_time", "s", Kind.COUNTER, "neither",
+    "Time since boot that reads took, summed over all of them.",
+)  # fmt: skip
+WRITES: Final = Metric(
+    "disk.writes", "1", Kind.COUNTER, "neither",
+    "Writes that a disk completed since boot.",
+)  # fmt: skip
+WRITE_BYTES: Final = Metric(
+    "disk.write_bytes", "B", Kind.COUNTER, "neither",
+    "Bytes written to a disk since boot.",
+)  # fmt: skip
+WRITE_TIME: Final = Metric(
+    "disk.write_time", "s", Kind.COUNTER, "neither",
+    "Time since boot that writes took, summed over all of them.",
+)  # fmt: skip
+IO_TIME: Final = Metric(
+    "disk.io_time", "s", Kind.COUNTER, "neither",
+    "Time since boot in which a disk had at least one I/O under way.",
+)  # fmt: skip
+
 FILE: Final = "/proc/diskstats"
 LAYERED: Final = re.compile(
     r"(loop|ram|zram|dm-|md|bcache|drbd|nbd|zd|sr|scd|fd)[0-9_].*"
@@ -31,13 +60,13 @@ LAYERED: Final = re.compile(
 PARTITION: Final = re.compile(r"(.*[0-9])p[0-9]+|(.*[^0-9])[0-9]+")
 OLD_PARTITION_WORDS: Final = 7  # before 2.6.25 a partition had four columns only
 COLUMNS: Final = {  # metric -> (column, how many of its units make one of ours)
-    "disk.reads": (3, 1),
-    "disk.read_bytes": (5, 1 / 512),
-    "disk.read_time": (6, 1000),
-    "disk.writes": (7, 1),
-    "disk.write_bytes": (9, 1 / 512),
-    "disk.write_time": (10, 1000),
-    "disk.io_time": (12, 1000),
+    READS: (3, 1),
+    READ_BYTES: (5, 1 / 512),
+    READ_TIME: (6, 1000),
+    WRITES: (7, 1),
+    WRITE_BYTES: (9, 1 / 512),
+    WRITE_TIME: (10, 1000),
+    IO_TIME: (12, 1000),
 }
 
 
@@ -59,21 +88,9 @@ def _disk(name: str, line: Line) -> list[Sample]:
     return [Sample(metric, line.value(column) / parts, labels) for metric, (column, parts) in COLUMNS.items()]
 
 
-def _counter(name: str, unit: str, text: str) -> Metric:
-    return Metric(name, unit, Kind.COUNTER, "neither", text)
-
-
 MONITOR = Monitor(
     name="disks",
     files=matching(FILE),
-    metrics=(
-        _counter("disk.reads", "1", "Reads that a disk completed since boot."),
-        _counter("disk.read_bytes", "B", "Bytes read from a disk since boot."),
-        _counter("disk.read_time", "s", "Time since boot that reads took, summed over all of them."),
-        _counter("disk.writes", "1", "Writes that a disk completed since boot."),
-        _counter("disk.write_bytes", "B", "Bytes written to a disk since boot."),
-        _counter("disk.write_time", "s", "Time since boot that writes took, summed over all of them."),
-        _counter("disk.io_time", "s", "Time since boot in which a disk had at least one I/O under way."),
-    ),
+    metrics=tuple(COLUMNS),
     parse=parse,
 )

@@ -13,6 +13,11 @@ from vpsbench.kernel_text.lines import Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+TAKEN: Final = Metric(
+    "hyperv.balloon.taken", "B", Kind.GAUGE, "neither",
+    "Memory that Hyper-V's balloon has given to the host.",
+)  # fmt: skip
+
 FILE: Final = "/sys/kernel/debug/hv-balloon"
 LINES: Final = ("pages_ballooned", "page_size")
 
@@ -22,17 +27,12 @@ def parse(texts: Texts) -> list[Sample]:
     found = named({FILE: texts[FILE].replace(":", " ")}, FILE, LINES)
     if len(found) < len(LINES):
         raise LookupError(f"{FILE}: no line {' or no line '.join(LINES)}")
-    return [Sample("hyperv.balloon.taken", math.prod(line.value(1) for line in found.values()))]
+    return [Sample(TAKEN, math.prod(line.value(1) for line in found.values()))]
 
 
 MONITOR = Monitor(
     name="hv_balloon",
     files=matching(FILE),
-    metrics=(
-        Metric(
-            "hyperv.balloon.taken", "B", Kind.GAUGE, "neither",
-            "Memory that Hyper-V's balloon has given to the host.",
-        ),
-    ),
+    metrics=(TAKEN,),
     parse=parse,
-)  # fmt: skip
+)

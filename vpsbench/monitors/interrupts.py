@@ -15,6 +15,11 @@ from vpsbench.kernel_text.lines import Texts, first, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+HYP: Final = Metric(
+    "interrupts.hyp", "1", Kind.COUNTER, "neither",
+    "Hypervisor callbacks on a vCPU since boot; on KVM: pages that the host had swapped out.",
+)  # fmt: skip
+
 FILE: Final = "/proc/interrupts"
 VCPU: Final = re.compile(r"CPU[0-9]+")
 
@@ -25,7 +30,7 @@ def parse(texts: Texts) -> list[Sample]:
     if not all(VCPU.fullmatch(word) for word in header.words):
         raise header.wrong("expected a header of CPU0, CPU1, …")
     return [
-        Sample("interrupts.hyp", line.value(column), (("vcpu", vcpu.removeprefix("CPU")),))
+        Sample(HYP, line.value(column), (("vcpu", vcpu.removeprefix("CPU")),))
         for line in named(texts, FILE, ("HYP",)).values()
         for column, vcpu in enumerate(header.words, 1)
     ]
@@ -34,11 +39,6 @@ def parse(texts: Texts) -> list[Sample]:
 MONITOR = Monitor(
     name="interrupts",
     files=matching(FILE),
-    metrics=(
-        Metric(
-            "interrupts.hyp", "1", Kind.COUNTER, "neither",
-            "Hypervisor callbacks on a vCPU since boot; on KVM: pages that the host had swapped out.",
-        ),
-    ),
+    metrics=(HYP,),
     parse=parse,
-)  # fmt: skip
+)

@@ -12,15 +12,44 @@ from vpsbench.kernel_text.lines import Line, Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+TOTAL: Final = Metric(
+    "memory.total", "B", Kind.GAUGE, "neither",
+    "Memory that the guest's kernel manages; a balloon can make it shrink.",
+)  # fmt: skip
+FREE: Final = Metric(
+    "memory.free", "B", Kind.GAUGE, "neither",
+    "Memory that nobody in the guest uses.",
+)  # fmt: skip
+AVAILABLE: Final = Metric(
+    "memory.available", "B", Kind.GAUGE, "neither",
+    "The kernel's estimate of what programs can take without swapping.",
+)  # fmt: skip
+CACHED: Final = Metric(
+    "memory.cached", "B", Kind.GAUGE, "neither",
+    "Page cache of files, shared memory included.",
+)  # fmt: skip
+SWAP_TOTAL: Final = Metric(
+    "memory.swap_total", "B", Kind.GAUGE, "neither",
+    "Swap space of the guest's own.",
+)  # fmt: skip
+SWAP_FREE: Final = Metric(
+    "memory.swap_free", "B", Kind.GAUGE, "neither",
+    "Swap space of the guest's own that is unused.",
+)  # fmt: skip
+BALLOON: Final = Metric(
+    "memory.balloon", "B", Kind.GAUGE, "neither",
+    "Memory that a balloon driver gave back to the host, where it is told.",
+)  # fmt: skip
+
 FILE: Final = "/proc/meminfo"
 LINES: Final = {
-    "MemTotal": "memory.total",
-    "MemFree": "memory.free",
-    "MemAvailable": "memory.available",
-    "Cached": "memory.cached",
-    "SwapTotal": "memory.swap_total",
-    "SwapFree": "memory.swap_free",
-    "Balloon": "memory.balloon",
+    "MemTotal": TOTAL,
+    "MemFree": FREE,
+    "MemAvailable": AVAILABLE,
+    "Cached": CACHED,
+    "SwapTotal": SWAP_TOTAL,
+    "SwapFree": SWAP_FREE,
+    "Balloon": BALLOON,
 }
 
 
@@ -38,21 +67,9 @@ def _bytes(line: Line) -> float:
     return line.value(1) * 1024
 
 
-def _gauge(name: str, text: str) -> Metric:
-    return Metric(name, "B", Kind.GAUGE, "neither", text)
-
-
 MONITOR = Monitor(
     name="memory",
     files=matching(FILE),
-    metrics=(
-        _gauge("memory.total", "Memory that the guest's kernel manages; a balloon can make it shrink."),
-        _gauge("memory.free", "Memory that nobody in the guest uses."),
-        _gauge("memory.available", "The kernel's estimate of what programs can take without swapping."),
-        _gauge("memory.cached", "Page cache of files, shared memory included."),
-        _gauge("memory.swap_total", "Swap space of the guest's own."),
-        _gauge("memory.swap_free", "Swap space of the guest's own that is unused."),
-        _gauge("memory.balloon", "Memory that a balloon driver gave back to the host, where it is told."),
-    ),
+    metrics=tuple(LINES.values()),
     parse=parse,
 )

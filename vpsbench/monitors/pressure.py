@@ -13,10 +13,16 @@ from vpsbench.kernel_text.lines import Line, Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
-HELP: Final = {
-    "some": "Time since boot in which at least one task of the guest waited for the resource.",
-    "full": "Time since boot in which all tasks with anything to do waited for the resource.",
-}
+SOME: Final = Metric(
+    "pressure.some", "s", Kind.COUNTER, "lower",
+    "Time since boot in which at least one task of the guest waited for the resource.",
+)  # fmt: skip
+FULL: Final = Metric(
+    "pressure.full", "s", Kind.COUNTER, "lower",
+    "Time since boot in which all tasks with anything to do waited for the resource.",
+)  # fmt: skip
+
+KINDS: Final = {"some": SOME, "full": FULL}
 
 
 def parse(texts: Texts) -> list[Sample]:
@@ -25,11 +31,11 @@ def parse(texts: Texts) -> list[Sample]:
 
 
 def _resource(texts: Texts, file: str) -> list[Sample]:
-    found = named(texts, file, HELP)
+    found = named(texts, file, KINDS)
     if not found:
         raise LookupError(f"{file}: neither a line some nor a line full")
     labels = (("resource", file.rpartition("/")[2]),)
-    return [Sample(f"pressure.{kind}", _total(line), labels) for kind, line in found.items()]
+    return [Sample(KINDS[kind], _total(line), labels) for kind, line in found.items()]
 
 
 def _total(line: Line) -> float:
@@ -43,8 +49,6 @@ def _total(line: Line) -> float:
 MONITOR = Monitor(
     name="pressure",
     files=matching("/proc/pressure/*"),
-    metrics=tuple(
-        Metric(f"pressure.{kind}", "s", Kind.COUNTER, "lower", text) for kind, text in HELP.items()
-    ),
+    metrics=tuple(KINDS.values()),
     parse=parse,
 )

@@ -12,9 +12,18 @@ from vpsbench.kernel_text.lines import Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+TAKEN: Final = Metric(
+    "vmware.balloon.taken", "B", Kind.GAUGE, "neither",
+    "Memory that VMware's balloon has given to the host.",
+)  # fmt: skip
+TARGET: Final = Metric(
+    "vmware.balloon.target", "B", Kind.GAUGE, "neither",
+    "Memory that the host wants it to give.",
+)  # fmt: skip
+
 FILE: Final = "/sys/kernel/debug/vmmemctl"
 PAGE: Final = 4096
-LINES: Final = {"current": "vmware.balloon.taken", "target": "vmware.balloon.target"}
+LINES: Final = {"current": TAKEN, "target": TARGET}
 
 
 def parse(texts: Texts) -> list[Sample]:
@@ -25,16 +34,9 @@ def parse(texts: Texts) -> list[Sample]:
     return [Sample(LINES[name], line.value(1) * PAGE) for name, line in found.items()]
 
 
-def _gauge(name: str, text: str) -> Metric:
-    return Metric(name, "B", Kind.GAUGE, "neither", text)
-
-
 MONITOR = Monitor(
     name="vmmemctl",
     files=matching(FILE),
-    metrics=(
-        _gauge("vmware.balloon.taken", "Memory that VMware's balloon has given to the host."),
-        _gauge("vmware.balloon.target", "Memory that the host wants it to give."),
-    ),
+    metrics=tuple(LINES.values()),
     parse=parse,
 )

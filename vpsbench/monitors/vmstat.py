@@ -13,30 +13,63 @@ from vpsbench.kernel_text.lines import Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+PSWPIN: Final = Metric(
+    "vm.pswpin", "1", Kind.COUNTER, "neither",
+    "Pages read back from the guest's own swap since boot.",
+)  # fmt: skip
+PSWPOUT: Final = Metric(
+    "vm.pswpout", "1", Kind.COUNTER, "neither",
+    "Pages written to the guest's own swap since boot.",
+)  # fmt: skip
+PGMAJFAULT: Final = Metric(
+    "vm.pgmajfault", "1", Kind.COUNTER, "neither",
+    "Page faults of the guest since boot that had to wait for a disk.",
+)  # fmt: skip
+PGFAULT: Final = Metric(
+    "vm.pgfault", "1", Kind.COUNTER, "neither",
+    "Page faults of the guest since boot, minor and major.",
+)  # fmt: skip
+BALLOON_INFLATE: Final = Metric(
+    "vm.balloon_inflate", "1", Kind.COUNTER, "neither",
+    "Pages that the balloon gave to the host since boot.",
+)  # fmt: skip
+BALLOON_DEFLATE: Final = Metric(
+    "vm.balloon_deflate", "1", Kind.COUNTER, "neither",
+    "Pages that the balloon got back from the host since boot.",
+)  # fmt: skip
+BALLOON_MIGRATE: Final = Metric(
+    "vm.balloon_migrate", "1", Kind.COUNTER, "neither",
+    "Pages that moved within the balloon since boot (compaction inside the guest).",
+)  # fmt: skip
+OOM_KILL: Final = Metric(
+    "vm.oom_kill", "1", Kind.COUNTER, "neither",
+    "Processes that the guest's kernel killed since boot because memory ran out.",
+)  # fmt: skip
+
 FILE: Final = "/proc/vmstat"
-HELP: Final = {
-    "pswpin": "Pages read back from the guest's own swap since boot.",
-    "pswpout": "Pages written to the guest's own swap since boot.",
-    "pgmajfault": "Page faults of the guest since boot that had to wait for a disk.",
-    "pgfault": "Page faults of the guest since boot, minor and major.",
-    "balloon_inflate": "Pages that the balloon gave to the host since boot.",
-    "balloon_deflate": "Pages that the balloon got back from the host since boot.",
-    "balloon_migrate": "Pages that moved within the balloon since boot (compaction inside the guest).",
-    "oom_kill": "Processes that the guest's kernel killed since boot because memory ran out.",
+LINES: Final = {
+    "pswpin": PSWPIN,
+    "pswpout": PSWPOUT,
+    "pgmajfault": PGMAJFAULT,
+    "pgfault": PGFAULT,
+    "balloon_inflate": BALLOON_INFLATE,
+    "balloon_deflate": BALLOON_DEFLATE,
+    "balloon_migrate": BALLOON_MIGRATE,
+    "oom_kill": OOM_KILL,
 }
 
 
 def parse(texts: Texts) -> list[Sample]:
     """Pages or events since boot."""
-    found = named(texts, FILE, HELP)
+    found = named(texts, FILE, LINES)
     if not found:
-        raise LookupError(f"{FILE}: none of the lines {', '.join(HELP)}")
-    return [Sample(f"vm.{name}", line.value(1)) for name, line in found.items()]
+        raise LookupError(f"{FILE}: none of the lines {', '.join(LINES)}")
+    return [Sample(LINES[name], line.value(1)) for name, line in found.items()]
 
 
 MONITOR = Monitor(
     name="vmstat",
     files=matching(FILE),
-    metrics=tuple(Metric(f"vm.{name}", "1", Kind.COUNTER, "neither", text) for name, text in HELP.items()),
+    metrics=tuple(LINES.values()),
     parse=parse,
 )

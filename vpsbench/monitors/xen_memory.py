@@ -13,12 +13,29 @@ from vpsbench.kernel_text.lines import Texts, first
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
+TARGET: Final = Metric(
+    "xen.memory.target", "B", Kind.GAUGE, "neither",
+    "Memory that the host asks the guest to shrink or grow to.",
+)  # fmt: skip
+CURRENT: Final = Metric(
+    "xen.memory.current", "B", Kind.GAUGE, "neither",
+    "Memory that the guest has now.",
+)  # fmt: skip
+LOW: Final = Metric(
+    "xen.memory.low", "B", Kind.GAUGE, "neither",
+    "Ballooned memory that the guest's kernel could map directly.",
+)  # fmt: skip
+HIGH: Final = Metric(
+    "xen.memory.high", "B", Kind.GAUGE, "neither",
+    "Ballooned memory beyond that (32-bit guests).",
+)  # fmt: skip
+
 FOLDER: Final = "/sys/devices/system/xen_memory/xen_memory0"
 FILES: Final = {
-    f"{FOLDER}/target_kb": "xen.memory.target",
-    f"{FOLDER}/info/current_kb": "xen.memory.current",
-    f"{FOLDER}/info/low_kb": "xen.memory.low",
-    f"{FOLDER}/info/high_kb": "xen.memory.high",
+    f"{FOLDER}/target_kb": TARGET,
+    f"{FOLDER}/info/current_kb": CURRENT,
+    f"{FOLDER}/info/low_kb": LOW,
+    f"{FOLDER}/info/high_kb": HIGH,
 }
 
 
@@ -29,18 +46,9 @@ def parse(texts: Texts) -> list[Sample]:
     ]
 
 
-def _gauge(name: str, text: str) -> Metric:
-    return Metric(name, "B", Kind.GAUGE, "neither", text)
-
-
 MONITOR = Monitor(
     name="xen_memory",
     files=matching(*FILES),
-    metrics=(
-        _gauge("xen.memory.target", "Memory that the host asks the guest to shrink or grow to."),
-        _gauge("xen.memory.current", "Memory that the guest has now."),
-        _gauge("xen.memory.low", "Ballooned memory that the guest's kernel could map directly."),
-        _gauge("xen.memory.high", "Ballooned memory beyond that (32-bit guests)."),
-    ),
+    metrics=tuple(FILES.values()),
     parse=parse,
 )

@@ -17,10 +17,10 @@ from vpsbench.model import Guest, Metric
 class Emit(Protocol):
     """How a probe hands over what it finds, at once."""
 
-    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
+    def sample(self, metric: Metric, value: float, at: float | None = None, **labels: str) -> None:
         """One reading; ``at`` is CLOCK_BOOTTIME in seconds, by default now."""
 
-    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+    def course(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
         """Several readings of one series at once."""
 
     def event(self, kind: str, detail: str) -> None:
@@ -70,6 +70,7 @@ class Probe:
         options: a frozen dataclass of settings, each with a default; a profile may override them.
         missing: why it cannot be measured on this guest, and what would mend it; None when it can.
         run: does it; returns when the time is up. Raises ``Unavailable`` where it finds it cannot.
+        writes: of its metrics the one that tells the B that it wrote to disk; None: it writes nothing.
         alone: whether background turns stand still during its own, as they would take from what it measures.
     """
 
@@ -78,4 +79,5 @@ class Probe:
     options: type[Any]
     missing: Callable[[Guest], str | None]
     run: Callable[[Request, Emit], None]
+    writes: Metric | None = None
     alone: bool = False

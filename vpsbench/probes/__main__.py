@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Sequence
 from typing import IO, Any
 
+from vpsbench.model import Metric
 from vpsbench.probes import Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
 
@@ -32,14 +33,14 @@ class Lines:
         self._out.write(json.dumps({"kind": kind, **fields}, allow_nan=False) + "\n")
         self._out.flush()
 
-    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
+    def sample(self, metric: Metric, value: float, at: float | None = None, **labels: str) -> None:
         """See ``Emit``."""
         when = now() if at is None else at
-        self._line("sample", metric=metric, value=float(value), labels=labels, at=when)
+        self._line("sample", metric=metric.name, value=float(value), labels=labels, at=when)
 
-    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+    def course(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
         """See ``Emit``."""
-        self._line("course", metric=metric, values=list(values), labels=labels, at=list(at))
+        self._line("course", metric=metric.name, values=list(values), labels=labels, at=list(at))
 
     def event(self, kind: str, detail: str) -> None:
         """See ``Emit``."""

@@ -34,6 +34,19 @@ from vpsbench.probes.conduct.memory_headroom import Room, room
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+AREA: Final = Metric(
+    "bandwidth.area", "B", Kind.GAUGE, "neither",
+    "memory that the triad goes over",
+)  # fmt: skip
+TRIAD: Final = Metric(
+    "bandwidth.triad", "B/s", Kind.GAUGE, "higher",
+    "STREAM's triad on one vCPU",
+)  # fmt: skip
+LATENCY: Final = Metric(
+    "bandwidth.latency", "s", Kind.GAUGE, "lower",
+    "a load that waits for the one before it, at random over a quarter of that area",
+)  # fmt: skip
+
 MIB: Final = 1024**2
 BLOCK: Final = 32_768  # elements: 256 KiB an array, so the block that is half done stays in a core's cache
 LINE: Final = 64 // 8  # elements of 8 B a cache line
@@ -156,13 +169,13 @@ def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: Pace) -
     chained = chain.run() is not None
     if not chained:
         emit.event("bandwidth.no_chain", "this numpy copies its indices first: no latency was measured")
-    emit.sample("bandwidth.area", triad.elements * 3 * 8)
+    emit.sample(AREA, triad.elements * 3 * 8)
     while True:
         guard.available()
-        emit.sample("bandwidth.triad", triad.run())
+        emit.sample(TRIAD, triad.run())
         pace.rest()
         if chained and (latency := chain.run()) is not None:
-            emit.sample("bandwidth.latency", latency)
+            emit.sample(LATENCY, latency)
         pace.rest()
         if now() >= pace.until:
             break
@@ -178,14 +191,7 @@ def missing(guest: Guest) -> str | None:
 
 PROBE: Final = Probe(
     name="bandwidth",
-    metrics=(
-        Metric("bandwidth.area", "B", Kind.GAUGE, "neither", "memory that the triad goes over"),
-        Metric("bandwidth.triad", "B/s", Kind.GAUGE, "higher", "STREAM's triad on one vCPU"),
-        Metric(
-            "bandwidth.latency", "s", Kind.GAUGE, "lower",
-            "a load that waits for the one before it, at random over a quarter of that area",
-        ),
-    ),
+    metrics=(AREA, TRIAD, LATENCY),
     options=Options,
     missing=missing,
     run=run,

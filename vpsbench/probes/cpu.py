@@ -11,19 +11,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from vpsbench.model import Duration, Guest, Kind, Metric
+from vpsbench.model import Duration, Guest, Metric
 from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes.conduct.rest_doses import RELOAD, RESTS, fell
+from vpsbench.probes.cpu_loop import metrics
 from vpsbench.probes.cpu_loop.loop import Bin
 from vpsbench.probes.cpu_loop.processes import Step, spin
 
 _TICKS: Final = 100  # USER_HZ, the unit of /proc/stat for user programs on all but two old CPUs
 ARMS: Final = ("all", "single", "sweep")
 SWEEP: Final = (0.1, 0.3, 0.6, 1.0)
-_TIMES: Final = (
-    *("wall", "gap", "short_gap", "gap_max"),
-    *("own_wait", "long_own_wait", "own_wait_in_gaps"),
-)
+# Metric -> what it is called in a loop's ``Bin``.
+_TIMES: Final = {
+    metrics.WALL: "wall",
+    metrics.GAP: "gap",
+    metrics.SHORT_GAP: "short_gap",
+    metrics.GAP_MAX: "gap_max",
+    metrics.RUN_QUEUE_DELAY: "own_wait",
+    metrics.LONG_RUN_QUEUE_DELAY: "long_own_wait",
+    metrics.RUN_QUEUE_DELAY_IN_GAPS: "own_wait_in_gaps",
+}
+_COUNTED: Final = {metrics.IRQ: "irq", metrics.STEAL: "steal"}
+_SINGLE: Final = {metrics.ONE_GAP: "gaps", metrics.ONE_RUN_QUEUE_DELAY: "waits"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +66,23 @@ def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
     """One message for each metric and not for each bin: on a slow guest they cost more than the loop sees."""
     labels = {"vcpu": str(vcpu), "arm": step.arm, "duty": f"{step.duty:g}"}
     at = [one.end / 1e9 for one in bins]
-    wanted = ("wanted",) if step.duty < 1 else ()  # else it is all of the bin
-    for name in (*_TIMES, *wanted):
-        emit.course(f"cpu.loop.{name}", [getattr(one, name) / 1e9 for one in bins], at, **labels)
-    for name in ("irq", "steal"):
+    demanded = {metrics.DEMANDED: "wanted"} if step.duty < 1 else {}  # else it is all of the bin
+    for metric, name in (_TIMES | demanded).items():
+        emit.course(metric, [getattr(one, name) / 1e9 for one in bins], at, **labels)
+    for metric, name in _COUNTED.items():
         found = [(getattr(one, name), end) for one, end in zip(bins, at, strict=True)]
         known = [(ticks / _TICKS, end) for ticks, end in found if ticks is not None]
-        _pairs(emit, name, known, labels)
-    emit.course("cpu.loop.iterations", [one.turns for one in bins], at, **labels)
-    for name in ("gaps", "waits"):
+        _pairs(emit, metric, known, labels)
+    emit.course(metrics.ITERATIONS, [one.turns for one in bins], at, **labels)
+    for metric, name in _SINGLE.items():
         pairs = [(length / 1e9, end / 1e9) for one in bins for end, length in getattr(one, name)]
-        _pairs(emit, f"one_{name.removesuffix('s')}", pairs, labels)
+        _pairs(emit, metric, pairs, labels)
 
 
-def _pairs(emit: Emit, name: str, pairs: list[tuple[float, float]], labels: dict[str, str]) -> None:
+def _pairs(emit: Emit, metric: Metric, pairs: list[tuple[float, float]], labels: dict[str, str]) -> None:
     if pairs:
         values, at = zip(*pairs, strict=True)
-        emit.course(f"cpu.loop.{name}", values, at, **labels)
+        emit.course(metric, values, at, **labels)
 
 
 def _load(step: Step, length: float, emit: Emit) -> list[float]:
@@ -138,29 +147,9 @@ def missing(guest: Guest) -> str | None:
     return None
 
 
-def _gauge(name: str, unit: str, help_: str) -> Metric:
-    return Metric(f"cpu.loop.{name}", unit, Kind.GAUGE, "neither", help_)
-
-
 PROBE = Probe(
     name="cpu",
-    metrics=(
-        _gauge("wall", "s", "length of the bin"),
-        _gauge("wanted", "s", "the part of it in which the loop wanted to run, at a duty cycle below 1"),
-        _gauge("gap", "s", "sum of the gaps with 500 µs and more outside of this guest"),
-        _gauge("short_gap", "s", "sum of what gaps had outside of it, where that was 100 to 500 µs"),
-        _gauge("gap_max", "s", "longest part of a gap outside of this guest"),
-        _gauge("own_wait", "s", "wait for other processes of this guest"),
-        _gauge("long_own_wait", "s", "the part of it that was long enough to hold a usual gap"),
-        _gauge("own_wait_in_gaps", "s", "the part of that wait inside the gaps that count"),
-        _gauge("irq", "s", "interrupts and soft interrupts of this vCPU (/proc/stat)"),
-        _gauge("steal", "s", "steal that the kernel reports for this vCPU (/proc/stat)"),
-        _gauge("iterations", "1", "turns of the loop"),
-        _gauge(
-            "one_gap", "s", "one gap of 500 µs and more, less the own wait in it, at the end of that part"
-        ),
-        _gauge("one_wait", "s", "one own wait, or handing over of bins, of 1 ms and more, at its end"),
-    ),
+    metrics=metrics.ALL,
     options=Options,
     missing=missing,
     run=run,

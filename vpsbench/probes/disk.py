@@ -11,19 +11,20 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import numpy as np
 
 from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
-from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
+from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct import rest_doses
 from vpsbench.probes.conduct.clock import now
 from vpsbench.probes.conduct.duty_cycle import Pace
 from vpsbench.probes.disk_file.flush import Series
 from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.disk_file.metrics import FLUSH_LATENCY, WRITTEN
 from vpsbench.probes.fio.engine import QUEUELESS, FioError, find
 from vpsbench.probes.fio.jobs import (
     BURST,
@@ -38,9 +39,10 @@ from vpsbench.probes.fio.jobs import (
     budget_for,
     seconds_for,
 )
+from vpsbench.probes.fio.metrics import CACHED, CPU, DIRECT
 from vpsbench.probes.fio.output import Totals
 from vpsbench.probes.fio.process import Process
-from vpsbench.probes.fio.telling import CACHED, DIRECT, Report
+from vpsbench.probes.fio.telling import Report
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
 LAYOUT_SHARE: Final = 0.2  # of the turn, at most, for writing the file
@@ -91,7 +93,7 @@ class _Turn:
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
         self._budget = request.write_budget
-        self._family = DIRECT
+        self._to = DIRECT
         self._rates: dict[str, list[float]] = {}  # delivered second by second, by job
 
     def lay_out(self) -> Target:
@@ -117,13 +119,13 @@ class _Turn:
 
     def _cached(self, why: str) -> None:
         """Nothing that follows is the disk's alone: it goes by another name, which no sign looks at."""
-        if self._family != CACHED:
+        if self._to != CACHED:
             self._emit.event("disk.cached", f"{why}; what is measured is marked as cached (disk.cached.*)")
-        self._family = CACHED
+        self._to = CACHED
 
     def _spend(self, job: str, written: int) -> None:
         self._budget -= written
-        self._emit.sample("disk.fio.written", written, job=job)
+        self._emit.sample(WRITTEN, written, job=job)
 
     def measure(self, target: Target) -> None:
         """Run the jobs one after another."""
@@ -169,7 +171,7 @@ class _Turn:
     def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
         """Runs a job and reports it."""
         self._emit.note(f"disk: {name} for {length} s")
-        report = Report(name, flush=name in JOBS and JOBS[name].flush, family=self._family, emit=self._emit)
+        report = Report(name, flush=name in JOBS and JOBS[name].flush, to=self._to, emit=self._emit)
         process = Process(arguments(name, target, engine, length, budget), self._folder, report.hear)
         try:
             with process:
@@ -206,7 +208,7 @@ class _Turn:
         def flushed(dirty: int, seconds: float) -> None:
             nonlocal count
             count += 1
-            self._emit.sample("disk.flush.latency", seconds, dirty=str(dirty))
+            self._emit.sample(FLUSH_LATENCY, seconds, dirty=str(dirty))
             make_way(self._folder)
 
         rng = np.random.default_rng([self._request.seed, 1])
@@ -245,36 +247,12 @@ def missing(guest: Guest) -> str | None:  # noqa: ARG001  the same on every gues
     return None
 
 
-def _gauge(name: str, unit: str, better: Literal["higher", "lower", "neither"], text: str) -> Metric:
-    return Metric(f"disk.{name}", unit, Kind.GAUGE, better, text)
-
-
-def _rates(family: str, how: str) -> tuple[Metric, ...]:
-    """The metrics of fio's jobs, through the guest's cache or past it."""
-    return (
-        _gauge(f"{family}.iops", "1/s", "higher", f"I/Os completed in one second of a job{how}"),
-        _gauge(f"{family}.bandwidth", "B/s", "higher", f"bytes moved in one second of a job{how}"),
-        _gauge(f"{family}.latency", "s", "lower", f"mean completion latency in one second of a job{how}"),
-        _gauge(
-            f"{family}.latency_quantile",
-            "s",
-            "lower",
-            f"completion latency over a job{how}; fdatasync: of the flush alone",
-        ),
-    )
-
-
 PROBE: Final = Probe(
     name="disk",
-    metrics=(
-        *_rates("fio", ""),
-        *_rates("cached", ", maybe from the guest's own memory"),
-        _gauge("fio.written", "B", "neither", "written by a job, as it goes; job layout is before the first"),
-        _gauge("fio.cpu", "1", "neither", "of a vCPU, that fio itself used in a job"),
-        _gauge("flush.latency", "s", "lower", "one fdatasync after so many B (dirty) past the guest's cache"),
-    ),
+    metrics=(*DIRECT, *CACHED, WRITTEN, CPU, FLUSH_LATENCY),
     options=Options,
     missing=missing,
     run=run,
+    writes=WRITTEN,
     alone=True,
 )

@@ -23,12 +23,13 @@ from typing import Final
 
 from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
-from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
+from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
 from vpsbench.probes.conduct.duty_cycle import Pace
 from vpsbench.probes.conduct.isolation import no_collection
 from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.disk_file.metrics import SPARSE_LATE, SPARSE_LATENCY, WRITTEN
 
 READ: Final = 4096  # B
 GENTLE: Final = 0.2  # of the time, while the file is written: other turns are being measured
@@ -75,8 +76,8 @@ class Seen:
     def tell(self, emit: Emit) -> None:
         """All of them."""
         if self.at:
-            emit.course("disk.sparse.latency", self.latency, self.at)
-            emit.course("disk.sparse.late", self.late, self.at)
+            emit.course(SPARSE_LATENCY, self.latency, self.at)
+            emit.course(SPARSE_LATE, self.late, self.at)
 
 
 class Watch:
@@ -118,7 +119,7 @@ def _laid_out(request: Request, emit: Emit) -> Target:
     pace = Pace(GENTLE * request.duty, request.seconds)
     until = now() + LAYOUT_SHARE * request.seconds
     chance = random.Random(request.seed)  # noqa: S311  no secret
-    wrote = partial(emit.sample, "disk.fio.written", job="sparse")
+    wrote = partial(emit.sample, WRITTEN, job="sparse")
     target = lay_out(folder / "sparse", size, until, chance.randbytes, pace, wrote)
     if not target.direct:
         raise Unavailable(f"the file system of {folder} takes no direct I/O: only memory could be measured")
@@ -165,20 +166,11 @@ def missing(guest: Guest) -> str | None:  # noqa: ARG001  the same on every gues
     return None
 
 
-def _gauge(name: str, unit: str, text: str) -> Metric:
-    return Metric(name, unit, Kind.GAUGE, "lower", text)
-
-
 PROBE: Final = Probe(
     name="disk_latency",
-    metrics=(
-        _gauge("disk.sparse.latency", "s", "one read of 4 KiB, less the wait for a vCPU in this guest"),
-        _gauge("disk.sparse.late", "s", "how late the pause before it ended, less such a wait"),
-        Metric(
-            "disk.fio.written", "B", Kind.GAUGE, "neither", "written by a job, since the last such reading"
-        ),
-    ),
+    metrics=(SPARSE_LATENCY, SPARSE_LATE, WRITTEN),
     options=Options,
     missing=missing,
     run=run,
+    writes=WRITTEN,
 )

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.guest.files import Files
-from vpsbench.model import Bytes, Duration, Guest, Kind, Metric
+from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
 from vpsbench.probes.conduct.duty_cycle import Pace, moments
 from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
 from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
 from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.held_memory import metrics
 from vpsbench.probes.held_memory.guest_counters import counters, growth
 from vpsbench.probes.held_memory.held import BATCH, BLOCK, PAGE, Held
 from vpsbench.probes.held_memory.touch import by_bound, counted
@@ -113,7 +114,7 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
             emit.event("memory.given_back", f"{reason}: all was given back")
         finally:
             held.give_back()
-            emit.sample("memory.held", 0)
+            emit.sample(metrics.HELD, 0)
 
 
 def _calm(guard: Guard) -> None:
@@ -157,8 +158,8 @@ class _Turn:
             size = min(chunk, self._bounds.size - self._held.filled)
             if not self._may_grow(size):
                 break
-            self._emit.sample("memory.first_touch", self._held.grow(size))
-            self._emit.sample("memory.held", self._held.filled)
+            self._emit.sample(metrics.FIRST_TOUCH, self._held.grow(size))
+            self._emit.sample(metrics.HELD, self._held.filled)
             self._pace.rest()
         if self._held.filled < SMALLEST:
             raise Unavailable(f"only {self._held.filled // MIB} MiB of memory could be filled in time")
@@ -225,26 +226,26 @@ class _Turn:
         meanwhile = growth(before, counters(self._files, self._vcpu))
         at = now()
         self._report(order[: len(latencies)], latencies, at)
-        for name, value in ({"age": age} | meanwhile).items():
-            self._emit.sample(f"memory.touch.{name}", value, at)
+        for metric, value in ({metrics.AGE: age} | meanwhile).items():
+            self._emit.sample(metric, value, at)
         self._verifier.report(at)
-        self._emit.sample("memory.held", self._held.filled, at)
+        self._emit.sample(metrics.HELD, self._held.filled, at)
 
     def _report(self, pages: Pages, latencies: Latencies, at: float) -> None:
         arms = self._held.arms
         hot = arms.is_hot(pages)
         sizes = {"hot": len(arms.hot()), "held": arms.held()}
         for arm, members in (("hot", hot), ("held", ~hot)):
-            self._emit.sample("memory.touch.pages", sizes[arm], at, arm=arm)
+            self._emit.sample(metrics.PAGES, sizes[arm], at, arm=arm)
             self._histogram(arm, counted(latencies[members]), at)
         for arm, counts in self._kept.items():
             self._histogram(arm, counts, at)
             counts[:] = 0
 
     def _histogram(self, arm: str, counts: NDArray[np.int64], at: float) -> None:
-        self._emit.sample("memory.touch.total", int(counts.sum()), at, arm=arm)
+        self._emit.sample(metrics.TOTAL, int(counts.sum()), at, arm=arm)
         for bound, count in by_bound(counts).items():
-            self._emit.sample("memory.touch.count", count, at, arm=arm, le=bound)
+            self._emit.sample(metrics.COUNT, count, at, arm=arm, le=bound)
 
     def verify_all(self) -> None:
         """Verifies page after page until the end of the turn; nothing is timed."""
@@ -265,29 +266,9 @@ def missing(guest: Guest) -> str | None:
     return None
 
 
-def _gauge(name: str, unit: str, text: str) -> Metric:
-    return Metric(f"memory.{name}", unit, Kind.GAUGE, "neither" if unit == "B" else "lower", text)
-
-
 PROBE: Final = Probe(
     name="memory",
-    metrics=(
-        _gauge("held", "B", "memory that the probe holds"),
-        _gauge("first_touch", "s", "mean time to write a page for the first time"),
-        _gauge("touch.count", "1", "touches in a round that took at most le ns and more than the bin below"),
-        _gauge("touch.total", "1", "touches in a round"),
-        _gauge("touch.pages", "1", "pages of the arm, of which a round touches some"),
-        _gauge("touch.age", "s", "how long ago the pages had been written when a round began"),
-        _gauge("touch.majflt", "1", "major page faults in the guest during a round"),
-        _gauge("touch.minflt", "1", "minor page faults in the guest during a round"),
-        _gauge("touch.swap", "1", "pages that the guest itself swapped in or out during a round"),
-        _gauge("touch.steal", "s", "reported steal of the vCPU during a round"),
-        _gauge("touch.preempted", "1", "times that another task took the vCPU from the probe during a round"),
-        _gauge("touch.own_wait", "s", "time that the probe waited for its vCPU in the guest during a round"),
-        _gauge("verify.pages", "1", "pages that were verified since the last reading"),
-        _gauge("verify.errors", "1", "pages among those whose content had changed"),
-        _gauge("verify.bits", "1", "bits that differed in those when they were looked at again"),
-    ),
+    metrics=metrics.ALL,
     options=Options,
     missing=missing,
     run=run,

@@ -30,9 +30,26 @@ from vpsbench.probes.held_memory.touch import histogram
 if TYPE_CHECKING:
     from vpsbench.probes.held_memory.duplicate_pages import Writes
 
+HELD: Final = Metric(
+    "merge.held", "B", Kind.GAUGE, "neither",
+    "memory that the merging probe holds",
+)  # fmt: skip
+AGE: Final = Metric(
+    "merge.age", "s", Kind.GAUGE, "neither",
+    "how long pages had been left alone when they were written to",
+)  # fmt: skip
+OWN_KSM: Final = Metric(
+    "merge.own_ksm", "1", Kind.GAUGE, "neither",
+    "1: the guest's own kernel merged pages then",
+)  # fmt: skip
+WRITE: Final = Metric(
+    "merge.write", "1", Kind.GAUGE, "neither",
+    "pages of an arm whose first (or second) write took at most le ns and more than the bin below",
+)  # fmt: skip
+
 MIB: Final = 1024**2
 FEWEST: Final = 1000  # pages an arm: fewer have no 99.9 % quantile
-OWN_KSM: Final = "/sys/kernel/mm/ksm/run"
+GUEST_KSM: Final = "/sys/kernel/mm/ksm/run"
 
 
 @dataclass(frozen=True)
@@ -86,8 +103,8 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     files, options = files or Files(), request.options
     if _merges_itself(files):
         raise Unavailable(
-            f"the guest's own kernel merges equal pages ({OWN_KSM} is 1), which would look like the "
-            f"host doing it; echo 2 > {OWN_KSM} as root ends it"
+            f"the guest's own kernel merges equal pages ({GUEST_KSM} is 1), which would look like the "
+            f"host doing it; echo 2 > {GUEST_KSM} as root ends it"
         )
     space = room(files)
     ages, pages = _planned(space, options)
@@ -125,7 +142,7 @@ class _Turn:
 
     def holds(self, sets: int) -> None:
         """Reports what is held."""
-        self.emit.sample("merge.held", sets * self.pages * len(ARMS) * PAGE)
+        self.emit.sample(HELD, sets * self.pages * len(ARMS) * PAGE)
 
     def lay_out(self, sets: list[Twins]) -> None:
         """Writes the pages of all ages, as long as the guest has memory to spare."""
@@ -157,17 +174,17 @@ class _Turn:
 
     def _report(self, age: float, writes: dict[str, Writes]) -> None:
         at = now()
-        self.emit.sample("merge.age", age, at)
-        self.emit.sample("merge.own_ksm", _merges_itself(self.files), at)
+        self.emit.sample(AGE, age, at)
+        self.emit.sample(OWN_KSM, _merges_itself(self.files), at)
         for write, arms in writes.items():
             for arm, latencies in arms.items():
                 for bound, count in histogram(latencies).items():
-                    self.emit.sample("merge.write", count, at, arm=arm, write=write, le=bound)
+                    self.emit.sample(WRITE, count, at, arm=arm, write=write, le=bound)
 
 
 def _merges_itself(files: Files) -> bool:
     """Whether the guest's own kernel merges pages. It does so only where it has KSM, and is told to."""
-    return (files.text(OWN_KSM) or "").strip() == "1"
+    return (files.text(GUEST_KSM) or "").strip() == "1"
 
 
 def missing(guest: Guest) -> str | None:
@@ -180,21 +197,9 @@ def missing(guest: Guest) -> str | None:
     return None
 
 
-def _gauge(name: str, unit: str, text: str) -> Metric:
-    return Metric(f"merge.{name}", unit, Kind.GAUGE, "neither", text)
-
-
 PROBE: Final = Probe(
     name="merge",
-    metrics=(
-        _gauge("held", "B", "memory that the merging probe holds"),
-        _gauge("age", "s", "how long pages had been left alone when they were written to"),
-        _gauge("own_ksm", "1", "1: the guest's own kernel merged pages then"),
-        _gauge(
-            "write", "1",
-            "pages of an arm whose first (or second) write took at most le ns and more than the bin below",
-        ),
-    ),
+    metrics=(HELD, AGE, OWN_KSM, WRITE),
     options=Options,
     missing=missing,
     run=run,

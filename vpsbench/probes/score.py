@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 import pyperf
 
@@ -18,6 +18,11 @@ from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes.conduct.duty_cycle import Pace
 from vpsbench.probes.score_suite.outputs import ARMS, put_together, raw_name
 from vpsbench.probes.score_suite.suite import BENCHMARKS
+
+TIME: Final = Metric(
+    "score.time", "s", Kind.GAUGE, "lower",
+    "median time of one execution of a benchmark's work",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def _measure(benchmark: str, arm: str, request: Request, ends: float, emit: Emit
             text = file.read_text(encoding="utf-8")
             measured[raw_name(benchmark, arm, vcpu)] = text
             emit.raw(raw_name(benchmark, arm, vcpu), text)
-            emit.sample("score.time", median(times(text)), benchmark=benchmark, arm=arm, vcpu=str(vcpu))
+            emit.sample(TIME, median(times(text)), benchmark=benchmark, arm=arm, vcpu=str(vcpu))
     except subprocess.TimeoutExpired:
         emit.event("score_cut", f"{benchmark} ({arm}) did not end within the turn")
     finally:
@@ -127,9 +132,7 @@ def missing(guest: Guest) -> str | None:
 
 PROBE = Probe(
     name="score",
-    metrics=(
-        Metric("score.time", "s", Kind.GAUGE, "lower", "median time of one execution of a benchmark's work"),
-    ),
+    metrics=(TIME,),
     options=Options,
     missing=missing,
     run=run,

@@ -19,14 +19,31 @@ from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
 from vpsbench.probes.conduct.duty_cycle import Pace
 
+BALLOONED: Final = Metric(
+    "vmware.guest.ballooned", "B", Kind.GAUGE, "neither",
+    "memory that the balloon has given to the host",
+)  # fmt: skip
+SWAPPED: Final = Metric(
+    "vmware.guest.swapped", "B", Kind.GAUGE, "neither",
+    "memory of the guest that the host has swapped out",
+)  # fmt: skip
+LIMIT: Final = Metric(
+    "vmware.guest.limit", "B", Kind.GAUGE, "neither",
+    "memory that the host gives at most; what the guest has beyond it is taken",
+)  # fmt: skip
+RESERVED: Final = Metric(
+    "vmware.guest.reserved", "B", Kind.GAUGE, "neither",
+    "memory that the host guarantees",
+)  # fmt: skip
+
 COMMAND: Final = ("vmware-toolbox-cmd", "stat", "raw", "text", "resources")
 PATIENCE: Final = 10.0  # s that it may take
 LINE: Final = re.compile(r"^(\S+) = (-?\d+)$", re.MULTILINE)
-KNOWN: Final = {  # line -> (metric, what it is)
-    "guest.mem.ballooned": ("ballooned", "memory that the balloon has given to the host"),
-    "guest.mem.swapped": ("swapped", "memory of the guest that the host has swapped out"),
-    "guest.mem.limit": ("limit", "memory that the host gives at most; what the guest has beyond it is taken"),
-    "guest.mem.reserved": ("reserved", "memory that the host guarantees"),
+KNOWN: Final = {
+    "guest.mem.ballooned": BALLOONED,
+    "guest.mem.swapped": SWAPPED,
+    "guest.mem.limit": LIMIT,
+    "guest.mem.reserved": RESERVED,
 }
 
 
@@ -41,10 +58,10 @@ class Options:
             raise ValueError("every must be at least 1 s")
 
 
-def parse(text: str) -> dict[str, int]:
+def parse(text: str) -> dict[Metric, int]:
     """The amounts that are known, in B, by their metric; what is unlimited is left out."""
     found = {name: int(value) for name, value in LINE.findall(text)}
-    return {metric: found[line] * 1024 for line, (metric, _) in KNOWN.items() if found.get(line, -1) >= 0}
+    return {metric: found[line] * 1024 for line, metric in KNOWN.items() if found.get(line, -1) >= 0}
 
 
 def run(request: Request, emit: Emit) -> None:
@@ -59,7 +76,7 @@ def run(request: Request, emit: Emit) -> None:
         raise Unavailable("the host tells nothing of this guest's memory")
     while True:
         for metric, amount in parse(text).items():
-            emit.sample(f"vmware.guest.{metric}", amount)
+            emit.sample(metric, amount)
         if pace.until - now() <= request.options.every:
             break
         pace.rest(planned=request.options.every)
@@ -87,9 +104,7 @@ def missing(guest: Guest) -> str | None:
 
 PROBE: Final = Probe(
     name="vmware",
-    metrics=tuple(
-        Metric(f"vmware.guest.{name}", "B", Kind.GAUGE, "neither", text) for name, text in KNOWN.values()
-    ),
+    metrics=tuple(KNOWN.values()),
     options=Options,
     missing=missing,
     run=run,

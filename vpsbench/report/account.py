@@ -8,8 +8,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from vpsbench import metrics
 from vpsbench.analyzer.verdict import declaration
 from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Status, Turn
+from vpsbench.probes.disk_file import metrics as disk_file
+from vpsbench.probes.held_memory import metrics as held
 from vpsbench.report.charts.load import in_words
 from vpsbench.wording.reader import duration, moment, plain, quantity
 
@@ -121,13 +124,13 @@ def _load(record: Record) -> Section:
     facts += [
         _fact(f"{probe} probe", _spent(all_, record.run.elapsed)) for probe, all_ in sorted(turns.items())
     ]
-    written = sum(float(s.values.sum()) for s in record.named("disk.fio.written"))
-    if record.named("disk.fio.written"):
+    written = sum(float(s.values.sum()) for s in record.named(disk_file.WRITTEN))
+    if record.named(disk_file.WRITTEN):
         facts.append(_fact("written to disk by fio", quantity(written, "B")))
-    held = [float(s.values.max()) for s in record.named("memory.held") if len(s.values)]
-    if held:
-        facts.append(_fact("memory held at most", quantity(max(held), "B")))
-    ticks = [s for s in record.named("instrument.tick_cost") if len(s.values)]
+    most = [float(s.values.max()) for s in record.named(held.HELD) if len(s.values)]
+    if most:
+        facts.append(_fact("memory held at most", quantity(max(most), "B")))
+    ticks = [s for s in record.named(metrics.TICK_COST) if len(s.values)]
     if ticks and record.run.elapsed > 0:
         cost = sum(float(s.values.sum()) for s in ticks)
         facts.append(

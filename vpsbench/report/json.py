@@ -60,7 +60,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "sign": finding.sign, "level": finding.level, "claim": finding.claim,
         "promised": finding.promised, "measured": finding.measured, "interval": finding.interval,
-        "unit": finding.unit, "from": finding.since, "to": finding.until, "series": finding.series,
+        "unit": finding.unit, "from": finding.since, "to": finding.until,
+        "series": [str(one) for one in finding.series],
         "alternatives": [asdict(a) for a in finding.alternatives],
     }  # fmt: skip
 

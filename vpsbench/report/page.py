@@ -227,7 +227,7 @@ def _claim(finding: Finding, check: Check | None, started: float) -> Claim:
         promised=plain(finding.promised or ""),
         measured=plain(figure(finding.measured, finding.interval, finding.unit)),
         period=_period(finding, started),
-        series=tuple(plain(s, 120) for s in finding.series),
+        series=tuple(plain(str(s), 120) for s in finding.series),
         beside="Taken into account:" if finding.level == Level.CLEAN else "What else could explain it:",
         causes=tuple(
             Cause(plain(a.cause), _ANSWERS[a.ruled_out], sentence(plain(a.because)))

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 import psutil
 
-from vpsbench.model import Event, Sample, Status
+from vpsbench.model import Event, Metric, Sample, Status
 from vpsbench.probes import Request
 
 _PREFIX: Final = "vpsbench-turn-"  # of a turn's folder; the runner's process id follows
@@ -45,14 +46,18 @@ class Child:
     Args:
         probe: the probe's name.
         command: what to start.
+        metrics: all that it may tell, by their names.
         request: what it may do; ``folder`` is the place in which the turn's own folder is made.
 
     Raises:
         OSError: it cannot be started, as where the disk is full; nothing is left of it.
     """
 
-    def __init__(self, probe: str, command: list[str], request: Request) -> None:
+    def __init__(
+        self, probe: str, command: list[str], metrics: Mapping[str, Metric], request: Request
+    ) -> None:
         self.probe = probe
+        self._metrics = metrics
         self.raw: dict[str, str] = {}
         self.status: Status | None = None
         self.detail = ""
@@ -106,11 +111,13 @@ class Child:
         match said["kind"]:
             case "sample":
                 labels = tuple(sorted(said["labels"].items()))
-                heard.samples.append(Sample(said["metric"], float(said["value"]), labels, float(said["at"])))
+                metric = self._metric(said["metric"])
+                heard.samples.append(Sample(metric, float(said["value"]), labels, float(said["at"])))
             case "course":
                 labels = tuple(sorted(said["labels"].items()))
+                metric = self._metric(said["metric"])
                 heard.samples += [
-                    Sample(said["metric"], float(value), labels, float(at))
+                    Sample(metric, float(value), labels, float(at))
                     for value, at in zip(said["values"], said["at"], strict=True)
                 ]
             case "event":
@@ -123,6 +130,11 @@ class Child:
                 self.status, self.detail = Status(said["status"]), said["detail"]
             case other:
                 raise ValueError(other)
+
+    def _metric(self, name: str) -> Metric:
+        if name not in self._metrics:
+            raise ValueError(f"{name} is no metric of this probe")
+        return self._metrics[name]
 
     def terminate(self, status: Status, detail: str) -> None:
         """Asks it to end and to clean up; its turn has then this status."""

@@ -39,7 +39,7 @@ class Ticker:
         tick = Tick()
         for monitor, names in self._watched:
             samples = self._read(monitor, names, tick)
-            keys = [(s.metric, s.labels) for s in samples]
+            keys = [(s.metric.name, s.labels) for s in samples]
             seen = self._seen.setdefault(monitor.name, set())
             seen.update(keys)
             tick.samples += samples

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vpsbench.model import Profile, RunState, Sample, Status, Turn, TurnSpec
+from vpsbench.metrics import TURN_COST
+from vpsbench.model import Metric, Profile, RunState, Sample, Status, Turn, TurnSpec
 from vpsbench.probes import Request
 from vpsbench.runner.child import Child, worker
 from vpsbench.runner.clock import Clock
@@ -46,7 +47,8 @@ class Runner:
 
     Args:
         profile: what to walk.
-        metrics: by probe, the names of all that it may emit.
+        metrics: by probe, all that it may emit, by name.
+        writes: by probe, the metric that tells what it wrote to disk, B.
         missing: by probe, why this guest cannot be measured with it.
         alone: the probes during whose turns those in the background stand still.
         ticker: reads the monitors.
@@ -69,7 +71,8 @@ class Runner:
     """
 
     profile: Profile
-    metrics: Mapping[str, frozenset[str]]
+    metrics: Mapping[str, Mapping[str, Metric]]
+    writes: Mapping[str, Metric]
     missing: Mapping[str, str]
     alone: frozenset[str] = frozenset()
     ticker: Ticker
@@ -236,7 +239,13 @@ class Runner:
         now = self.clock.boot()
         deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
         try:
-            return _Current(Child(spec.probe, command, request), spec, seconds, now, deadline)
+            return _Current(
+                Child(spec.probe, command, self.metrics.get(spec.probe, {}), request),
+                spec,
+                seconds,
+                now,
+                deadline,
+            )
         except OSError as error:
             self._ended(spec, now, Status.FAILED, f"it could not be started: {error}", {})
             return None
@@ -267,18 +276,15 @@ class Runner:
         if heard is None:
             self._finish(current)
             return
-        declared = self.metrics.get(current.spec.probe, frozenset())
-        known = [sample for sample in heard.samples if sample.metric in declared]
-        if len(known) < len(heard.samples):
-            self._event("probe_garbage", f"{current.spec.probe} emitted a metric that it does not declare")
-        self.keeper.collector.add(known, self.clock.boot(), probed=True)
-        self.written += sum(s.value for s in known if s.metric == "disk.fio.written")
+        self.keeper.collector.add(heard.samples, self.clock.boot(), probed=True)
+        written = self.writes.get(current.spec.probe)
+        self.written += sum(s.value for s in heard.samples if s.metric == written)
         for event in heard.events:
             self._event(event.kind, event.detail)
         if current is self._current:
             for note in heard.notes:
                 self.progress.note(note)
-        self.progress.seen(known)
+        self.progress.seen(heard.samples)
 
     def _finish(self, current: _Current) -> None:
         child, now = current.child, self.clock.boot()
@@ -290,7 +296,7 @@ class Runner:
         else:
             self._beside.remove(current)
         if child.cost is not None:
-            cost = Sample("instrument.turn_cost", child.cost, (("probe", child.probe),))
+            cost = Sample(TURN_COST, child.cost, (("probe", child.probe),))
             self.keeper.collector.add([cost], now, probed=True)
         status = child.status or Status.FAILED
         self._ended(current.spec, current.started, status, child.detail, child.raw)

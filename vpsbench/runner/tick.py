@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from vpsbench.model import Kind, Metric, Profile, Sample, Turn
+from vpsbench.metrics import LOAD_APPLIED, TICK_COST, WALL_OFFSET
+from vpsbench.model import Profile, Sample, Turn
 from vpsbench.runner.clock import Clock
 from vpsbench.runner.guest_watch import Watch
 from vpsbench.runner.monitor_reader import Ticker
 from vpsbench.runner.retrying_writer import Keeper
 
-METRICS: Final = (
-    Metric(
-        "clock.wall_offset", "s", Kind.GAUGE, "neither", "wall clock minus CLOCK_BOOTTIME of the first boot"
-    ),
-    Metric("instrument.tick_cost", "s", Kind.GAUGE, "lower", "CPU time of one tick of the monitors"),
-    Metric("instrument.turn_cost", "s", Kind.GAUGE, "neither", "CPU time of one turn's processes"),
-    Metric("load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"),
-)
 _EXACT: Final = 6  # digits, µs: what lies behind them is noise, and takes room
 _STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
 
@@ -73,7 +66,7 @@ class Pulse:
             self.keeper.event(kind, detail)
             self.progress.told(detail)
         samples = [*tick.samples, *self._own(running)]
-        samples.append(Sample("instrument.tick_cost", round(self.clock.cpu() - cost, _EXACT)))
+        samples.append(Sample(TICK_COST, round(self.clock.cpu() - cost, _EXACT)))
         self.keeper.collector.add(samples, began)
         stored = not self.keeper.trouble
         self.keeper.commit()
@@ -87,9 +80,9 @@ class Pulse:
     def _own(self, running: str | None) -> list[Sample]:
         """What the runner itself knows: the wall clock, and the load that it applies."""
         loads = [
-            Sample("load.applied", self.profile.duty if probe == running else 0.0, (("probe", probe),))
+            Sample(LOAD_APPLIED, self.profile.duty if probe == running else 0.0, (("probe", probe),))
             for probe in sorted({spec.probe for spec in self.profile.turns if not spec.background})
         ]
         if self.watch.offset is None:
             return loads
-        return [Sample("clock.wall_offset", round(self.watch.offset + self.watch.shift, _EXACT)), *loads]
+        return [Sample(WALL_OFFSET, round(self.watch.offset + self.watch.shift, _EXACT)), *loads]

@@ -50,9 +50,9 @@ class Waiting:
         for sample in taken:
             if not math.isfinite(sample.value) or not math.isfinite(sample.at or 0):
                 raise ValueError(f"{sample} is not finite; a reading that failed is a gap")
-            self._announced(sample.metric)
+            self._announced(sample.metric.name)
         self._readings += [
-            (self._number(metric, labels), (at if when is None else when) - self.boot, value)
+            (self._number(metric.name, labels), (at if when is None else when) - self.boot, value)
             for metric, value, labels, when in taken
         ]
         self._rare |= probed and bool(taken)

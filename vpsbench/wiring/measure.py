@@ -41,8 +41,8 @@ class Order:
     json: str | None
     folder: Path
     seed: int
-    metrics: tuple[Metric, ...]  # of all probes
-    emits: dict[str, frozenset[str]]  # by probe, the names of its metrics
+    metrics: dict[str, dict[str, Metric]]  # by probe and by name
+    writes: dict[str, Metric]  # by probe, what tells the B that it wrote to disk
     missing: dict[str, str]  # by probe, why this guest cannot be measured with it
     alone: frozenset[str]  # the probes during whose turns background ones stand still
     declared: tuple[str, str]  # an event: the claims that are to be tested
@@ -54,8 +54,8 @@ class Order:
 class About(TypedDict):
     """What an order has to know of the probes, in plain values: they themselves stay out of this process."""
 
-    metrics: tuple[Metric, ...]
-    emits: dict[str, frozenset[str]]
+    metrics: dict[str, dict[str, Metric]]
+    writes: dict[str, Metric]
     missing: dict[str, str]
     alone: frozenset[str]
 
@@ -63,8 +63,8 @@ class About(TypedDict):
 def about(probes: Mapping[str, Probe], guest: Guest) -> About:
     """All of it."""
     return About(
-        metrics=tuple(metric for probe in probes.values() for metric in probe.metrics),
-        emits={name: frozenset(m.name for m in probe.metrics) for name, probe in probes.items()},
+        metrics={name: {m.name: m for m in probe.metrics} for name, probe in probes.items()},
+        writes={name: probe.writes for name, probe in probes.items() if probe.writes},
         missing={name: why for name, probe in probes.items() if (why := probe.missing(guest))},
         alone=frozenset(name for name, probe in probes.items() if probe.alone),
     )
@@ -150,6 +150,7 @@ def _go_on(
 ) -> tuple[Runner, Note]:
     """Takes over a run; what its monitors read until then has a gap that begins one tick later."""
     from vpsbench.guest.provenance import surroundings
+    from vpsbench.metrics import TICK_COST, TURN_COST
     from vpsbench.runner.resumption import axis, cut_short, early
 
     assert order.past  # noqa: S101  asked by our caller
@@ -161,9 +162,10 @@ def _go_on(
         boot=found.boot,
         surroundings=surroundings(order.guest, clock.wall()),
     )
-    probes = frozenset().union(*order.emits.values())
+    # What comes by turns has no gap between two of them.
+    by_turns = {TICK_COST.name, TURN_COST.name}.union(*order.metrics.values())
     for metric, labels in collector.known():
-        if metric not in probes and not metric.startswith("instrument."):
+        if metric not in by_turns:
             collector.gap(metric, labels, found.boot + past.elapsed + order.profile.tick)
     for kind, detail in found.events:
         collector.event(kind, detail, now)
@@ -181,12 +183,13 @@ def _go_on(
 
 def _metrics(order: Order) -> list[Metric]:
     from vpsbench import monitors
+    from vpsbench.metrics import INSTRUMENT
     from vpsbench.monitors import Monitor
     from vpsbench.plugins import collect
-    from vpsbench.runner.tick import METRICS
 
+    probed = {m.name: m for told in order.metrics.values() for m in told.values()}
     watched = (m for one in collect(monitors, "MONITOR", Monitor).values() for m in one.metrics)
-    return [*METRICS, *order.metrics, *watched]
+    return [*INSTRUMENT, *probed.values(), *watched]
 
 
 def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here and nowhere else
@@ -210,7 +213,8 @@ def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here 
     files = Files()
     return Runner(
         profile=order.profile,
-        metrics=order.emits,
+        metrics=order.metrics,
+        writes=order.writes,
         missing=order.missing,
         alone=order.alone,
         ticker=Ticker(collect(monitors, "MONITOR", Monitor).values(), files),

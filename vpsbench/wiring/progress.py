@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from vpsbench.model import Sample, Status, Turn
+from vpsbench.model import Metric, Sample, Status, Turn
+from vpsbench.monitors import cpu_times, memory
+from vpsbench.probes.cpu_loop import metrics as loop
+from vpsbench.probes.fio.metrics import DIRECT
+
+LOOP: Final = (loop.WALL, loop.RUN_QUEUE_DELAY, loop.GAP, loop.RUN_QUEUE_DELAY_IN_GAPS)
+SHOWN: Final = {memory.AVAILABLE, DIRECT.iops, *LOOP}
 
 
 def clock_text(seconds: float) -> str:
@@ -23,27 +29,25 @@ class Readings:
     """The last readings of a run, for the progress line only."""
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}
+        self._last: dict[Metric, float] = {}
         self._steal: deque[tuple[float, float]] = deque(maxlen=64)
 
     def see(self, samples: list[Sample]) -> None:
         """Keeps what is shown."""
         states: dict[str, float] = {}
         for sample in samples:
-            if sample.metric == "cpu.time":
+            if sample.metric == cpu_times.TIME:
                 state = dict(sample.labels)["state"]
                 states[state] = states.get(state, 0.0) + sample.value
-            elif sample.metric in ("memory.available", "memory.held", "disk.fio.iops"):
+            elif sample.metric in SHOWN:
                 self._last[sample.metric] = sample.value
-            elif sample.metric.startswith("cpu.loop."):
-                self._last[sample.metric.removeprefix("cpu.loop.")] = sample.value
         if "steal" in states:
             whole = sum(value for state, value in states.items() if not state.startswith("guest"))
             self._steal.append((states["steal"], whole))
 
     def _lost(self) -> float | None:
         """Of the last bin of any loop; the analyzer does this over all of them."""
-        wall, wait, gap, own = (self._last.get(n) for n in ("wall", "own_wait", "gap", "own_wait_in_gaps"))
+        wall, wait, gap, own = (self._last.get(metric) for metric in LOOP)
         if wall is None or wait is None or gap is None or own is None or wall <= wait:
             return None
         return max(0.0, gap - own) / (wall - wait)
@@ -55,10 +59,10 @@ class Readings:
             parts.append(f"steal {(self._steal[-1][0] - self._steal[0][0]) / whole:.1%}")
         if probe == "cpu" and (lost := self._lost()) is not None:
             parts.append(f"lost to the outside {lost:.1%}")
-        if probe == "disk" and "disk.fio.iops" in self._last:
-            parts.append(f"{self._last['disk.fio.iops']:,.0f} IOPS")
-        if "memory.available" in self._last:
-            parts.append(f"{self._last['memory.available'] / 2**30:.1f} GiB free")
+        if probe == "disk" and DIRECT.iops in self._last:
+            parts.append(f"{self._last[DIRECT.iops]:,.0f} IOPS")
+        if memory.AVAILABLE in self._last:
+            parts.append(f"{self._last[memory.AVAILABLE] / 2**30:.1f} GiB free")
         return ", ".join(parts)
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.builders.sign_records import Floats, build, series
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.verdict.judge import completed
+from vpsbench.probes.cpu_loop import metrics as loop
 
 
 def sums(**columns: float) -> dict[str, Floats]:
@@ -72,7 +73,7 @@ def test_short_gaps_are_unexplained_unless_the_steal_clock_explains_them() -> No
 
 def test_windows_know_which_own_waits_were_seen() -> None:
     record = build({"loops": {"turns": [[0, 120]], "lost": 0.3, "own": 0.1}})
-    walls = record.named("cpu.loop.wall")
+    walls = record.named(loop.WALL)
     none_long = [series("cpu.loop.long_own_wait", w.times, 0 * w.values, **w.labels) for w in walls]
     competing = accounting.cut(accounting.bins(record), 30.0)
     brief = accounting.cut(

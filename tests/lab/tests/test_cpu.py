@@ -16,6 +16,7 @@ from tests.lab.matrix import RunResult
 from tests.lab.truth import Truth
 from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.model import Finding, Level, Record
+from vpsbench.probes.cpu_loop import metrics as loop
 
 BOOK = scenario.read(places.LAB / "scenarios.toml")
 UPTIME = 5.0  # the guest's, when its run began
@@ -150,7 +151,7 @@ def test_what_is_lost_is_compared_where_all_vcpus_were_loaded() -> None:
         run_of(lost=0.5, turns=[[-1.0, 60.0]]),
         run_of(lost=0.0, turns=[[70.0, 50.0]], arm="single"),
     )
-    record = replace(together, series=(*together.series, *alone.named("cpu.loop.wall")))
+    record = replace(together, series=(*together.series, *alone.named(loop.WALL)))
     assert answers.loss(truth, list(answers.loops(record, truth))) == pytest.approx(0.5, abs=0.01)
 
 

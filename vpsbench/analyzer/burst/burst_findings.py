@@ -11,7 +11,7 @@ import numpy as np
 from vpsbench.analyzer.burst import refill
 from vpsbench.analyzer.burst.refill import Answer, Reload
 from vpsbench.analyzer.statistics import change_point
-from vpsbench.model import Alternative, Finding, Level
+from vpsbench.model import Alternative, Finding, Level, Metric, Selected
 from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Course:
     start: float
     width: float
     rates: Floats
-    series: tuple[str, ...]
+    series: tuple[Metric | Selected, ...]
     disclosed: bool
     enough: float | None = None
     reloads: Callable[[change_point.Knee], Sequence[Reload]] = lambda _: ()

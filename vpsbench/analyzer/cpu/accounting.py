@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.model import Kind, Metric, Record, Series
+from vpsbench.probes.cpu_loop import metrics as loop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,22 +94,32 @@ COLUMNS: Final = (
 )
 
 
+READ: Final = {  # column -> what it is read from
+    "gap": loop.GAP,
+    "short_gap": loop.SHORT_GAP,
+    "own_wait": loop.RUN_QUEUE_DELAY,
+    "own_wait_in_gaps": loop.RUN_QUEUE_DELAY_IN_GAPS,
+    "irq": loop.IRQ,
+    "steal": loop.STEAL,
+    "imputed": IMPUTED,
+    "iterations": loop.ITERATIONS,
+}
 SUMMED: Final = COLUMNS[3:-1]  # what tells where wanted time went
 
 
 def vcpus(record: Record) -> list[str]:
     """The vCPUs on which a loop ran, by number."""
-    return sorted({s.labels["vcpu"] for s in record.named("cpu.loop.wall")}, key=lambda v: (len(v), v))
+    return sorted({s.labels["vcpu"] for s in record.named(loop.WALL)}, key=lambda v: (len(v), v))
 
 
 def bins(record: Record, **labels: str) -> Bins:
     """All bins of the CPU loops, of those with these labels (arm, vcpu, duty) where any are given."""
-    return _table(record, list(record.named("cpu.loop.wall", **labels)))
+    return _table(record, list(record.named(loop.WALL, **labels)))
 
 
 def loaded(record: Record, **labels: str) -> Bins:
     """The bins in which all vCPUs were loaded together, as much as the run may; else whatever there is."""
-    found = record.named("cpu.loop.wall", **labels)
+    found = record.named(loop.WALL, **labels)
     together = [s for s in found if s.labels.get("arm") in TOGETHER]
     return _table(record, together or list(found))
 
@@ -128,7 +139,7 @@ def _table(record: Record, walls: list[Series]) -> Bins:
 
 def _completed(record: Record, wall: Series) -> Floats:
     """All columns of one loop."""
-    if not any(s.labels == wall.labels for s in record.named(IMPUTED.name, **wall.labels)):
+    if not any(s.labels == wall.labels for s in record.named(IMPUTED, **wall.labels)):
         raise ValueError("losses that no loop saw are not estimated: complete the record first")
     found = of_loop(record, wall)
     return np.vstack([getattr(found, name) for name in COLUMNS])
@@ -136,16 +147,16 @@ def _completed(record: Record, wall: Series) -> Floats:
 
 def of_loop(record: Record, wall: Series) -> Bins:
     """The bins of one loop; what the kernel does not count (irq, steal) takes nothing away."""
-    columns = {name: column(record, name, wall, 0.0) for name in COLUMNS}
+    columns = {name: column(record, metric, wall, 0.0) for name, metric in READ.items()}
     columns |= {"start": wall.times - wall.values, "end": wall.times, "wall": wall.values}
-    columns["wanted"] = column(record, "wanted", wall, wall.values)
+    columns["wanted"] = column(record, loop.DEMANDED, wall, wall.values)
     return Bins(**columns)
 
 
-def column(record: Record, name: str, wall: Series, missing: float | Floats) -> Floats:
+def column(record: Record, metric: Metric, wall: Series, missing: float | Floats) -> Floats:
     """One metric of a loop at the times of its bins."""
     column = np.full_like(wall.values, missing)
-    for series in record.named(f"cpu.loop.{name}", **wall.labels):
+    for series in record.named(metric, **wall.labels):
         if series.labels == wall.labels and np.array_equal(series.times, wall.times):
             column = series.values.copy()
         elif series.labels == wall.labels:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
+from vpsbench.probes.cpu_loop import metrics as loop
 
 if TYPE_CHECKING:
     from vpsbench.model import Record
@@ -36,7 +37,7 @@ class Sweep:
 def sweep(record: Record) -> Sweep | None:
     """The sweeps of a run added up; None where none had full load and less."""
     lost, wanted = {}, {}
-    for duty in {s.labels["duty"] for s in record.named("cpu.loop.wall", arm="sweep") if "duty" in s.labels}:
+    for duty in {s.labels["duty"] for s in record.named(loop.WALL, arm="sweep") if "duty" in s.labels}:
         table = accounting.bins(record, arm="sweep", duty=duty)
         if (share := accounting.share(table, accounting.lost)) is not None:
             lost[float(duty)], wanted[float(duty)] = share, float(table.wanted.sum())

@@ -44,7 +44,7 @@ def taken(record: Record, labels: dict[str, str], table: Bins, stretch: tuple[fl
     if own < COMPETES * wanted:
         return None
     (starts, ends), (since, until) = (
-        quota_period.spells(record, name, labels, *stretch) for name in ("one_gap", "one_wait")
+        quota_period.spells(record, metric, labels, *stretch) for metric in quota_period.SINGLE
     )
     gaps, waits = ends - starts, until - since
     if (usual := _usual(gaps)) is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from vpsbench.analyzer.cpu import accounting, alternation, quota_period
 from vpsbench.analyzer.cpu.quota_period import Comb
+from vpsbench.probes.cpu_loop import metrics as loop
 
 if TYPE_CHECKING:
     from vpsbench.model import Record
@@ -56,7 +57,7 @@ class Load:
 def first_minutes(record: Record) -> Iterator[Load]:
     """Of all vCPUs together, in the arms that load all of them."""
     for arm in ("all", "sweep"):
-        loops = [s.labels for s in record.named("cpu.loop.wall", arm=arm, duty="1")]
+        loops = [s.labels for s in record.named(loop.WALL, arm=arm, duty="1")]
         tables = [(labels, accounting.bins(record, **labels)) for labels in loops]
         for since, until in accounting.bins(record, arm=arm, duty="1").pieces():
             last = min(until, since + quota_period.LOGGED)
@@ -75,7 +76,7 @@ def _load(
         delivered[vcpu], own = 1 - lost, max(own, here.own_share)
         if found := quota_period.of_loop(record, labels, float(here.start[0]), until):
             combs[vcpu] = found
-            gaps.append(quota_period.spells(record, "one_gap", labels, since, until))
+            gaps.append(quota_period.spells(record, loop.ONE_GAP, labels, since, until))
     if delivered:
         together = min((alternation.together(*pair) for pair in pairwise(gaps)), default=0.0)
         yield Load(since, until, delivered, combs, own, together)

@@ -9,20 +9,22 @@ from vpsbench.analyzer import multiplicity
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.cpu.weighing import SHORTEST, Weighed, weigh
 from vpsbench.analyzer.statistics import dependent
-from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record, Series
+from vpsbench.model import Alternative, Finding, Guest, Level, Metric, Plan, Profile, Record, Selected, Series
+from vpsbench.monitors import cgroup
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.cpu.accounting import Bins
 
 SERIES: Final = (
-    "cpu.loop.wall",
-    "cpu.loop.gap",
-    "cpu.loop.own_wait",
-    "cpu.loop.own_wait_in_gaps",
-    "cpu.loop.long_own_wait",
-    "cpu.loop.irq",
-    "cpu.loop.steal",
+    loop.WALL,
+    loop.GAP,
+    loop.RUN_QUEUE_DELAY,
+    loop.RUN_QUEUE_DELAY_IN_GAPS,
+    loop.LONG_RUN_QUEUE_DELAY,
+    loop.IRQ,
+    loop.STEAL,
 )
 # Hitting a disclosed cap costs a little more than the cap itself: a quota of 50 % took 50.7 % in trials.
 CAP_TOLERANCE: Final = 0.05
@@ -95,7 +97,7 @@ def finding(  # noqa: PLR0913  one place that fills the fields of a finding
     promised: str,
     claim: str,
     beside: str,
-    series: tuple[str, ...] = SERIES,
+    series: tuple[Metric | Selected, ...] = SERIES,
 ) -> Finding:
     """A loss as a finding; nobody is accused where a quota of our own explains it.
 
@@ -142,9 +144,7 @@ def own_quota(record: Record, since: float, until: float) -> str | None:
         return (
             f"a CPU quota of {percent(allowed)} of one vCPU is set on a cgroup that is visible from in here"
         )
-    throttled = max(
-        (_growth(s, since, until) for s in record.named("cgroup.cpu.throttled_time")), default=0.0
-    )
+    throttled = max((_growth(s, since, until) for s in record.named(cgroup.CPU_THROTTLED_TIME)), default=0.0)
     if throttled > QUOTA_FELT * (until - since):
         return f"a cgroup that is visible from in here was throttled for {throttled:.1f} s"
     return None

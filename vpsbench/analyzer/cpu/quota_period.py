@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.cpu import alternation
+from vpsbench.model import Metric
+from vpsbench.probes.cpu_loop import metrics as loop
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.cpu.alternation import Spells
     from vpsbench.model import Floats, Record
 
+SINGLE: Final = (loop.ONE_GAP, loop.ONE_RUN_QUEUE_DELAY)
 SHORTEST: Final = 10.0  # s, of a stretch
 LOGGED: Final = 60.0  # s at the start and the end of a load, for which the probe keeps each gap by itself
 PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
@@ -110,13 +113,13 @@ class _Teeth:
 
 def of_loop(record: Record, labels: dict[str, str], since: float, until: float) -> Comb | None:
     """The comb in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
-    gaps, waits = (spells(record, name, labels, since, until) for name in ("one_gap", "one_wait"))
+    gaps, waits = (spells(record, metric, labels, since, until) for metric in SINGLE)
     return find(*gaps, since, until, waits)
 
 
-def spells(record: Record, name: str, labels: dict[str, str], since: float, until: float) -> Spells:
-    """A loop's single gaps ("one_gap") or own waits ("one_wait") that end in a stretch."""
-    for series in record.named(f"cpu.loop.{name}", **labels):
+def spells(record: Record, metric: Metric, labels: dict[str, str], since: float, until: float) -> Spells:
+    """A loop's single gaps, or single run-queue delays, that end in a stretch."""
+    for series in record.named(metric, **labels):
         stretch = slice(*np.searchsorted(series.times, (since, until), side="right"))
         ends = series.times[stretch]
         starts, ends = _within(ends - series.values[stretch], ends, since, until)

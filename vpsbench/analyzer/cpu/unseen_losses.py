@@ -10,6 +10,7 @@ import numpy as np
 from vpsbench.analyzer.cpu import equal_gaps, quota_period
 from vpsbench.analyzer.cpu.accounting import IMPUTED, Bins, column, of_loop
 from vpsbench.model import Record, Series
+from vpsbench.probes.cpu_loop import metrics as loop
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -26,13 +27,13 @@ def with_estimates(record: Record) -> Record:
     """The same record, and beside each loop what the host is taken to have taken during its own waits."""
     measured = tuple(s for s in record.series if s.metric.name != IMPUTED.name)
     found = replace(record, series=measured)
-    walls = found.named("cpu.loop.wall")
+    walls = found.named(loop.WALL)
     return replace(found, series=(*measured, *(_estimate(found, wall) for wall in walls)))
 
 
 def _estimate(record: Record, wall: Series) -> Series:
     table = of_loop(record, wall)
-    long = column(record, "long_own_wait", wall, table.own_wait)
+    long = column(record, loop.LONG_RUN_QUEUE_DELAY, wall, table.own_wait)
     return Series(IMPUTED, wall.labels, wall.times, lost(record, wall.labels, table, long))
 
 

@@ -10,7 +10,10 @@ import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.cpu.weighing import SHORTEST
-from vpsbench.model import Record, Series
+from vpsbench.model import Metric, Record, Series
+from vpsbench.monitors import cpu_times, disks
+from vpsbench.probes.disk_file import metrics as disk_file
+from vpsbench.probes.fio import metrics as fio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +24,9 @@ PAUSE: Final = 2.5  # s between two readings: another job
 BLOCK: Final = 4096  # B, of a read of the sparse probe
 MOST: Final = 0.99  # of the time, stolen; beyond it nothing could be told anyway
 HANDS: Final = 2  # vCPUs that an I/O needs at most: the one that asks and the one that is interrupted
-IOPS: Final = "disk.fio.iops"
-BANDWIDTH: Final = "disk.fio.bandwidth"
-DEVICE: Final = {IOPS: ("disk.reads", "disk.writes"), BANDWIDTH: ("disk.read_bytes", "disk.write_bytes")}
+IOPS: Final = fio.DIRECT.iops
+BANDWIDTH: Final = fio.DIRECT.bandwidth
+DEVICE: Final = {IOPS: (disks.READS, disks.WRITES), BANDWIDTH: (disks.READ_BYTES, disks.WRITE_BYTES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Kind:
 class Promise:
     """A rate that the plan names, and the ways in which it may be kept."""
 
-    metric: str
+    metric: Metric
     least: float
     text: str
     kinds: tuple[Kind, ...]
@@ -80,7 +83,7 @@ class Delivered:
         return self.gain / (1 - (self.stolen or 0.0))
 
 
-def delivered(record: Record, metric: str, kind: Kind) -> Delivered | None:
+def delivered(record: Record, metric: Metric, kind: Kind) -> Delivered | None:
     """What a kind's jobs delivered; None where they made less than one batch."""
     parts = [
         (series.times, np.diff(series.times, prepend=-inf), series.values)
@@ -98,7 +101,7 @@ def delivered(record: Record, metric: str, kind: Kind) -> Delivered | None:
     return replace(found, gain=_gain(record, metric, kind, found.mean), stolen=stolen(record, found))
 
 
-def _gain(record: Record, metric: str, kind: Kind, deep: float) -> float:
+def _gain(record: Record, metric: Metric, kind: Kind, deep: float) -> float:
     """How many times as much an endless queue may deliver; infinite where nothing bounds it."""
     values = [series.values for series in record.named(metric, job=kind.single) if series.values.size]
     if not values or deep <= 0:
@@ -109,13 +112,11 @@ def _gain(record: Record, metric: str, kind: Kind, deep: float) -> float:
 
 def busy(record: Record, kind: Kind) -> float | None:
     """The most of a vCPU that fio used in one of the jobs; None: it is not known."""
-    values = [
-        s.values.max() for job in kind.deep for s in record.named("disk.fio.cpu", job=job) if s.values.size
-    ]
+    values = [s.values.max() for job in kind.deep for s in record.named(fio.CPU, job=job) if s.values.size]
     return float(max(values)) if values else None
 
 
-def others(record: Record, metric: str, best: Delivered) -> float | None:
+def others(record: Record, metric: Metric, best: Delivered) -> float | None:
     """The share of the disks' work that was not ours; None: no monitor saw it."""
     counters = [series for name in DEVICE[metric] for series in record.named(name) if series.times.size > 1]
     inside, starts, ends = _stretches(best)
@@ -143,7 +144,7 @@ def _growth(series: Series, starts: Floats, ends: Floats) -> float:
 def _sparse(record: Record, starts: Floats, ends: Floats) -> int:
     """How many reads the probe made that looks at the disk all along: they are ours, too."""
     count = 0
-    for series in record.named("disk.sparse.latency"):
+    for series in record.named(disk_file.SPARSE_LATENCY):
         count += int((np.searchsorted(series.times, ends) - np.searchsorted(series.times, starts)).sum())
     return count
 
@@ -157,7 +158,7 @@ def stolen(record: Record, best: Delivered) -> float | None:
     _, starts, ends = _stretches(best)
     known = []
     if record.run.guest.steal_clock.value and starts.size:
-        clocks = [s for s in record.named("cpu.time", state="steal") if s.times.size > 1]
+        clocks = [s for s in record.named(cpu_times.TIME, state="steal") if s.times.size > 1]
         known.append(sum(sorted(_growth(s, starts, ends) for s in clocks)[-HANDS:]) / (ends - starts).sum())
     if (lost := accounting.share(accounting.loaded(record), accounting.lost)) is not None:
         known.append(HANDS * lost)

@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpsbench.analyzer.cpu.daily_rhythm import Course
-from vpsbench.model import Record
+from vpsbench.model import Metric, Record
+from vpsbench.monitors import disks
+from vpsbench.probes.disk_file import metrics as disk_file
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
+OPERATED: Final = (disks.READS, disks.WRITES)
+MOVED: Final = (disks.READ_BYTES, disks.WRITE_BYTES)
 AFTER: Final = 5.0  # s after a turn of ours on the disk, in which it may still be at work
 OPERATIONS: Final = 50.0  # a second, of others in this guest: more of them are its own load
 BYTES: Final = 2 * 1024.0**2  # B/s, likewise
@@ -51,12 +55,8 @@ class Reads:
 def reads(record: Record) -> Reads:
     """All of a run; those of which not all is known are left out."""
     columns = [
-        {
-            float(t): float(v)
-            for s in record.named(f"disk.sparse.{name}")
-            for t, v in zip(s.times, s.values, strict=True)
-        }
-        for name in ("latency", "late")
+        {float(t): float(v) for s in record.named(metric) for t, v in zip(s.times, s.values, strict=True)}
+        for metric in (disk_file.SPARSE_LATENCY, disk_file.SPARSE_LATE)
     ]
     times = sorted(columns[0].keys() & columns[1].keys())
     return Reads(np.array(times), *(np.array([column[t] for t in times]) for column in columns))
@@ -77,26 +77,24 @@ def undisturbed(record: Record, found: Reads) -> NDArray[np.bool_] | None:
 
 def _others(record: Record, found: Reads) -> list[tuple[float, float]] | None:
     """The times between two ticks in which this guest used its disks for more than our reads."""
-    counted = [
-        s for name in ("reads", "writes", "read_bytes", "write_bytes") for s in record.named(f"disk.{name}")
-    ]
+    counted = [s for metric in (*OPERATED, *MOVED) for s in record.named(metric)]
     times = max((s.times for s in counted), key=lambda one: one.size, default=np.zeros(0))
     if times.size < 2:
         return None
     length = np.diff(times)
     ours = np.diff(np.searchsorted(found.at, times))
-    operations = _growth(record, ("reads", "writes"), times) - ours
-    moved = _growth(record, ("read_bytes", "write_bytes"), times) - ours * 4096.0
+    operations = _growth(record, OPERATED, times) - ours
+    moved = _growth(record, MOVED, times) - ours * 4096.0
     busy = (operations > OPERATIONS * length) | (moved > BYTES * length)
     unseen = [(-np.inf, float(times[0])), (float(times[-1]), np.inf)]
     return unseen + [(float(times[k]), float(times[k + 1])) for k in np.flatnonzero(busy)]
 
 
-def _growth(record: Record, names: tuple[str, ...], times: Floats) -> Floats:
+def _growth(record: Record, metrics: tuple[Metric, ...], times: Floats) -> Floats:
     """How much these counters grew between two times, over all disks."""
     total = np.zeros(times.size - 1)
-    for name in names:
-        for series in record.named(f"disk.{name}"):
+    for metric in metrics:
+        for series in record.named(metric):
             total += np.maximum(np.diff(np.interp(times, series.times, series.values)), 0.0)
     return total
 

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from vpsbench.model import Guest, Record
+from vpsbench.monitors import cgroup, xen_memory
 from vpsbench.wording.figures import MIB
 
 # The kernel's own image and page tables, and the firmware. A guest of 768 MiB showed 720 MiB; struct page
@@ -97,11 +98,15 @@ def provider_limits(record: Record) -> dict[str, float]:
     """
     if not in_sold_container(record):
         return {}
-    seen = {s.labels["path"] for name in ("current", "limit") for s in record.named(f"cgroup.memory.{name}")}
+    seen = {
+        s.labels["path"]
+        for metric in (cgroup.MEMORY_CURRENT, cgroup.MEMORY_LIMIT)
+        for s in record.named(metric)
+    }
     top = min(seen, key=len, default="")
     return {
         path: float(series.values.min())
-        for series in record.named("cgroup.memory.limit")
+        for series in record.named(cgroup.MEMORY_LIMIT)
         if series.values.size and ((path := series.labels["path"]) == top or CONTAINER.search(path))
     }
 
@@ -111,4 +116,4 @@ def xen_given(record: Record) -> list[float]:
 
     MemTotal is less: a kernel that could grow to a larger maximum keeps room for the tables of all of it.
     """
-    return [float(value) for series in record.named("xen.memory.current") for value in series.values]
+    return [float(value) for series in record.named(xen_memory.CURRENT) for value in series.values]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vpsbench.analyzer.memory import allowances
-from vpsbench.model import Alternative, Record
+from vpsbench.model import Alternative, Metric, Record
+from vpsbench.monitors import beancounters, cgroup
+from vpsbench.probes import vmware
 from vpsbench.wording.figures import size
 
 PAGE: Final = 4096  # B; what OpenVZ counts in
@@ -16,8 +18,8 @@ GUARANTEES: Final = {  # OpenVZ's manual, "UBC primary parameters"
     "oomguarpages": "guaranteed against being killed",
 }
 BOUNDS: Final = {  # resource -> columns, of which the lower one counts
-    "privvmpages": ("ubc.barrier", "ubc.limit"),
-    "physpages": ("ubc.limit",),  # its barrier means nothing
+    "privvmpages": (beancounters.BARRIER, beancounters.LIMIT),
+    "physpages": (beancounters.LIMIT,),  # its barrier means nothing
 }
 MET: Final = ("max", "high", "oom", "oom_kill")  # memory.events: a limit was met; version 1's failcnt is max
 
@@ -39,10 +41,10 @@ class Paper:
     name: str
     amount: float
     claim: str
-    series: tuple[str, ...]
+    series: tuple[Metric, ...]
     others: tuple[Alternative, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
+    beside: tuple[Metric, ...] = ()
 
 
 def papers(record: Record) -> list[Paper]:
@@ -69,7 +71,7 @@ def _hosts_own(what: str) -> Alternative:
     return Alternative("a limit of the owner's own", ruled_out=True, because=f"only the host can set {what}")
 
 
-def _pages(record: Record, metric: str, resource: str) -> float | None:
+def _pages(record: Record, metric: Metric, resource: str) -> float | None:
     """The least of a resource's column in this run, B; None where it is not there, or unlimited."""
     values = [s.values.min() for s in record.named(metric, resource=resource) if s.values.size]
     return PAGE * float(min(values)) if values else None
@@ -77,9 +79,9 @@ def _pages(record: Record, metric: str, resource: str) -> float | None:
 
 def _guarantees(record: Record) -> Iterator[Paper]:
     """OpenVZ's guarantees; kernels with vSwap limit physpages and leave these at 0, which says nothing."""
-    swaps = _pages(record, "ubc.limit", "physpages") is not None
+    swaps = _pages(record, beancounters.LIMIT, "physpages") is not None
     for resource, meaning in GUARANTEES.items():
-        amount = _pages(record, "ubc.barrier", resource)
+        amount = _pages(record, beancounters.BARRIER, resource)
         if amount is None or (amount == 0 and swaps):
             continue
         claim = f"Only {{amount}} of the {{sold}} sold is {meaning} ({resource}); the rest "
@@ -90,7 +92,7 @@ def _guarantees(record: Record) -> Iterator[Paper]:
             because=f"a host that uses it leaves guarantees at 0 or unlimited; this one wrote {size(amount)}",
         )
         others = (_hosts_own(resource), no_vswap)
-        yield Paper(resource, amount, claim, ("ubc.barrier",), others, {"resource": resource})
+        yield Paper(resource, amount, claim, (beancounters.BARRIER,), others, {"resource": resource})
 
 
 def _bounds(record: Record) -> Iterator[Paper]:
@@ -111,7 +113,7 @@ def _limit(record: Record) -> Iterator[Paper]:
     met = _met(record, path)
     claim = "The container's own cgroup limits it to {amount} of the {sold} sold"
     claim += f"; {met:.0f} times in this run, more was refused or slowed down in it." if met else "."
-    series, beside = ("cgroup.memory.limit",), ("cgroup.memory.current", "cgroup.memory.failures")
+    series, beside = (cgroup.MEMORY_LIMIT,), (cgroup.MEMORY_CURRENT, cgroup.MEMORY_FAILURES)
     yield Paper(path, amount, claim, series, (owner(record, path),), {"path": path}, beside)
 
 
@@ -119,7 +121,7 @@ def _met(record: Record, path: str) -> float:
     """How often a limit was met in a cgroup, or (version 2) in one below it, in this run."""
     counts = [
         float(s.values[-1] - s.values[0])
-        for s in record.named("cgroup.memory.failures", path=path)
+        for s in record.named(cgroup.MEMORY_FAILURES, path=path)
         if s.values.size and s.labels["event"] in MET
     ]
     return max(counts, default=0.0)
@@ -127,8 +129,8 @@ def _met(record: Record, path: str) -> float:
 
 def _vmware(record: Record) -> Iterator[Paper]:
     """What a machine of VMware's has beyond its limit lies in a balloon, or in the host's swap."""
-    limits = [float(s.values.min()) for s in record.named("vmware.guest.limit") if s.values.size]
+    limits = [float(s.values.min()) for s in record.named(vmware.LIMIT) if s.values.size]
     if limits:
         claim = "VMware's host gives this machine {amount} of the {sold} sold at most."
         name = "VMware's limit"
-        yield Paper(name, min(limits), claim, ("vmware.guest.limit",), (_hosts_own(name),))
+        yield Paper(name, min(limits), claim, (vmware.LIMIT,), (_hosts_own(name),))

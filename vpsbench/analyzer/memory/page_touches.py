@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vpsbench.probes.held_memory import metrics as held
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpsbench.model import Floats, Record
+    from vpsbench.model import Floats, Metric, Record
 
 VALLEY: Final = 0.2  # of the lower of two modes: what lies between them is a valley
 STEPS: Final = 4  # bins an octave; finer histograms are added up to these
@@ -66,23 +68,25 @@ class Round:
 
 def rounds(record: Record) -> list[Round]:
     """All rounds in the order of time; each is told by its end."""
-    times = sorted({float(t) for s in record.named("memory.touch.total", arm="held") for t in s.times})
+    times = sorted({float(t) for s in record.named(held.TOTAL, arm="held") for t in s.times})
     histograms = [_histograms(record, arm, times) for arm in _ARMS]
-    faults = sum(_at(record, f"memory.touch.{name}", times, 0.0) for name in ("majflt", "minflt", "swap"))
-    steal, own_wait = (_at(record, f"memory.touch.{name}", times, 0.0) for name in ("steal", "own_wait"))
-    preempted = _at(record, "memory.touch.preempted", times, np.inf)
-    age = _at(record, "memory.touch.age", times, np.nan)
-    held, hot = (_at(record, "memory.touch.pages", times, np.nan, arm=arm) for arm in ("held", "hot"))
+    faults = sum(
+        _at(record, metric, times, 0.0) for metric in (held.MAJOR_FAULTS, held.MINOR_FAULTS, held.SWAP)
+    )
+    steal, own_wait = (_at(record, metric, times, 0.0) for metric in (held.STEAL, held.RUN_QUEUE_DELAY))
+    preempted = _at(record, held.PREEMPTED, times, np.inf)
+    age = _at(record, held.AGE, times, np.nan)
+    cold, hot = (_at(record, held.PAGES, times, np.nan, arm=arm) for arm in ("held", "hot"))
     columns = (
         np.broadcast_to(one, len(times)).tolist()
-        for one in (faults, steal, own_wait, preempted, age, hot / (held + hot), hot)
+        for one in (faults, steal, own_wait, preempted, age, hot / (cold + hot), hot)
     )
     return [Round(*one) for one in zip(times, *histograms, *columns, strict=True)]
 
 
 def _histograms(record: Record, arm: str, times: list[float]) -> Floats:
     found = np.zeros((len(times), STEPS * OCTAVES))
-    for series in record.named("memory.touch.count", arm=arm):
+    for series in record.named(held.COUNT, arm=arm):
         bound = float(series.labels["le"])
         column = STEPS * OCTAVES - 1 if isinf(bound) else min(round(STEPS * log2(bound)), STEPS * OCTAVES - 1)
         here = np.isin(series.times, times)
@@ -90,7 +94,7 @@ def _histograms(record: Record, arm: str, times: list[float]) -> Floats:
     return found
 
 
-def _at(record: Record, metric: str, times: list[float], unknown: float, **labels: str) -> Floats:
+def _at(record: Record, metric: Metric, times: list[float], unknown: float, **labels: str) -> Floats:
     """A figure of each round; ``unknown`` where it was not told."""
     found = np.full(len(times), unknown)
     for series in record.named(metric, **labels):
@@ -233,7 +237,7 @@ def fresh_bin(record: Record, hot: Floats) -> int:
 
     A host that swaps meanwhile makes many fresh pages slow, so the quickest count.
     """
-    fresh = [float(s.values.min()) for s in record.named("memory.first_touch") if s.values.size]
+    fresh = [float(s.values.min()) for s in record.named(held.FIRST_TOUCH) if s.values.size]
     return max(_bin(DISK), _bin(max(fresh)) + 1 if fresh else int(hot.argmax()) + 2 * STEPS)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vpsbench.analyzer.statistics import dependent
-from vpsbench.model import Finding, Guest, Plan, Profile, Record
+from vpsbench.model import Finding, Guest, Metric, Plan, Profile, Record
 
 Promise = Literal["cpu", "memory", "disk", "virtualization", "measurement"]
 Claims = Callable[[Profile, Guest, Plan | None], int]
@@ -36,7 +36,7 @@ class Sign:
         name: the module's name, as in the JSON contract.
         question: what a buyer would ask, in plain words.
         promise: which promise a finding weighs on.
-        needs: names of metrics without which nothing can be said; where one of them has no series the
+        needs: metrics without which nothing can be said; where one of them has no series the
             analyzer answers "not measurable" with the reason, and does not call ``look``.
         look: pure; at least one finding, also when all is well: silence is never "clean".
         accuses: False where it only describes, and never finds anything worse than "clean".
@@ -46,7 +46,7 @@ class Sign:
     name: str
     question: str
     promise: Promise
-    needs: tuple[str, ...]
+    needs: tuple[Metric, ...]
     look: Callable[[Record], list[Finding]]
     accuses: bool = True
     claims: Claims = one_each_look

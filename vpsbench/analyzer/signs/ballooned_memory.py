@@ -14,7 +14,10 @@ import numpy as np
 from vpsbench.analyzer.cpu.weighing import strength_of
 from vpsbench.analyzer.memory import allowances
 from vpsbench.analyzer.signs import Sign
-from vpsbench.model import Alternative, Finding, Level, Record, Series
+from vpsbench.model import Alternative, Finding, Level, Metric, Record, Series
+from vpsbench.monitors import hv_balloon, pressure, vmmemctl, vmstat, xen_memory
+from vpsbench.monitors import memory as meminfo
+from vpsbench.probes import vmware
 from vpsbench.wording.figures import MIB, percent, size, span
 
 if TYPE_CHECKING:
@@ -27,11 +30,11 @@ MOVED: Final = MIB  # a balloon that has begun to grow
 SHORT: Final = 0.1  # of the time in which tasks wait for memory: the guest itself was short of it
 AROUND: Final = 10.0  # s before and after the taking
 GAUGES: Final = {  # counters of what is in a balloon now -> who tells it
-    "memory.balloon": "the kernel",
-    "hyperv.balloon.taken": "Hyper-V's balloon",
-    "vmware.balloon.taken": "VMware's balloon",
-    "vmware.guest.ballooned": "VMware's host",
-    "vmware.guest.swapped": "VMware's host, of memory that it swapped out",
+    meminfo.BALLOON: "the kernel",
+    hv_balloon.TAKEN: "Hyper-V's balloon",
+    vmmemctl.TAKEN: "VMware's balloon",
+    vmware.BALLOONED: "VMware's host",
+    vmware.SWAPPED: "VMware's host, of memory that it swapped out",
 }
 
 
@@ -39,7 +42,7 @@ GAUGES: Final = {  # counters of what is in a balloon now -> who tells it
 class Taken:
     """The course of memory taken, in B, by what shows it."""
 
-    series: str
+    series: Metric
     times: Floats
     values: Floats
 
@@ -83,24 +86,24 @@ def look(record: Record) -> list[Finding]:
 
 def _course(record: Record) -> list[Taken]:
     """All witnesses that have a series; a balloon's own counters before MemTotal, which other things move."""
-    found = [_less(s, _some(record, "vm.balloon_deflate")) for s in _some(record, "vm.balloon_inflate")]
+    found = [_less(s, _some(record, vmstat.BALLOON_DEFLATE)) for s in _some(record, vmstat.BALLOON_INFLATE)]
     found += [Taken(name, s.times, s.values) for name in GAUGES for s in _some(record, name)]
-    if low := _some(record, "xen.memory.low"):
-        high = _some(record, "xen.memory.high")
+    if low := _some(record, xen_memory.LOW):
+        high = _some(record, xen_memory.HIGH)
         values = low[0].values + (np.interp(low[0].times, high[0].times, high[0].values) if high else 0)
-        found.append(Taken("xen.memory.low", low[0].times, values))
-    totals = _some(record, "memory.total")
-    return found + [Taken("memory.total", s.times, float(s.values[0]) - s.values) for s in totals]
+        found.append(Taken(xen_memory.LOW, low[0].times, values))
+    totals = _some(record, meminfo.TOTAL)
+    return found + [Taken(meminfo.TOTAL, s.times, float(s.values[0]) - s.values) for s in totals]
 
 
-def _some(record: Record, metric: str) -> list[Series]:
+def _some(record: Record, metric: Metric) -> list[Series]:
     return [s for s in record.named(metric) if s.values.size]
 
 
 def _less(inflated: Series, deflated: list[Series]) -> Taken:
     """Pages in the balloon: put in, less let out."""
     back = np.interp(inflated.times, deflated[0].times, deflated[0].values) if deflated else 0.0
-    return Taken("vm.balloon_inflate", inflated.times, PAGE * (inflated.values - back))
+    return Taken(vmstat.BALLOON_INFLATE, inflated.times, PAGE * (inflated.values - back))
 
 
 def _balloon(record: Record, witnesses: list[Taken], least: float) -> Finding:
@@ -134,7 +137,7 @@ def _left(record: Record, taken: Taken) -> float:
     """
     if given := allowances.xen_given(record):
         return min(given)
-    totals = np.concatenate([s.values for s in _some(record, "memory.total")])
+    totals = np.concatenate([s.values for s in _some(record, meminfo.TOTAL)])
     virtio = record.run.guest.facts.get("balloon", "")
     if "bit 2" not in virtio and (virtio or taken.series not in GAUGES):
         return float(totals.min())
@@ -162,7 +165,7 @@ def _level(record: Record, taken: Taken, least: float) -> Level:
         beyond = _beyond(record, plan.memory, taken)
         strong = beyond > allowances.crash_kernel(plan.memory)
         return Level.CLEAN if beyond <= 0 else Level.STRONG if strong else Level.NOTICE
-    if taken.series == "xen.memory.low" and taken.grown <= least:
+    if taken.series == xen_memory.LOW and taken.grown <= least:
         return Level.NOT_MEASURABLE
     return strength_of(taken.times.tolist(), (taken.values > least).tolist(), 2, 0.0)
 
@@ -202,8 +205,8 @@ def _need(record: Record, taken: Taken, least: float) -> str:
     if taken.grown <= least:
         return ""
     began, most = taken.began(least), float(taken.times[taken.values.argmax()])
-    waited = _grown(record, "pressure.some", began - AROUND, most + AROUND, resource="memory")
-    swapped = _grown(record, "vm.pswpout", began - AROUND, most + AROUND) or 0.0
+    waited = _grown(record, pressure.SOME, began - AROUND, most + AROUND, resource="memory")
+    swapped = _grown(record, vmstat.PSWPOUT, began - AROUND, most + AROUND) or 0.0
     if waited is None and not swapped:
         return ""
     if swapped or (waited or 0.0) > SHORT * (most - began + 2 * AROUND):
@@ -214,7 +217,7 @@ def _need(record: Record, taken: Taken, least: float) -> str:
     return ", while the guest itself lacked none"
 
 
-def _grown(record: Record, metric: str, since: float, until: float, **labels: str) -> float | None:
+def _grown(record: Record, metric: Metric, since: float, until: float, **labels: str) -> float | None:
     """How much a counter grew between two times; None where it was not read then."""
     for series in record.named(metric, **labels):
         if series.times.size > 1:
@@ -226,7 +229,7 @@ def _grown(record: Record, metric: str, since: float, until: float, **labels: st
 def _alternatives(record: Record, taken: Taken, least: float) -> tuple[Alternative, ...]:
     plan = record.run.plan
     planned = bool(plan and plan.memory)
-    own = taken.series == "memory.total"
+    own = taken.series == meminfo.TOTAL
     return (
         Alternative(
             "the seller gave the guest a larger maximum than was sold",
@@ -255,7 +258,7 @@ def _nothing(record: Record) -> Finding:
         level=Level.CLEAN,
         claim=(
             f"The host took back no memory: at most {percent(drop / total)} of {size(total)} moved "
-            f"({', '.join(witnesses)} watched{hint})."
+            f"({', '.join(map(str, witnesses))} watched{hint})."
         ),
         measured=drop,
         unit="B",
@@ -267,6 +270,6 @@ SIGN = Sign(
     name="ballooned_memory",
     question="Does the host take memory back while the machine runs?",
     promise="memory",
-    needs=("memory.total",),
+    needs=(meminfo.TOTAL,),
     look=look,
 )

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vpsbench import metrics
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Level, Record
+from vpsbench.monitors import clocks
 from vpsbench.wording.figures import span
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def look(record: Record) -> list[Finding]:
 
 
 def _compared(record: Record) -> str:
-    if record.named("clock.rtc"):
+    if record.named(clocks.RTC):
         return ": wall clock within 0.1 s, battery clock without a jump"
     return (
         ": wall clock within 0.1 s; there is no battery clock here, so a pause of the whole guest is not seen"
@@ -39,7 +41,7 @@ def _compared(record: Record) -> str:
 
 
 def _wall(record: Record) -> Finding | None:
-    values = np.concatenate([s.values for s in record.named("clock.wall_offset")] or [np.zeros(0)])
+    values = np.concatenate([s.values for s in record.named(metrics.WALL_OFFSET)] or [np.zeros(0)])
     drift = float(values.max() - values.min()) if values.size else 0.0
     if drift <= DRIFT:
         return None
@@ -53,7 +55,7 @@ def _wall(record: Record) -> Finding | None:
 
 def _pause(record: Record) -> Finding | None:
     """The greatest jump of the battery clock against the time since the run began."""
-    jumps = [_jump(s.times, s.values - s.times) for s in record.named("clock.rtc") if s.times.size > 2]
+    jumps = [_jump(s.times, s.values - s.times) for s in record.named(clocks.RTC) if s.times.size > 2]
     since, until, jump = max(jumps, key=lambda j: abs(j[2]), default=(0.0, 0.0, 0.0))
     if abs(jump) < JUMP:
         return None
@@ -84,7 +86,7 @@ def _finding(
         unit="s",
         since=when[0] if when else None,
         until=when[1] if when else None,
-        series=("clock.wall_offset", "clock.rtc"),
+        series=(metrics.WALL_OFFSET, clocks.RTC),
     )
 
 
@@ -92,6 +94,6 @@ SIGN = Sign(
     name="clock",
     question="Can this machine's clocks be trusted?",
     promise="measurement",
-    needs=("clock.wall_offset",),
+    needs=(metrics.WALL_OFFSET,),
     look=look,
 )

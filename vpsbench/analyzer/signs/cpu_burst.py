@@ -14,6 +14,8 @@ from vpsbench.analyzer.cpu import accounting, loss_findings
 from vpsbench.analyzer.signs import Sign, one_claim
 from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Finding, Level, Record
+from vpsbench.monitors import cpu_times
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def _used(record: Record, since: float, until: float) -> float:
     taken to have been used there as in the rest.
     """
     used, load = 0.0, 0.0
-    for series in record.named("cpu.time"):
+    for series in record.named(cpu_times.TIME):
         inside = np.flatnonzero((series.times >= since) & (series.times <= until))
         if inside.size > 1 and series.labels["state"] not in IDLE:
             first, last = inside[0], inside[-1]
@@ -118,7 +120,7 @@ def _used(record: Record, since: float, until: float) -> float:
             used += float((series.values[last] - series.values[first]) / seen * whole)
             used += float(series.values[after] - series.values[last])
             load = max(load, float(series.times[after]) - until)
-    vcpus = {series.labels["vcpu"] for series in record.named("cpu.time")}
+    vcpus = {series.labels["vcpu"] for series in record.named(cpu_times.TIME)}
     return max(0.0, used / len(vcpus) - load) if vcpus else 0.0
 
 
@@ -126,7 +128,7 @@ SIGN = Sign(
     name="cpu_burst",
     question="Is the CPU fast only for a while?",
     promise="cpu",
-    needs=("cpu.loop.wall", "cpu.loop.gap"),
+    needs=(loop.WALL, loop.GAP),
     look=look,
     claims=one_claim,
 )

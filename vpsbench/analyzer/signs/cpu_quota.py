@@ -13,6 +13,7 @@ from vpsbench.analyzer.cpu.full_loads import SAME_SHARE, Load, first_minutes, me
 from vpsbench.analyzer.cpu.weighing import strength_of
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent
 
 MOST: Final = 0.9  # of the loads with loss must show the quota
@@ -25,7 +26,7 @@ AT_ONCE: Final = 0.5
 ALONE: Final = 0.5
 COMPETES: Final = 0.2  # of the time, that others of the guest take at least where a grid may go unseen
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
-SERIES: Final = ("cpu.loop.one_gap", *loss_findings.SERIES)
+SERIES: Final = (loop.ONE_GAP, *loss_findings.SERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,6 @@ SIGN = Sign(
     name="cpu_quota",
     question="Is the CPU capped at a share of each vCPU?",
     promise="cpu",
-    needs=("cpu.loop.wall", "cpu.loop.gap"),  # no series of single gaps: old, or there was not one
+    needs=(loop.WALL, loop.GAP),  # no series of single gaps: old, or there was not one
     look=look,
 )

@@ -6,6 +6,7 @@ from vpsbench.analyzer.cpu import daily_rhythm
 from vpsbench.analyzer.cpu.daily_rhythm import DAY, QUARTER, Course, Rhythm
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Level, Record
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent, span
 
 
@@ -72,7 +73,7 @@ SIGN = Sign(
     name="daily_rhythm",
     question="Is this machine slower at certain hours of the day?",
     promise="cpu",
-    needs=("cpu.loop.wall", "cpu.loop.gap"),
+    needs=(loop.WALL, loop.GAP),
     look=look,
     accuses=False,
 )

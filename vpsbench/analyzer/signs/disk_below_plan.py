@@ -29,7 +29,7 @@ from vpsbench.analyzer.disk.delivered import (
 )
 from vpsbench.analyzer.signs import Sign, one_each_look
 from vpsbench.analyzer.statistics import dependent, e_values
-from vpsbench.model import Alternative, Finding, Guest, Level, Plan, Profile, Record
+from vpsbench.model import Alternative, Finding, Guest, Level, Metric, Plan, Profile, Record, Selected
 from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _promises(plan: Plan | None) -> list[Promise]:
     return found
 
 
-def _say(metric: str, rate: float) -> str:
+def _say(metric: Metric, rate: float) -> str:
     return f"{rate:,.0f} I/O a second" if metric == IOPS else f"{rate / 1e6:,.3g} MB a second"
 
 
@@ -220,7 +220,7 @@ def _finding(
         unit="1/s" if promise.metric == IOPS else "B/s",
         since=float(best.times[0] - best.widths[0]),
         until=float(best.times[-1]),
-        series=tuple(f"{promise.metric}{{job={job}}}" for job in best.kind.deep),
+        series=tuple(Selected(promise.metric, (("job", job),)) for job in best.kind.deep),
         alternatives=alternatives,
     )
 

@@ -16,13 +16,16 @@ from vpsbench.analyzer.burst import burst_findings
 from vpsbench.analyzer.burst.refill import Reload
 from vpsbench.analyzer.signs import Sign, one_each_look
 from vpsbench.analyzer.statistics import change_point, dependent
-from vpsbench.model import Finding, Level, Record, Series
+from vpsbench.model import Finding, Level, Record, Selected, Series
+from vpsbench.monitors import disks
+from vpsbench.probes.disk_file import metrics as disk_file
+from vpsbench.probes.fio import metrics as fio
 from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
-METRIC: Final = "disk.fio.iops"
+METRIC: Final = fio.DIRECT.iops
 PAUSE: Final = 10.0  # s without a reading: another turn
 BLOCK: Final = 4096  # B, of the burst job's reads
 GOES_ON: Final = 0.3  # s that a job works on after its last whole second, and logs nothing
@@ -93,7 +96,7 @@ def _course(record: Record, part: Stretch) -> burst_findings.Course:
         start=part.start,
         width=part.width,
         rates=part.rates,
-        series=(f"{METRIC}{{job=burst}}",),
+        series=(Selected(METRIC, (("job", "burst"),)),),
         disclosed=bool(plan and plan.disk_burst),
         enough=plan.disk_iops if plan else None,
         reloads=lambda fall: list(reloads(record, part, fall)),
@@ -166,7 +169,7 @@ def _disk(record: Record, burst: Stretch, *, bandwidth: bool) -> list[Series]:
 
     Where none is counted, as in containers, this guest's own use is not known: a bucket seems to take less.
     """
-    reads, writes = ("disk.read_bytes", "disk.write_bytes") if bandwidth else ("disk.reads", "disk.writes")
+    reads, writes = (disks.READ_BYTES, disks.WRITE_BYTES) if bandwidth else (disks.READS, disks.WRITES)
     busiest = max(
         record.named(reads), key=lambda one: _growth(one, burst.start, burst.end) or 0.0, default=None
     )
@@ -213,7 +216,7 @@ def laid_out(record: Record, burst: Stretch, fall: change_point.Knee) -> float:
         return 0.0
     counted = [(one.times, one.values) for one in _disk(record, burst, bandwidth=True)] or [
         (np.append(began, one.times), np.cumsum(np.append(0.0, one.values)))
-        for one in record.named("disk.fio.written", job="layout")
+        for one in record.named(disk_file.WRITTEN, job="layout")
     ]
     return _taken(counted, began, burst.start, fall.low * BLOCK) / BLOCK
 
@@ -234,7 +237,7 @@ def kind(record: Record, burst: Stretch, fall: change_point.Knee) -> str:
     large = _after(record, "drained", burst.end)
     if large is None or large.rates.size < change_point.FEWEST:
         return "unknown"
-    widths = [one for series in record.named("disk.fio.bandwidth", job="drained") for one in _split(series)]
+    widths = [one for series in record.named(fio.DIRECT.bandwidth, job="drained") for one in _split(series)]
     same = [one for one in widths if one.times.size == large.times.size and abs(one.end - large.end) < 1]
     if not same:
         return "unknown"

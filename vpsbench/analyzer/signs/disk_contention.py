@@ -19,9 +19,10 @@ from vpsbench.analyzer.disk import sparse_reads
 from vpsbench.analyzer.signs import Sign, one_claim
 from vpsbench.analyzer.statistics import dependent, e_values
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.wording.figures import percent, span
 
-SERIES: Final = ("disk.sparse.latency", "disk.sparse.late")
+SERIES: Final = (disk_file.SPARSE_LATENCY, disk_file.SPARSE_LATE)
 LIMIT: Final = (
     0.01  # of the time, in which reads may be slow: beyond it the run's p99 is that of no calm disk
 )
@@ -205,7 +206,7 @@ SIGN = Sign(
     name="disk_contention",
     question="Do others slow my disk down?",
     promise="disk",
-    needs=("disk.sparse.latency", "disk.sparse.late"),
+    needs=(disk_file.SPARSE_LATENCY, disk_file.SPARSE_LATE),
     look=look,
     claims=one_claim,
 )

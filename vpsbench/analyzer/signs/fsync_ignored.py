@@ -12,12 +12,13 @@ import numpy as np
 
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Level, Record
+from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.wording.figures import size
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
-METRIC: Final = "disk.flush.latency"
+METRIC: Final = disk_file.FLUSH_LATENCY
 FEWEST: Final = 5  # flushes of a kind
 WORK: Final = 200e-6  # s beyond a flush of nothing; disks with a protected cache need 12 to 58 us for all
 

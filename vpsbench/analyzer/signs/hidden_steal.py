@@ -11,6 +11,7 @@ from vpsbench.analyzer.cpu import accounting, loss_findings
 from vpsbench.analyzer.cpu.weighing import SHORTEST
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Record
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent, span
 
 THRESHOLD: Final = 0.01
@@ -76,7 +77,7 @@ SIGN = Sign(
     name="hidden_steal",
     question="Does the host take CPU time from this machine without showing it?",
     promise="cpu",
-    needs=("cpu.loop.wall", "cpu.loop.gap"),
+    needs=(loop.WALL, loop.GAP),
     look=look,
     claims=loss_findings.claims,
 )

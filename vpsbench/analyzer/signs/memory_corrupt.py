@@ -10,15 +10,16 @@ from __future__ import annotations
 from typing import Final
 
 from vpsbench.analyzer.signs import Sign, one_claim
-from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.model import Alternative, Finding, Level, Metric, Record
+from vpsbench.probes.held_memory import metrics as held
 
-SERIES: Final = ("memory.verify.errors", "memory.verify.bits", "memory.verify.pages")
+SERIES: Final = (held.ERRORS, held.BITS, held.VERIFIED)
 UPSET: Final = 1  # bit, in all of the run: a particle can flip one wherever memory has no error correction
 
 
 def look(record: Record) -> list[Finding]:
     """Clean, or how many pages had changed."""
-    errors, bits, pages = (_sum(record, name) for name in SERIES)
+    errors, bits, pages = (_sum(record, metric) for metric in SERIES)
     if not errors:
         claim = f"{pages:,.0f} pages of held memory were verified, word by word: none had changed."
         return [_finding(record, Level.CLEAN, claim, errors)]
@@ -31,14 +32,14 @@ def look(record: Record) -> list[Finding]:
     ]
 
 
-def _sum(record: Record, name: str) -> float:
-    return float(sum(s.values.sum() for s in record.named(name)))
+def _sum(record: Record, metric: Metric) -> float:
+    return float(sum(s.values.sum() for s in record.named(metric)))
 
 
 def _swapped(record: Record) -> bool:
     """Whether held pages may have gone through the guest's own swap."""
     unlocked = any(event.kind == "memory.not_locked" for event in record.events)
-    return unlocked and any(s.values.any() for s in record.named("memory.touch.swap"))
+    return unlocked and any(s.values.any() for s in record.named(held.SWAP))
 
 
 def _alternatives(record: Record, bits: float) -> tuple[Alternative, ...]:
@@ -88,7 +89,7 @@ SIGN: Final = Sign(
     name="memory_corrupt",
     question="Does the memory keep what is written to it?",
     promise="memory",
-    needs=("memory.verify.pages", "memory.verify.errors"),
+    needs=(held.VERIFIED, held.ERRORS),
     look=look,
     claims=one_claim,
 )

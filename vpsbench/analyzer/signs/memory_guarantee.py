@@ -12,7 +12,9 @@ from typing import Final
 
 from vpsbench.analyzer.memory import allowances, declared_limits
 from vpsbench.analyzer.signs import Sign
-from vpsbench.model import Alternative, Finding, Guest, Level, Record
+from vpsbench.model import Alternative, Finding, Guest, Level, Metric, Record
+from vpsbench.monitors import beancounters, cgroup
+from vpsbench.monitors import memory as meminfo
 from vpsbench.wording.figures import size
 
 USED: Final = 0.95  # refused below that part of the limit: it was not the container that was greedy
@@ -45,9 +47,9 @@ def _broken(record: Record, paper: declared_limits.Paper) -> Finding:
     return _finding(record, claim, paper.amount, (*paper.series, *paper.beside), others)
 
 
-def _stood(record: Record, *metrics: str, **labels: str) -> Alternative:
+def _stood(record: Record, *metrics: Metric, **labels: str) -> Alternative:
     """Whether it was so all the time: where a plan is being changed, limits change."""
-    told = [s.values for name in metrics for s in record.named(name, **labels) if s.values.size]
+    told = [s.values for metric in metrics for s in record.named(metric, **labels) if s.values.size]
     still = all(values.min() == values.max() for values in told)
     return Alternative(
         "a plan that was being changed",
@@ -72,7 +74,7 @@ def _on_vmware(guest: Guest) -> bool:
 def _told(record: Record) -> Iterator[Finding]:
     """What lxcfs writes into /proc/meminfo is no limit; the cgroup is what holds."""
     limit = declared_limits.least_limit(record)
-    totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
+    totals = [float(s.values.max()) for s in record.named(meminfo.TOTAL) if s.values.size]
     if limit is None or not totals or "lxcfs" not in record.run.guest.facts:
         return
     path, least = limit
@@ -81,13 +83,13 @@ def _told(record: Record) -> Iterator[Finding]:
             f"This container is told that it has {size(max(totals))} ({record.run.guest.facts['lxcfs']}, "
             f"rewritten by lxcfs), and its own cgroup limits it to {size(least)}."
         )
-        others = (declared_limits.owner(record, path), _stood(record, "cgroup.memory.limit", path=path))
-        yield _finding(record, claim, least, ("memory.total", "cgroup.memory.limit"), others, Level.NOTICE)
+        others = (declared_limits.owner(record, path), _stood(record, cgroup.MEMORY_LIMIT, path=path))
+        yield _finding(record, claim, least, (meminfo.TOTAL, cgroup.MEMORY_LIMIT), others, Level.NOTICE)
 
 
 def _refused(record: Record) -> Iterator[Finding]:
     """OpenVZ: memory refused though the container used less than it may."""
-    for series in record.named("ubc.failcnt"):
+    for series in record.named(beancounters.FAILCNT):
         resource = series.labels.get("resource", "")
         times = float(series.values[-1] - series.values[0]) if series.values.size else 0.0
         if resource not in REFUSED or times <= 0 or not _below_limit(record, resource):
@@ -100,7 +102,7 @@ def _refused(record: Record) -> Iterator[Finding]:
             unit="1",
             since=float(series.times[0]),
             until=float(series.times[-1]),
-            series=("ubc.failcnt", "ubc.maxheld", "ubc.limit"),
+            series=(beancounters.FAILCNT, beancounters.MAX_HELD, beancounters.LIMIT),
             alternatives=(
                 Alternative(
                     "one request larger than all that was left",
@@ -118,12 +120,12 @@ def _refused(record: Record) -> Iterator[Finding]:
 
 def _below_limit(record: Record, resource: str) -> bool:
     """Whether use never came near the barrier or limit; unlimited resources have neither."""
-    held = [s.values.max() for s in record.named("ubc.maxheld", resource=resource) if s.values.size]
+    held = [s.values.max() for s in record.named(beancounters.MAX_HELD, resource=resource) if s.values.size]
     bounds = [
         s.values.min()
-        for name in ("ubc.barrier", "ubc.limit")
+        for name in (beancounters.BARRIER, beancounters.LIMIT)
         for s in record.named(name, resource=resource)
-        if s.values.size and (name, resource) != ("ubc.barrier", "physpages")
+        if s.values.size and (name, resource) != (beancounters.BARRIER, "physpages")
     ]
     return bool(held) and max(held) < USED * min(bounds, default=float("inf"))
 
@@ -132,7 +134,7 @@ def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
     record: Record,
     claim: str,
     amount: float,
-    series: tuple[str, ...],
+    series: tuple[Metric, ...],
     alternatives: tuple[Alternative, ...],
     most: Level = Level.STRONG,
 ) -> Finding:
@@ -174,7 +176,7 @@ def _nothing(record: Record, papers: list[declared_limits.Paper]) -> Finding:
             f"What the container's host wrote down keeps the plan: {seen}.",
         )
     return Finding(
-        sign=SIGN.name, level=level, claim=claim + own, series=("ubc.barrier", "cgroup.memory.limit")
+        sign=SIGN.name, level=level, claim=claim + own, series=(beancounters.BARRIER, cgroup.MEMORY_LIMIT)
     )
 
 
@@ -189,7 +191,7 @@ def _own(record: Record) -> str:
     theirs = allowances.provider_limits(record)
     own = {
         s.labels["path"]: float(s.values.min())
-        for s in record.named("cgroup.memory.limit")
+        for s in record.named(cgroup.MEMORY_LIMIT)
         if s.values.size and s.labels["path"] not in theirs
     }
     if not own:

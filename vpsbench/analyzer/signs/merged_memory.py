@@ -22,6 +22,7 @@ from vpsbench.analyzer import multiplicity
 from vpsbench.analyzer.signs import Sign
 from vpsbench.analyzer.statistics import dependent
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.probes import merge
 from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Z: Final = 3.66  # one side at 0.00013, as in vanishing_memory
 STEPS: Final = 4  # bins an octave
 BINS: Final = 160  # up to 2^40 ns
 ARMS: Final = ("duplicate", "unique")  # those that are compared; zeros are told of only, see _nothing
-SERIES: Final = ("merge.write", "merge.age")
+SERIES: Final = (merge.WRITE, merge.AGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ def look(record: Record) -> list[Finding]:
 def ages(record: Record) -> list[Age]:
     """All ages in the order of time; each is told by when its pages were written to."""
     found = [
-        (t, float(age)) for s in record.named("merge.age") for t, age in zip(s.times, s.values, strict=True)
+        (t, float(age)) for s in record.named(merge.AGE) for t, age in zip(s.times, s.values, strict=True)
     ]
-    own = {float(t) for s in record.named("merge.own_ksm") for t in s.times[s.values > 0]}
+    own = {float(t) for s in record.named(merge.OWN_KSM) for t in s.times[s.values > 0]}
     return [
         Age(float(t), age, float(t) in own, _histograms(record, t, "first"), _histograms(record, t, "second"))
         for t, age in sorted(found)
@@ -114,7 +115,7 @@ def ages(record: Record) -> list[Age]:
 def _histograms(record: Record, t: float, write: str) -> dict[str, Floats]:
     """One histogram for each arm."""
     found = {arm: np.zeros(BINS) for arm in (*ARMS, "zero")}
-    for series in record.named("merge.write", write=write):
+    for series in record.named(merge.WRITE, write=write):
         bound = float(series.labels["le"])
         column = BINS - 1 if isinf(bound) else min(round(STEPS * log2(bound)), BINS - 1)
         found[series.labels["arm"]][column] += series.values[series.times == t].sum()
@@ -209,7 +210,7 @@ SIGN = Sign(
     name="merged_memory",
     question="Does the host keep equal pages only once?",
     promise="memory",
-    needs=("merge.held",),  # told from the first page on
+    needs=(merge.HELD,),  # told from the first page on
     look=look,
     claims=lambda profile, _guest, _plan: int(any(turn.probe == "merge" for turn in profile.turns)),
 )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from vpsbench.analyzer.memory import allowances
 from vpsbench.analyzer.signs import Sign, one_if
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.monitors import cgroup, xen_memory
+from vpsbench.monitors import memory as meminfo
 from vpsbench.wording.figures import percent, size
 
 
@@ -50,7 +52,7 @@ def look(record: Record) -> list[Finding]:
                 claim=f"No memory is promised in a plan; the guest sees {size(here.seen)}.",
                 measured=here.seen,
                 unit="B",
-                series=("memory.total",),
+                series=(meminfo.TOTAL,),
             )
         ]
     return [_against(record, plan.memory, here)]
@@ -69,7 +71,7 @@ def _against(record: Record, sold: int, here: Size) -> Finding:
         promised=f"{size(sold)} of memory",
         measured=here.given,
         unit="B",
-        series=("memory.total", "xen.memory.current", "cgroup.memory.limit"),
+        series=(meminfo.TOTAL, xen_memory.CURRENT, cgroup.MEMORY_LIMIT),
         alternatives=() if level in {Level.CLEAN, Level.NOT_MEASURABLE} else _alternatives(sold, here),
     )
 
@@ -98,7 +100,7 @@ def _map_hint(here: Size) -> str:
 def _size(record: Record) -> Size:
     """The most that MemTotal said, or that Xen gave, or a sold container's limit where that is less."""
     limits = record.run.guest.limits
-    totals = [float(s.values.max()) for s in record.named("memory.total") if s.values.size]
+    totals = [float(s.values.max()) for s in record.named(meminfo.TOTAL) if s.values.size]
     seen = max([float(limits.memory_total), *totals, *allowances.xen_given(record)])
     seen = min([seen, *allowances.provider_limits(record).values()])
     return Size(seen, allowances.mapped(record), allowances.fact(record, "memory.crash_kernel"))

@@ -11,6 +11,8 @@ from typing import Final
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Level, Record
+from vpsbench.probes.cpu_loop import metrics as loop
+from vpsbench.probes.held_memory import metrics as held
 from vpsbench.wording.figures import percent
 
 TOLD: Final = 0.1  # of the loops' time
@@ -59,11 +61,11 @@ def _cpu(table: accounting.Bins) -> Finding | None:
 
 
 def _memory(record: Record) -> Finding | None:
-    swapped = sum(float(s.values.sum()) for s in record.named("memory.touch.swap"))
-    touched = sum(float(s.values.sum()) for s in record.named("memory.touch.total", arm="held"))
+    swapped = sum(float(s.values.sum()) for s in record.named(held.SWAP))
+    touched = sum(float(s.values.sum()) for s in record.named(held.TOTAL, arm="held"))
     if touched == 0 or swapped <= SWAPPED * touched:
         return None
-    times = [float(t) for s in record.named("memory.touch.swap") for t in s.times[s.values > 0]]
+    times = [float(t) for s in record.named(held.SWAP) for t in s.times[s.values > 0]]
     began = [turn.started for turn in record.turns if turn.probe == "memory" and turn.started <= min(times)]
     return Finding(
         sign=SIGN.name,
@@ -73,11 +75,11 @@ def _memory(record: Record) -> Finding | None:
         unit="1",
         since=max(began, default=min(times)),
         until=max(times),
-        series=("memory.touch.swap",),
+        series=(held.SWAP,),
     )
 
 
-SERIES: Final = ("cpu.loop.own_wait", "cpu.loop.wall")
+SERIES: Final = (loop.RUN_QUEUE_DELAY, loop.WALL)
 SIGN = Sign(
     name="own_load",
     question="Was this machine's own work in the way?",

@@ -9,6 +9,8 @@ from vpsbench.analyzer.cpu import accounting, loss_findings
 from vpsbench.analyzer.cpu.weighing import weigh
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Guest, Level, Plan, Profile, Record
+from vpsbench.monitors import cpu_times
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent, span
 
 SHARED: Final = 0.05
@@ -31,7 +33,7 @@ def look(record: Record) -> list[Finding]:
             promised=f"at most {percent(allowed)} of a busy vCPU's time stolen ({_kind(plan)})",
             claim=_claim(record, loss),
             beside=f"Steal took {percent(loss.weighed.share)}",
-            series=("cpu.loop.steal", "cpu.loop.wall", "cpu.time"),
+            series=(loop.STEAL, loop.WALL, cpu_times.TIME),
         )
     ]
 
@@ -91,7 +93,7 @@ def _claim(record: Record, loss: loss_findings.Loss) -> str:
 
 def _context(record: Record) -> str:
     """Steal over the whole run, idle times included, from the monitor."""
-    clocks = [s for s in record.named("cpu.time", state="steal") if s.times.size > 1]
+    clocks = [s for s in record.named(cpu_times.TIME, state="steal") if s.times.size > 1]
     seconds = sum(float(s.times[-1] - s.times[0]) for s in clocks)
     grown = sum(max(0.0, float(s.values[-1] - s.values[0])) for s in clocks)
     return f" ({percent(grown / seconds)} over the whole run, idle times included)" if seconds else ""
@@ -101,7 +103,7 @@ SIGN = Sign(
     name="reported_steal",
     question="Does the host admit that it gives this machine's CPU time to others?",
     promise="cpu",
-    needs=("cpu.loop.wall", "cpu.loop.steal"),
+    needs=(loop.WALL, loop.STEAL),
     look=look,
     claims=_claims,
 )

@@ -12,6 +12,7 @@ from typing import Final
 
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Finding, Level, Record
+from vpsbench.probes.score import TIME
 
 CHECK: Final = "pyperf check"  # the name under which the score probe keeps the output
 UNTITLED: Final = "the only score of its turn"  # pyperf names scores only where there are several
@@ -40,7 +41,7 @@ def look(record: Record) -> list[Finding]:
             "Whether the scores are stable is not known: this run did not keep pyperf's own checks of them."
         )
         return [_finding(Level.NOT_MEASURABLE, claim)]
-    scores = {(s.labels["benchmark"], s.labels["arm"]) for s in record.named("score.time")}
+    scores = {(s.labels["benchmark"], s.labels["arm"]) for s in record.named(TIME)}
     found = [objection for text in checks for objection in objections(text)]
     if not found:
         return [_finding(Level.CLEAN, f"pyperf has no objection to the {len(scores)} scores.", 0)]
@@ -79,15 +80,13 @@ def _listed(words: list[str]) -> str:
 
 
 def _finding(level: Level, claim: str, measured: int | None = None) -> Finding:
-    return Finding(
-        sign=SIGN.name, level=level, claim=claim, measured=measured, unit="1", series=("score.time",)
-    )
+    return Finding(sign=SIGN.name, level=level, claim=claim, measured=measured, unit="1", series=(TIME,))
 
 
 SIGN = Sign(
     name="score_stability",
     question="Are the scores steady enough to be compared?",
     promise="measurement",
-    needs=("score.time",),
+    needs=(TIME,),
     look=look,
 )

@@ -15,6 +15,7 @@ import numpy as np
 from vpsbench.analyzer.cpu import accounting, loss_findings
 from vpsbench.analyzer.signs import Sign, one_if
 from vpsbench.model import Alternative, Finding, Level, Record
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _finding(
         unit="1" if ratio else None,
         since=float(table.start.min()) if table.wall.size else None,
         until=float(table.end.max()) if table.wall.size else None,
-        series=("cpu.loop.iterations", *loss_findings.SERIES),
+        series=(loop.ITERATIONS, *loss_findings.SERIES),
         alternatives=_alternatives(record) if level in loss_findings.ACCUSING else (),
     )
 
@@ -148,7 +149,7 @@ SIGN = Sign(
     name="slow_vcpu",
     question="Is each vCPU a core of its own, or do they slow each other down?",
     promise="cpu",
-    needs=("cpu.loop.wall", "cpu.loop.iterations"),
+    needs=(loop.WALL, loop.ITERATIONS),
     look=look,
     claims=one_if(lambda plan: plan.whole_cores),
 )

@@ -16,6 +16,7 @@ from vpsbench.analyzer.memory import page_touches
 from vpsbench.analyzer.memory.missing_pages import ROUNDS, weighed
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Record, Status
+from vpsbench.probes.held_memory import metrics as held
 from vpsbench.wording.figures import percent, size, span
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _microseconds(border: int) -> str:
 
 
 def _held(record: Record) -> str:
-    most = max((float(s.values.max()) for s in record.named("memory.held") if s.values.size), default=0.0)
+    most = max((float(s.values.max()) for s in record.named(held.HELD) if s.values.size), default=0.0)
     return f" ({size(most)})" if most else ""
 
 
@@ -190,13 +191,11 @@ def _one_event(seen: Seen, level: Level) -> Alternative:
     )
 
 
-SERIES: Final = tuple(
-    f"memory.touch.{name}" for name in ("count", "total", "majflt", "minflt", "swap", "steal")
-)
+SERIES: Final = (held.COUNT, held.TOTAL, held.MAJOR_FAULTS, held.MINOR_FAULTS, held.SWAP, held.STEAL)
 SIGN = Sign(
     name="vanishing_memory",
     question="Is the memory that I use really in memory?",
     promise="memory",
-    needs=("memory.touch.count", "memory.touch.total"),
+    needs=(held.COUNT, held.TOTAL),
     look=look,
 )

@@ -6,42 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from vpsbench import plugins
+from vpsbench import metrics, plugins
 from vpsbench.analyzer import signs
 from vpsbench.analyzer.cpu import unseen_losses
 from vpsbench.analyzer.signs import Sign
 from vpsbench.analyzer.verdict import declaration
 from vpsbench.analyzer.verdict.conclusion import verdict
-from vpsbench.model import Check, Finding, Judgement, Level, Record, Skipped, Status, Turn
+from vpsbench.metrics import Owner
+from vpsbench.model import Check, Finding, Judgement, Level, Metric, Record, Skipped, Status, Turn
 
-# Which probe measures what, and which monitor reads it, by the start of a metric's name; the first that fits.
-PROBES: Final = {
-    "cpu.loop.": "cpu",
-    "score.": "score",
-    "memory.touch.": "memory",
-    "memory.held": "memory",
-    "memory.first_touch": "memory",
-    "memory.verify.": "memory",
-    "merge.": "merge",
-    "vmware.guest.": "vmware",
-    "bandwidth.": "bandwidth",
-    "disk.fio.": "disk",
-    "disk.flush.": "disk",
-}
-MONITORS: Final = {
-    "cpu.time": "cpu_times",
-    "memory.": "memory",
-    "vm.": "vmstat",
-    "disk.": "disks",
-    "pressure.": "pressure",
-    "cgroup.": "cgroup",
-    "interrupts.": "interrupts",
-    "clock.rtc": "clocks",
-    "ubc.": "beancounters",
-    "xen.": "xen_memory",
-    "hyperv.": "hv_balloon",
-    "vmware.balloon.": "vmmemctl",
-}
 NOTHING: Final = {Status.UNAVAILABLE, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED}
 
 
@@ -67,7 +40,14 @@ def ask(sign: Sign, record: Record) -> list[Finding]:
     missing = [metric for metric in sign.needs if not any(s.values.size for s in record.named(metric))]
     if missing:
         claim = f"Not measured: {why_missing(record, missing[0])}."
-        return [Finding(sign=sign.name, level=Level.NOT_MEASURABLE, claim=claim, series=tuple(missing))]
+        return [
+            Finding(
+                sign=sign.name,
+                level=Level.NOT_MEASURABLE,
+                claim=claim,
+                series=tuple(missing),
+            )
+        ]
     try:
         return sign.look(record)
     except Exception as error:  # noqa: BLE001  whatever failed in one sign, the others still speak; it is reported
@@ -78,33 +58,37 @@ def ask(sign: Sign, record: Record) -> list[Finding]:
         return [Finding(sign=sign.name, level=Level.DOUBT, claim=claim)]
 
 
-def why_missing(record: Record, metric: str) -> str:
-    """Why a metric has no series in this run, in words."""
-    if probe := _first(PROBES, metric):
-        turns = [turn for turn in record.turns if turn.probe == probe]
-        if not turns and any(spec.probe == probe for spec in record.run.profile.turns):
-            return f"the run ended before the {probe} probe did"
-        if not turns:
-            return f"this run's profile had no {probe} probe"
-        reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
-        told = {f"{probe}.cached", f"{probe}.given_back"}
-        reasons += [e.detail.removeprefix(f"{probe}: ") for e in record.events if e.kind in told]
-        return (
-            f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric}"
-        )
-    monitor = _first(MONITORS, metric) or "runner"
-    reasons = [s.reason for s in _monitors(record) if s.probe == monitor]
+def why_missing(record: Record, metric: Metric) -> str:
+    """Why a metric has no series in this run, in words: its owners are asked, one after the other."""
+    reasons = {_why(record, metric, owner) for owner in metrics.owners()[metric]}
+    return "; ".join(sorted(reasons))
+
+
+def _why(record: Record, metric: Metric, owner: Owner) -> str:
+    if owner.kind == "probe":
+        return _why_probe(record, metric, owner.name)
+    reasons = [s.reason for s in _monitors(record) if s.probe == owner.name]
+    if owner.kind == "monitor" and reasons:
+        return f"the {owner.name} monitor: {reasons[0]}"
+    return f"the {owner.name} gave no {metric.name} in this run"
+
+
+def _why_probe(record: Record, metric: Metric, probe: str) -> str:
+    turns = [turn for turn in record.turns if turn.probe == probe]
+    if not turns and any(spec.probe == probe for spec in record.run.profile.turns):
+        return f"the run ended before the {probe} probe did"
+    if not turns:
+        return f"this run's profile had no {probe} probe"
+    reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
+    told = {f"{probe}.cached", f"{probe}.given_back"}
+    reasons += [e.detail.removeprefix(f"{probe}: ") for e in record.events if e.kind in told]
     return (
-        f"the {monitor} monitor: {reasons[0]}" if reasons else f"the {monitor} gave no {metric} in this run"
+        f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric.name}"
     )
 
 
 def _ended(turn: Turn) -> str:
     return f"{turn.status.replace('_', ' ')}: {turn.detail}"
-
-
-def _first(names: dict[str, str], metric: str) -> str | None:
-    return next((name for start, name in names.items() if metric.startswith(start)), None)
 
 
 def skipped(record: Record) -> list[Skipped]:

@@ -8,6 +8,7 @@ from vpsbench.analyzer.memory import page_touches
 from vpsbench.analyzer.statistics import dependent
 from vpsbench.analyzer.verdict.promises import Item
 from vpsbench.model import Finding, Level, Record, Status, Word
+from vpsbench.probes.held_memory import metrics as held
 from vpsbench.wording.figures import percent, span
 
 LONGER: Final = "`vpsbench run --profile standard`"
@@ -66,7 +67,7 @@ def _long_run(ground: list[Finding], record: Record) -> str:
 
 def _left_alone(ground: list[Finding], record: Record) -> str:
     """For how long held pages lay idle, where that was short: some hosts take only what does for long."""
-    ages = [float(s.values.max()) for s in record.named("memory.touch.age") if s.values.size]
+    ages = [float(s.values.max()) for s in record.named(held.AGE) if s.values.size]
     if not ages or max(ages) > page_touches.LONG or all(f.sign != "vanishing_memory" for f in ground):
         return ""
     return (

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from vpsbench.probes import Emit
+from vpsbench.probes.disk_file.metrics import WRITTEN
+from vpsbench.probes.fio import metrics
 from vpsbench.probes.fio.output import Rates, Totals, between, quantiles, totals
 from vpsbench.probes.fio.process import Left
 
 LOGS: Final = ("iops", "bw", "clat")
-DIRECT: Final = "disk.fio"
-CACHED: Final = "disk.cached"  # metrics of their own, so that no sign takes them for the disk's
 _SHORTEST: Final = 0.5  # s; the end of a job is too short for a rate worth the name
 _SHORTEST_JOB: Final = 0.05  # s; and so is a job that made I/O for less
 _SILENT: Final = 3.0  # s without a report, though one is due each second
@@ -25,12 +25,12 @@ class Report:
     Args:
         job: its name.
         flush: whether its flushes are what is timed.
-        family: ``DIRECT`` or ``CACHED``.
+        to: the metrics to tell: ``DIRECT`` or ``CACHED``.
         emit: where it goes.
     """
 
-    def __init__(self, job: str, *, flush: bool, family: str, emit: Emit) -> None:
-        self._job, self._flush, self._family, self._emit = job, flush, family, emit
+    def __init__(self, job: str, *, flush: bool, to: metrics.Rates, emit: Emit) -> None:
+        self._job, self._flush, self._to, self._emit = job, flush, to, emit
         self.rates: list[float] = []  # I/Os a second, one a report
         self.written = 0  # B, as far as fio said
         self.whole = False  # whether fio lived to say all
@@ -45,7 +45,7 @@ class Report:
             self._garbage = self._garbage or str(error)
             return
         if found.written is not None and found.written > self.written:
-            self._emit.sample("disk.fio.written", found.written - self.written, job=self._job)
+            self._emit.sample(WRITTEN, found.written - self.written, job=self._job)
             self.written = found.written
         self._last = found
         rates = between(self._seen, found)
@@ -61,10 +61,10 @@ class Report:
                 f"{self._job}: no word of fio for {rates.seconds:.1f} s: it, the guest or the disk froze",
             )
         self.rates.append(rates.iops)
-        self._emit.sample(f"{self._family}.iops", rates.iops, job=self._job)
-        self._emit.sample(f"{self._family}.bandwidth", rates.bandwidth, job=self._job)
+        self._emit.sample(self._to.iops, rates.iops, job=self._job)
+        self._emit.sample(self._to.bandwidth, rates.bandwidth, job=self._job)
         if rates.latency is not None and not self._flush:
-            self._emit.sample(f"{self._family}.latency", rates.latency, job=self._job)
+            self._emit.sample(self._to.latency, rates.latency, job=self._job)
 
     def end(self, left: Left, folder: Path) -> Totals | None:
         """The job's process has ended, one way or another.
@@ -84,9 +84,9 @@ class Report:
         if self._last.error or (left.code and not left.stopped):
             self._emit.event("disk.failed", f"{self._job}: fio's error {self._last.error}; {_end_of(left)}")
         if self._last.cpu is not None and self._last.seconds >= _SHORTEST:
-            self._emit.sample("disk.fio.cpu", self._last.cpu, job=self._job)
+            self._emit.sample(metrics.CPU, self._last.cpu, job=self._job)
         for q, latency in quantiles(self._last.syncs if self._flush else self._last.latencies).items():
-            self._emit.sample(f"{self._family}.latency_quantile", latency / 1e9, job=self._job, q=q)
+            self._emit.sample(self._to.quantile, latency / 1e9, job=self._job, q=q)
         return self._last
 
     def _keep_raw(self, left: Left, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vpsbench.probes import Emit
+from vpsbench.probes.held_memory import metrics
 from vpsbench.probes.held_memory.held import PAGE, Held
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Verifier:
 
     def report(self, at: float) -> None:
         """How many pages were looked at since the last report, and what was found."""
-        self._emit.sample("memory.verify.pages", self._looked, at)
-        self._emit.sample("memory.verify.errors", len(self._known) - self._told, at)
-        self._emit.sample("memory.verify.bits", self._bits, at)
+        self._emit.sample(metrics.VERIFIED, self._looked, at)
+        self._emit.sample(metrics.ERRORS, len(self._known) - self._told, at)
+        self._emit.sample(metrics.BITS, self._bits, at)
         self._looked, self._bits, self._told = 0, 0, len(self._known)

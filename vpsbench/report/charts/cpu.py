@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
-from vpsbench.model import Record, Series
+from vpsbench.model import Metric, Record, Series
+from vpsbench.monitors import cpu_times
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.report.charts.course import SEEN, grid, growth, trace
 from vpsbench.report.charts.vegalite import (
     BLUE,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 SHOWN = 4  # vCPUs with a chart of their own; of more, all together and those that lost most
-_NEEDED: Final = ("gap", "own_wait", "own_wait_in_gaps")
+_NEEDED: Final = (loop.GAP, loop.RUN_QUEUE_DELAY, loop.RUN_QUEUE_DELAY_IN_GAPS)
 _SHOWS: Final = ("cpu_burst", "hidden_steal", "reported_steal", "cpu_quota", "missing_vcpu")
 _LOOP_TITLE = "where the time went while vpsbench kept it busy"
 
@@ -43,7 +45,7 @@ class _Part(NamedTuple):
     name: str
     colour: str
     means: str  # in brackets; empty: plain by its name
-    source: str | None = None  # the series without which it is not known
+    source: Metric | None = None  # the series without which it is not known
 
 
 _Parts = dict[str, _Part]
@@ -51,8 +53,8 @@ _PARTS: Final[_Parts] = {  # from the bottom of the picture up
     "reported": _Part("reported steal", ORANGE, "the host kept the vCPU waiting, and told this machine so"),
     "hidden": _Part("hidden loss", WINE, "stopped from outside, and no counter shows it"),
     "own": _Part("own other programs", SKY, "of this machine: no fault of the provider"),
-    "interrupts": _Part("interrupts", GREEN, "this machine's own", "irq"),
-    "unexplained": _Part("short gaps", GREY, "0.1 to 0.5 ms, cause unknown", "short_gap"),
+    "interrupts": _Part("interrupts", GREEN, "this machine's own", loop.IRQ),
+    "unexplained": _Part("short gaps", GREY, "0.1 to 0.5 ms, cause unknown", loop.SHORT_GAP),
     "delivered": _Part("delivered", SILVER, ""),
 }
 _LOST: Final = _Part("lost (steal not measurable here)", WINE, "")
@@ -93,14 +95,14 @@ def measured(record: Record) -> list[str]:
     return [
         v
         for v in accounting.vcpus(record)
-        if all(any(s.values.size for s in record.named(f"cpu.loop.{n}", vcpu=v)) for n in _NEEDED)
+        if all(any(s.values.size for s in record.named(metric, vcpu=v)) for metric in _NEEDED)
     ]
 
 
 def _known(record: Record) -> tuple[_Parts, str]:
     """The ledger's parts that are known here; and what to say of the steal clock."""
-    found = {k: v for k, v in _PARTS.items() if v.source is None or record.named(f"cpu.loop.{v.source}")}
-    answer, counted = record.run.guest.steal_clock, record.named("cpu.loop.steal")
+    found = {k: v for k, v in _PARTS.items() if v.source is None or record.named(v.source)}
+    answer, counted = record.run.guest.steal_clock, record.named(loop.STEAL)
     because = plain(answer.because, 200)
     white = "Shares of the time in which the loop wanted to run; blank: not measured then."
     if counted and answer.value:
@@ -157,7 +159,7 @@ def system_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     title = "CPU time of the whole guest, as the kernel counts it"
     steps: dict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
     example: Series | None = None
-    for series in record.named("cpu.time"):
+    for series in record.named(cpu_times.TIME):
         if len(series.times) > 1 and not series.labels["state"].startswith(
             "guest"
         ):  # those are in user and nice

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpsbench.analyzer.signs.disk_burst import FOLLOWING
-from vpsbench.model import Record, Series
+from vpsbench.model import Metric, Record, Series
+from vpsbench.monitors import memory as meminfo
+from vpsbench.monitors import pressure, vmstat, xen_memory
+from vpsbench.probes.fio import metrics as fio
+from vpsbench.probes.held_memory import metrics as held
 from vpsbench.report.charts.course import COLUMNS, envelope, growth, merged
 from vpsbench.report.charts.cpu import loop_charts, system_chart
 from vpsbench.report.charts.disk import burst_charts, sparse_chart, sparse_hour_chart
@@ -31,20 +35,20 @@ _READING = (
 )
 _TURNS = "Between the turns the machine was only watched. What the events were stands further below."
 _MEMORY = {
-    "memory.total": "total",
-    "memory.available": "available",
-    "memory.held": "held by vpsbench",
-    "memory.balloon": "balloon",
-    "memory.swap_free": "swap free",
-    "xen.memory.current": "Xen, current",
-    "xen.memory.target": "Xen, target",
+    meminfo.TOTAL: "total",
+    meminfo.AVAILABLE: "available",
+    held.HELD: "held by vpsbench",
+    meminfo.BALLOON: "balloon",
+    meminfo.SWAP_FREE: "swap free",
+    xen_memory.CURRENT: "Xen, current",
+    xen_memory.TARGET: "Xen, target",
 }
 _PAGES = {
-    "vm.balloon_inflate": "taken by the balloon",
-    "vm.balloon_deflate": "given back by the balloon",
-    "vm.pswpout": "swapped out by this guest",
-    "vm.pswpin": "swapped in by this guest",
-    "vm.pgmajfault": "major faults",
+    vmstat.BALLOON_INFLATE: "taken by the balloon",
+    vmstat.BALLOON_DEFLATE: "given back by the balloon",
+    vmstat.PSWPOUT: "swapped out by this guest",
+    vmstat.PSWPIN: "swapped in by this guest",
+    vmstat.PGMAJFAULT: "major faults",
 }
 
 
@@ -91,7 +95,7 @@ def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 
 def _size(series: Series, record: Record, clock: Clock) -> Floats:
     """What the probe holds it holds until it says otherwise, and at most as long as its turn lasts."""
-    if series.metric.name != "memory.held":
+    if series.metric != held.HELD:
         return envelope(series.times, series.values, series.gaps, clock.span)
     turns = sorted((t.started, t.started + t.elapsed) for t in record.turns if t.probe == "memory")
     between = tuple((a[1], b[0]) for a, b in pairwise(turns))
@@ -111,7 +115,7 @@ def page_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 def pressure_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Pressure stall information: the share of time in which tasks waited."""
     title = "Pressure: share of time in which some, or all, tasks waited"
-    labels = {"pressure.some": "some wait for {resource}", "pressure.full": "all wait for {resource}"}
+    labels = {pressure.SOME: "some wait for {resource}", pressure.FULL: "all wait for {resource}"}
     curves, still = _rates(record, clock, labels)
     if curves:
         yield Chart(
@@ -121,7 +125,7 @@ def pressure_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         yield Absent(title, _nothing(still))
 
 
-def _rates(record: Record, clock: Clock, labels: dict[str, str]) -> tuple[list[Curve], list[str]]:
+def _rates(record: Record, clock: Clock, labels: dict[Metric, str]) -> tuple[list[Curve], list[str]]:
     """Counters as growth a second; the names of those that never moved apart."""
     curves, still = [], []
     for metric, label in labels.items():
@@ -149,9 +153,7 @@ def touch_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     del clock
     title = "Touching a page of memory again: share of touches that took longer than …"
     arms = {"hot": "pages just used (the control)", "held": "pages held for long"}
-    found = {
-        name: t for arm, name in arms.items() if (t := _tail(record.named("memory.touch.count", arm=arm)))
-    }
+    found = {name: t for arm, name in arms.items() if (t := _tail(record.named(held.COUNT, arm=arm)))}
     if not found:
         yield Absent(title, "the memory probe gave no readings")
         return
@@ -178,8 +180,8 @@ def _tail(series: tuple[Series, ...]) -> tuple[Floats, Floats] | None:
 def disk_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Each fio job's operations a second and mean latency."""
     iops, latency = (
-        tuple(s for s in record.named(f"disk.fio.{name}") if not s.labels["job"].startswith(FOLLOWING))
-        for name in ("iops", "latency")
+        tuple(s for s in record.named(metric) if not s.labels["job"].startswith(FOLLOWING))
+        for metric in (fio.DIRECT.iops, fio.DIRECT.latency)
     )
     colours = shade(sorted({s.labels["job"] for s in (*iops, *latency)}))  # the same in both charts
     for name, title, factor, series in (

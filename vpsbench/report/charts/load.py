@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vpsbench import metrics
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.model import Record, Turn
 from vpsbench.report.charts.course import COLUMNS, Grid, merged, trace
@@ -99,7 +100,7 @@ def applied(record: Record) -> Applied:
 
 def _used(record: Record, turn: Turn) -> float | None:
     """The CPU time of the turn's processes, s; it is read when they have ended."""
-    for series in record.named("instrument.turn_cost", probe=turn.probe):
+    for series in record.named(metrics.TURN_COST, probe=turn.probe):
         near = np.abs(series.times - turn.started - turn.elapsed) < _NEAR
         if near.any():
             return float(series.values[near][0])

@@ -10,6 +10,7 @@ import numpy as np
 
 from vpsbench.analyzer.cpu import accounting, daily_rhythm
 from vpsbench.model import Record
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.report.charts.vegalite import BLUE, GREY, Absent, Chart, Clock, Curve, Scale, scatter
 from vpsbench.wording.reader import duration
 
@@ -92,10 +93,10 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Loss by duty, where the probe swept it: a quota takes nothing below it, a neighbour at any duty."""
     del clock
     title = "CPU time lost to the outside, by how much of the time a vCPU wanted to run"
-    steps = sorted({s.labels["duty"] for s in record.named("cpu.loop.wall", arm="sweep")}, key=float)
+    steps = sorted({s.labels["duty"] for s in record.named(loop.WALL, arm="sweep")}, key=float)
     each, means = [], []
     for duty in steps:
-        walls = record.named("cpu.loop.wall", arm="sweep", duty=duty)
+        walls = record.named(loop.WALL, arm="sweep", duty=duty)
         at = 100 * float(duty)
         each += [
             (at, lost, *_BARE)

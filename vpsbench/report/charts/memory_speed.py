@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from vpsbench.model import Record
+from vpsbench.probes import bandwidth
 from vpsbench.report.charts.course import envelope
 from vpsbench.report.charts.vegalite import Absent, Chart, Clock, Curve, Scale, lines, shade
 
@@ -15,8 +16,8 @@ _NOTE: Final = (
     "column; pale band: its lowest and highest reading."
 )
 _CHARTS: Final = (  # metric, anchor, title, factor, format
-    ("bandwidth.triad", "bandwidth", "Memory's bandwidth on one vCPU (triad), GB/s", 1e-9, ".1f"),
-    ("bandwidth.latency", "latency-of-memory", "Memory's latency (a chain of loads), ns", 1e9, ".0f"),
+    (bandwidth.TRIAD, "bandwidth", "Memory's bandwidth on one vCPU (triad), GB/s", 1e-9, ".1f"),
+    (bandwidth.LATENCY, "latency-of-memory", "Memory's latency (a chain of loads), ns", 1e9, ".0f"),
 )
 
 
