@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any, Final
 
-from vpsbench.model import Event, Finding, Judgement, Run, Turn
+from vpsbench.model import Event, Finding, Judgement, PromiseVerdict, Run, Turn
 
 SCHEMA: Final = 1
 
@@ -25,7 +25,7 @@ def document(judgement: Judgement) -> dict[str, Any]:
         "plan": None if record.run.plan is None else asdict(record.run.plan),
         "verdict": verdict.word,
         "because": verdict.because,
-        "promises": [asdict(p) for p in verdict.promises],
+        "promises": [_promise(p) for p in verdict.promises],
         "findings": [_finding(f) for f in judgement.findings],
         "skipped": [asdict(s) for s in judgement.skipped],
     })  # fmt: skip
@@ -53,16 +53,25 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    return {"at": event.t, "kind": event.kind, "detail": event.detail}
+    return {"at": event.t, "kind": event.kind, "detail": event.said}
+
+
+def _promise(promise: PromiseVerdict) -> dict[str, Any]:
+    return {
+        "promise": promise.promise, "text": promise.text, "word": promise.word, "because": promise.because,
+        "item": promise.item, "settle": promise.settle,
+    }  # fmt: skip
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "sign": finding.sign, "level": finding.level, "claim": finding.claim,
+        "sign": finding.sign, "level": finding.level, "claim": finding.said,
         "promised": finding.promised, "measured": finding.measured, "interval": finding.interval,
         "unit": finding.unit, "from": finding.since, "to": finding.until,
         "series": [str(one) for one in finding.series],
-        "alternatives": [asdict(a) for a in finding.alternatives],
+        "alternatives": [
+            {"cause": a.cause, "ruled_out": a.ruled_out, "because": a.because} for a in finding.alternatives
+        ],
     }  # fmt: skip
 
 
