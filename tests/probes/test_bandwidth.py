@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.builders.sign_records import build
-from tests.probes.test_memory import Collected, meminfo, write
+from tests.probes.collected import Collected
+from tests.probes.small_guest import meminfo, write
 from vpsbench.probes import Request, Unavailable
 from vpsbench.probes import bandwidth as probe
 from vpsbench.probes.bandwidth import (
@@ -26,18 +27,18 @@ from vpsbench.probes.bandwidth import (
     is_chain,
     run,
 )
-from vpsbench.probes.conduct.memory_headroom import Room
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom
 
 GIB = 1024 * MIB
 
 
 def test_the_area_is_beyond_the_caches_and_within_what_can_be_spared() -> None:
-    assert area(Room(64 * GIB, 60 * GIB), 32 * MIB, Options()) == GIB
-    assert area(Room(64 * GIB, 60 * GIB), 512 * MIB, Options()) == 2 * GIB
-    assert area(Room(GIB, 800 * MIB), 0, Options()) == int(0.4 * 800 * MIB / PARTS)
-    assert area(Room(512 * MIB, 200 * MIB), 0, Options(share=0.8)) == int((200 - 96) * MIB / PARTS)
+    assert area(MemoryHeadroom(64 * GIB, 60 * GIB), 32 * MIB, Options()) == GIB
+    assert area(MemoryHeadroom(64 * GIB, 60 * GIB), 512 * MIB, Options()) == 2 * GIB
+    assert area(MemoryHeadroom(GIB, 800 * MIB), 0, Options()) == int(0.4 * 800 * MIB / PARTS)
+    assert area(MemoryHeadroom(512 * MIB, 200 * MIB), 0, Options(share=0.8)) == int((200 - 96) * MIB / PARTS)
     with pytest.raises(Unavailable, match="too little"):
-        area(Room(512 * MIB, 110 * MIB), 0, Options())
+        area(MemoryHeadroom(512 * MIB, 110 * MIB), 0, Options())
 
 
 def test_the_largest_cache_is_found_where_one_is_told(tmp_path: Path) -> None:
@@ -82,10 +83,10 @@ def test_a_turn_reads_both_and_says_over_how_much(tmp_path: Path) -> None:
     vcpus = tuple(sorted(os.sched_getaffinity(0)))
     files = write(tmp_path, {"proc/meminfo": meminfo(512 * MIB, 300 * MIB)})
     run(Request(0.2, Options(size=LEAST), 0, "", vcpus, 1), emit, files)
-    assert emit.values("bandwidth.area") == [pytest.approx(LEAST, rel=0.01)]
-    assert min(emit.values("bandwidth.triad")) > 1e6
-    assert min(emit.values("bandwidth.latency")) > 0
-    assert emit.samples.keys() == {metric.name for metric in probe.PROBE.metrics}
+    assert emit.values(probe.AREA) == [pytest.approx(LEAST, rel=0.01)]
+    assert min(emit.values(probe.TRIAD)) > 1e6
+    assert min(emit.values(probe.LATENCY)) > 0
+    assert emit.told() == set(probe.PROBE.metrics)
     assert not emit.events
 
 

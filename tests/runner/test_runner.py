@@ -31,11 +31,11 @@ from vpsbench.model import (
 from vpsbench.monitors import Monitor, matching
 from vpsbench.runner.child import remove_leftovers, worker
 from vpsbench.runner.clock import RealClock
-from vpsbench.runner.guest_watch import Watch
-from vpsbench.runner.monitor_reader import Ticker
-from vpsbench.runner.retrying_writer import Keeper
+from vpsbench.runner.guest_watch import GuestWatch
+from vpsbench.runner.monitor_reader import MonitorReader
+from vpsbench.runner.retrying_writer import RetryingWriter
 from vpsbench.runner.runner import Runner
-from vpsbench.runner.tick import METRICS
+from vpsbench.runner.stop import Stop
 from vpsbench.store import reader
 from vpsbench.store.writer import Collector
 
@@ -138,18 +138,19 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
             plan=None,
             guest=GUEST,
             seed=1,
-            metrics=[*METRICS, VALUE, *(m for one in monitors for m in one.metrics)],
+            metrics=[*metrics.INSTRUMENT, VALUE, *(m for one in monitors for m in one.metrics)],
             wall=time.time(),
             boot=boot,
         )
         runner = Runner(
             profile=profile,
-            metrics=dict.fromkeys(scripts, frozenset({VALUE.name})),
+            metrics={name: {VALUE.name: VALUE} for name in scripts},
+            writes={},
             missing=missing or {},
             alone=frozenset({alone}),
-            ticker=Ticker(monitors, Files(folder)),
-            watch=Watch(clock, lambda: GUEST.limits),
-            keeper=Keeper(collector, clock, boot),
+            monitors=MonitorReader(monitors, Files(folder)),
+            guest_watch=GuestWatch(clock, lambda: GUEST.limits),
+            writer=RetryingWriter(collector, clock, boot),
             clock=clock,
             progress=progress,
             folder=str(folder),
@@ -159,7 +160,7 @@ def measure(  # noqa: PLR0913  each test sets one or two of them
         )
         adjust(runner)
         if stop_at_tick:
-            progress.on_tick = lambda: setattr(runner, "stop", "stopped by a test")
+            progress.on_tick = lambda: setattr(runner, "stop", Stop("stopped by a test"))
         state = runner.run()
         collector.finish(state, clock.boot() - boot)
     assert len(list(folder.glob("vpsbench-turn-*"))) == left, "no turn leaves its folder behind"
@@ -175,7 +176,7 @@ def test_a_good_turn_is_kept_whole(tmp_path: Path) -> None:
     record, state = measure(tmp_path, {"good": script})
     [turn] = record.turns
     assert (turn.status, turn.raw, state) == (Status.OK, {"out": "all"}, RunState.FINISHED)
-    assert [list(s.values) for s in record.named("fake.value")] == [[7.0]]
+    assert [list(s.values) for s in record.named(VALUE)] == [[7.0]]
     assert record.named(metrics.TURN_COST, probe="good")[0].values[0] > 0
 
 
@@ -199,7 +200,7 @@ def test_a_background_turn_runs_beside_the_others_and_ends_with_them(tmp_path: P
     assert sparse.started <= one.started
     assert sparse.elapsed >= one.elapsed + two.elapsed
     assert (state, record.run.elapsed < 50) == (RunState.FINISHED, True)
-    assert [s.values.size for s in record.named("fake.value")] == [1], "what it said at its end is kept"
+    assert [s.values.size for s in record.named(VALUE)] == [1], "what it said at its end is kept"
     assert not record.named(metrics.LOAD_APPLIED, probe="sparse")
 
 
@@ -208,7 +209,7 @@ def test_a_background_turn_stands_still_beside_what_must_be_alone(tmp_path: Path
     scripts = {"sparse": tick, "disk": "time.sleep(0.8);" + DONE, "other": "time.sleep(0.5);" + DONE}
     record, _ = measure(tmp_path, scripts, seconds=100, background="sparse", alone="disk")
     turns = {turn.probe: turn for turn in record.turns}
-    [times] = [s.times for s in record.named("fake.value")]
+    [times] = [s.times for s in record.named(VALUE)]
     disk, other = turns["disk"], turns["other"]
     during = (times > disk.started + 0.1) & (times < disk.started + disk.elapsed - 0.1)
     assert not during.any()
@@ -239,7 +240,7 @@ def test_a_probe_that_dies_loses_nothing_and_the_next_one_runs(
     assert (bad.status, good.status, state) == (Status.FAILED, Status.OK, RunState.FINISHED)
     assert detail in bad.detail
     assert "probe_failed" in kinds(record)
-    assert len(record.named("fake.value")[0].values) == 2
+    assert len(record.named(VALUE)[0].values) == 2
 
 
 def test_garbage_and_unknown_metrics_are_events(tmp_path: Path) -> None:
@@ -283,7 +284,7 @@ def test_what_this_guest_lacks_is_told_and_not_tried(tmp_path: Path) -> None:
 
 def numbers(name: str, metric: Metric) -> Monitor:
     def parse(texts: Texts) -> list[Sample]:
-        return [Sample(metric.name, float(text)) for text in texts.values()]
+        return [Sample(metric, float(text)) for text in texts.values()]
 
     return Monitor(name, matching("source"), (metric,), parse)
 
@@ -291,21 +292,21 @@ def numbers(name: str, metric: Metric) -> Monitor:
 def test_a_monitors_missing_readings_are_gaps_and_its_troubles_events(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_text("5")
-    ticker = Ticker([numbers("n", VALUE)], Files(tmp_path))
-    assert [s.value for s in ticker.read().samples] == [5]
+    watched = MonitorReader([numbers("n", VALUE)], Files(tmp_path))
+    assert [s.value for s in watched.read().samples] == [5]
     source.write_text("garbage")
-    broken, again = ticker.read(), ticker.read()
+    broken, again = watched.read(), watched.read()
     assert (broken.samples, broken.gaps) == ([], [("fake.value", ())])
     assert (len(broken.problems), again.problems, again.gaps) == (1, [], broken.gaps)
     source.unlink()
-    assert ticker.read().gaps == broken.gaps
+    assert watched.read().gaps == broken.gaps
     source.write_text("0")
-    assert [(s.value, s.metric) for s in ticker.read().samples] == [(0, "fake.value")]
+    assert [(s.value, s.metric) for s in watched.read().samples] == [(0, VALUE)]
 
 
 def test_a_monitor_without_files_is_unavailable(tmp_path: Path) -> None:
     record, _ = measure(tmp_path, {"good": SAMPLE}, monitors=[numbers("absent", VALUE)])
-    assert [e.detail for e in record.events if e.kind == "monitor_unavailable"] == [
+    assert [e.said for e in record.events if e.kind == "monitor_unavailable"] == [
         "absent: this guest has no such files"
     ]
 

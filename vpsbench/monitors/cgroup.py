@@ -1,7 +1,6 @@
 """Limits that control groups set us, and what they cost: our own cgroup and its visible parents.
 
-Formats: the kernel's Documentation/admin-guide/cgroup-v2.rst (version 2), and of version 1
-Documentation/scheduler/sched-bwc.rst (cpu) and Documentation/admin-guide/cgroup-v1/memory.rst.
+Formats: see ``kernel_text.cgroup``.
 The label ``path`` is the cgroup's folder on this machine; a parent's path is the head of its child's,
 and the tightest limit of a chain is the one that counts. "No limit" yields no sample.
 
@@ -15,6 +14,7 @@ from typing import Final
 
 from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text.cgroup import THROTTLED_TIME, V1_UNLIMITED
 from vpsbench.kernel_text.lines import Line, Texts, first, lines, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor
@@ -51,11 +51,9 @@ NAMES: Final = {  # controller -> its files that are read
     "cpu": ("cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.stat"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.failcnt", "memory.oom_control"),
 }
-V1_UNLIMITED: Final = 2**63 - 2**16  # LONG_MAX rounded down to whole pages, of 64 KiB at most
 THROTTLING: Final = {  # line of cpu.stat -> (metric, how many of its units make one of ours)
-    "nr_throttled": (CPU_THROTTLED, 1),
-    "throttled_usec": (CPU_THROTTLED_TIME, 1e6),  # version 2
-    "throttled_time": (CPU_THROTTLED_TIME, 1e9),  # version 1
+    "nr_throttled": (CPU_THROTTLED, 1.0),
+    **{name: (CPU_THROTTLED_TIME, parts) for name, parts in THROTTLED_TIME.items()},
 }
 
 

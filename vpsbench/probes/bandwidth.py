@@ -26,10 +26,10 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
 from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
-from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom, headroom
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Options:
             raise ValueError("size and floor must not be negative")
 
 
-def area(space: Room, caches: int, options: Options) -> int:
+def area(space: MemoryHeadroom, caches: int, options: Options) -> int:
     """How many B the three arrays may have; the chain has a quarter of it.
 
     Args:
@@ -90,7 +90,7 @@ def area(space: Room, caches: int, options: Options) -> int:
     return int(size)
 
 
-def _floor(space: Room, options: Options) -> int:
+def _floor(space: MemoryHeadroom, options: Options) -> int:
     return max(options.floor, space.total // 10)
 
 
@@ -152,9 +152,9 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         Unavailable: there is too little memory.
     """
     files = files or Files()
-    space = room(files)
+    space = headroom(files)
     size, guard = area(space, cache(files), request.options), Guard(files, _floor(space, request.options))
-    pace = Pace(request.duty, request.seconds)
+    pace = DutyCycle(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         emit.note(f"reading and writing {size // MIB} MiB of memory")
         try:
@@ -163,7 +163,7 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
             emit.event("bandwidth.given_back", f"{reason}: all was given back")
 
 
-def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: Pace) -> None:
+def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: DutyCycle) -> None:
     """A pass and a walk at least; the first ones only warm up, and are not counted."""
     triad.run()
     chained = chain.run() is not None

@@ -1,4 +1,4 @@
-"""The disk, by fio: rates and latencies, second by second, under nine kinds of load.
+"""The disk, by fio: rates and latencies, second by second, under several kinds of load.
 
 Each kind is a fio process of its own: one that hangs, is killed or fails loses nothing else.
 """
@@ -21,11 +21,12 @@ from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct import rest_doses
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
-from vpsbench.probes.disk_file.flush import Series
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
+from vpsbench.probes.disk_file.flush import Flushes
 from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, room_for
 from vpsbench.probes.disk_file.metrics import FLUSH_LATENCY, WRITTEN
 from vpsbench.probes.fio.engine import QUEUELESS, FioError, find
+from vpsbench.probes.fio.job_report import JobReport
 from vpsbench.probes.fio.jobs import (
     BURST,
     DRAINED,
@@ -41,8 +42,7 @@ from vpsbench.probes.fio.jobs import (
 )
 from vpsbench.probes.fio.metrics import CACHED, CPU, DIRECT
 from vpsbench.probes.fio.output import Totals
-from vpsbench.probes.fio.process import Process
-from vpsbench.probes.fio.telling import Report
+from vpsbench.probes.fio.process import FioProcess
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
 LAYOUT_SHARE: Final = 0.2  # of the turn, at most, for writing the file
@@ -88,7 +88,7 @@ class _Turn:
     """One turn under way."""
 
     def __init__(self, request: Request, emit: Emit) -> None:
-        self._pace = Pace(request.duty, request.seconds)
+        self._pace = DutyCycle(request.duty, request.seconds)
         self._options: Options = request.options
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
@@ -131,7 +131,8 @@ class _Turn:
         """Run the jobs one after another."""
         engine = find(target)
         if engine.refused:
-            self._emit.event("disk.engine", f"{engine.name} is used; {'; '.join(engine.refused)}")
+            kind = "disk.queueless" if engine.queueless else "disk.engine"
+            self._emit.event(kind, f"{engine.name} is used; {'; '.join(engine.refused)}")
         jobs = [name for name in JOBS if name in self._options.jobs]
         outcomes = [self._paced(name, jobs[place:], target, engine.name) for place, name in enumerate(jobs)]
         tried = [outcome for outcome in outcomes if outcome is not None]
@@ -171,8 +172,8 @@ class _Turn:
     def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
         """Runs a job and reports it."""
         self._emit.note(f"disk: {name} for {length} s")
-        report = Report(name, flush=name in JOBS and JOBS[name].flush, to=self._to, emit=self._emit)
-        process = Process(arguments(name, target, engine, length, budget), self._folder, report.hear)
+        report = JobReport(name, flush=name in JOBS and JOBS[name].flush, to=self._to, emit=self._emit)
+        process = FioProcess(arguments(name, target, engine, length, budget), self._folder, report.hear)
         try:
             with process:
                 if not process.wait(length + GRACE, partial(make_way, self._folder)):
@@ -212,7 +213,7 @@ class _Turn:
             make_way(self._folder)
 
         rng = np.random.default_rng([self._request.seed, 1])
-        Series(target, rng, partial(self._spend, FLUSH), flushed).run(now() + length, budget)
+        Flushes(target, rng, partial(self._spend, FLUSH), flushed).run(now() + length, budget)
         return count > 0
 
 

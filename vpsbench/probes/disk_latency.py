@@ -23,10 +23,11 @@ from typing import Final
 
 from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
+from vpsbench.kernel_text.schedstat import run_queue_delay
 from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.conduct.isolation import no_collection
 from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, room_for
 from vpsbench.probes.disk_file.metrics import SPARSE_LATE, SPARSE_LATENCY, WRITTEN
@@ -60,7 +61,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Seen:
+class Reads:
     """Reads since the last report; all in s, ``at`` by CLOCK_BOOTTIME."""
 
     at: list[float] = field(default_factory=list)
@@ -80,7 +81,7 @@ class Seen:
             emit.course(SPARSE_LATE, self.late, self.at)
 
 
-class Watch:
+class Stopwatch:
     """Measures how long something takes, without the wait for a vCPU behind others of this guest."""
 
     def __init__(self, schedstat: int) -> None:
@@ -88,7 +89,7 @@ class Watch:
         self._began, self._waited = time.perf_counter_ns(), self._wait()
 
     def _wait(self) -> int:
-        return int(os.pread(self._schedstat, 128, 0).split()[1])
+        return run_queue_delay(os.pread(self._schedstat, 128, 0))
 
     def lap(self) -> float:
         """The s since the last lap."""
@@ -107,7 +108,7 @@ def run(request: Request, emit: Emit) -> None:
     with cleared(Path(request.folder), emit, "the sparse reads"):
         target = _laid_out(request, emit)
         with _opened(target.path, os.O_DIRECT) as file, _opened(Path(_SCHEDSTAT)) as schedstat:
-            _watch(request, (file, schedstat), target.size, emit)
+            _read(request, (file, schedstat), target.size, emit)
 
 
 def _laid_out(request: Request, emit: Emit) -> Target:
@@ -116,7 +117,7 @@ def _laid_out(request: Request, emit: Emit) -> Target:
     if place.memory or place.caching:
         raise Unavailable(f"{folder} is a {place.file_system}, which may answer from memory")
     size = room_for(folder, options.file_size, request.write_budget // SHARE)
-    pace = Pace(GENTLE * request.duty, request.seconds)
+    pace = DutyCycle(GENTLE * request.duty, request.seconds)
     until = now() + LAYOUT_SHARE * request.seconds
     chance = random.Random(request.seed)  # noqa: S311  no secret
     wrote = partial(emit.sample, WRITTEN, job="sparse")
@@ -135,28 +136,28 @@ def _opened(path: Path, flags: int = 0) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _watch(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
+def _read(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
     """Pauses and reads in turn; what was seen is told every few seconds, and at the end however it comes."""
     chance, every = random.Random(request.seed), request.options.every  # noqa: S311  no secret
     until = now() + request.seconds
-    seen, told = Seen(), time.monotonic()
+    reads, told = Reads(), time.monotonic()
     with mmap.mmap(-1, READ) as buffer, no_collection():
-        watch = Watch(files[1])
+        stopwatch = Stopwatch(files[1])
         try:
             while now() < until:
                 pause = every * chance.uniform(1 - JITTER, 1 + JITTER)
                 place = READ * chance.randrange(size // READ)
-                watch.lap()
+                stopwatch.lap()
                 time.sleep(pause)
-                late = watch.lap() - pause
+                late = stopwatch.lap() - pause
                 os.preadv(files[0], [buffer], place)
-                seen.add(watch.lap(), late)
+                reads.add(stopwatch.lap(), late)
                 if time.monotonic() - told >= TOLD:
-                    seen.tell(emit)
-                    seen, told = Seen(), time.monotonic()
+                    reads.tell(emit)
+                    reads, told = Reads(), time.monotonic()
                     make_way(Path(request.folder))
         finally:
-            seen.tell(emit)
+            reads.tell(emit)
 
 
 def missing(guest: Guest) -> str | None:  # noqa: ARG001  the same on every guest

@@ -17,10 +17,10 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace, moments
+from vpsbench.probes.conduct.duty_cycle import DutyCycle, moments
 from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
 from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
-from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom, headroom
 from vpsbench.probes.held_memory import metrics
 from vpsbench.probes.held_memory.guest_counters import counters, growth
 from vpsbench.probes.held_memory.held import BATCH, BLOCK, PAGE, Held
@@ -79,7 +79,7 @@ class _Limits:
     stride: int  # every how many pages one is hot
 
 
-def limits(space: Room, options: Options) -> _Limits:
+def limits(space: MemoryHeadroom, options: Options) -> _Limits:
     """How much to hold, and how much to leave."""
     floor = max(options.floor, space.total // 10)
     reserve = int(RESERVE * floor)
@@ -96,13 +96,13 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         Unavailable: there is too little memory to hold.
     """
     files = files or Files()
-    bounds = limits(room(files), request.options)
+    bounds = limits(headroom(files), request.options)
     if bounds.size < SMALLEST:
         raise Unavailable(f"too little memory is available: {bounds.size // MIB} MiB could be held")
     guard = Guard(files, bounds.floor)
     _calm(guard)
     rng = np.random.default_rng(request.seed)
-    pace = Pace(request.duty, request.seconds)
+    pace = DutyCycle(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         held = Held(bounds.size, bounds.stride, rng)
         turn = _Turn(request, emit, files, bounds, held, rng, pace, guard)
@@ -135,7 +135,7 @@ class _Turn:
         bounds: _Limits,
         held: Held,
         rng: np.random.Generator,
-        pace: Pace,
+        pace: DutyCycle,
         guard: Guard,
     ) -> None:
         self._deadline = pace.until

@@ -23,7 +23,7 @@ Happened = tuple[str, str]  # kind and detail of an event
 
 
 @dataclass(slots=True)
-class Watch:
+class GuestWatch:
     """Compares each look with the one before.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Final
 
 from vpsbench.model import Status, Turn
 from vpsbench.runner.guest_watch import Happened
-from vpsbench.runner.run_state import Early, Note
+from vpsbench.runner.run_state import EarlyVerdict, SavedRun
 
 _STEP_SECONDS: Final = 0.1  # of the wall clock, that is an event
 
@@ -26,7 +26,7 @@ class Past:
     drift: float  # how that changed until it was last heard of, s
     turns: tuple[Turn, ...]  # without their raw output
     written: float  # B, by probes
-    note: Note | None  # None: it was lost
+    note: SavedRun | None  # None: it was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,6 @@ def cut_short(past: Past, why: str) -> Iterator[Turn]:
             yield Turn(began.probe, began.started, elapsed, Status.INTERRUPTED, why, began.options, {})
 
 
-def early(past: Past) -> Early | None:
+def early(past: Past) -> EarlyVerdict | None:
     """The verdict that was reached before."""
     return past.note.early if past.note else None

@@ -11,7 +11,7 @@ from vpsbench.store.writer import Collector
 
 
 @dataclass(slots=True)
-class Keeper:
+class RetryingWriter:
     """A collector that never ends a run: what it cannot store, it holds and tries again at each commit."""
 
     collector: Collector
@@ -24,9 +24,9 @@ class Keeper:
         """Since the run began, s."""
         return self.clock.boot() - self.boot
 
-    def event(self, kind: str, detail: str) -> None:
-        """Notes that something happened, now."""
-        self.collector.event(kind, detail, self.clock.boot())
+    def event(self, kind: str, detail: str, source: str = "") -> None:
+        """Notes that something happened now; see ``Collector.event``."""
+        self.collector.event(kind, detail, self.clock.boot(), source)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn and stores it at once."""

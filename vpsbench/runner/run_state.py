@@ -18,7 +18,7 @@ from vpsbench.errors import FAILED, VpsbenchError
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class BegunTurn:
     """A turn that runs now."""
 
     probe: str
@@ -28,7 +28,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Early:
+class EarlyVerdict:
     """The latest verdict on a run that still goes on."""
 
     at: float  # s since the run began
@@ -36,7 +36,7 @@ class Early:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class SavedRun:
     """All of it."""
 
     run: int
@@ -45,11 +45,11 @@ class Note:
     folder: str  # on the disk under test
     html: str | None
     json: str | None
-    turns: tuple[Began, ...] = ()
-    early: Early | None = None
+    turns: tuple[BegunTurn, ...] = ()
+    early: EarlyVerdict | None = None
 
 
-class Notebook:
+class RunStateFile:
     """The note of the run that a database's process makes now.
 
     Args:
@@ -59,17 +59,17 @@ class Notebook:
     def __init__(self, db: Path) -> None:
         self._path = db.with_name(f"{db.name}-run")
 
-    def read(self) -> Note | None:
+    def read(self) -> SavedRun | None:
         """The note; None where there is none, or none that can be understood."""
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
-            turns = tuple(Began(**turn) for turn in data.pop("turns"))
+            turns = tuple(BegunTurn(**turn) for turn in data.pop("turns"))
             early = data.pop("early")
-            return Note(**data, turns=turns, early=Early(**early) if early else None)
+            return SavedRun(**data, turns=turns, early=EarlyVerdict(**early) if early else None)
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
 
-    def write(self, note: Note) -> None:
+    def write(self, note: SavedRun) -> None:
         """Replaces the note; a power cut leaves the old one or the new one.
 
         Raises:

@@ -142,9 +142,9 @@ def test_vpsbench_reads_the_beancounters_that_the_lab_writes() -> None:
         (one.metric, dict(one.labels)["resource"]): one.value
         for one in beancounters.MONITOR.parse({"/proc/user_beancounters": text})
     }
-    assert found["ubc.barrier", "vmguarpages"] == 384 * 2**20 / 4096
-    assert found["ubc.barrier", "privvmpages"] == 768 * 2**20 / 4096
-    assert found["ubc.failcnt", "kmemsize"] == 0
+    assert found[beancounters.BARRIER, "vmguarpages"] == 384 * 2**20 / 4096
+    assert found[beancounters.BARRIER, "privvmpages"] == 768 * 2**20 / 4096
+    assert found[beancounters.FAILCNT, "kmemsize"] == 0
 
 
 def test_thread_times_come_from_schedstat() -> None:

@@ -13,7 +13,7 @@ from vpsbench.probes.conduct.clock import now
 SOON: Final = 0.25  # of the time between two rounds
 
 
-class Pace:
+class DutyCycle:
     """Keeps busy time at or under ``duty`` of all time, from one rest to the next.
 
     All time between rests counts as busy, also what was spent waiting for others. A rest never lasts

@@ -10,17 +10,16 @@ import re
 from typing import Final
 
 from vpsbench.guest.files import Files
-from vpsbench.probes.conduct.memory_headroom import room
+from vpsbench.kernel_text import vmstat
+from vpsbench.probes.conduct.memory_headroom import headroom
 
 MIB: Final = 1024**2
 # Shares of the last 10 s. Android's low-memory killer speaks of pressure from 7 % on.
 SOME: Final = 0.07
 FULL: Final = 0.03
 SWAPPED: Final = 256  # pages, 1 MiB
-_SCANS: Final = (
-    "pgscan_kswapd",
-    "pgscan_direct",
-)  # for the guest as a whole; a cgroup's own shortage is not in it
+# For the guest as a whole: a cgroup's own shortage is not in it.
+_SCANS: Final = ("pgscan_kswapd", "pgscan_direct")
 
 
 class NeededElsewhere(Exception):  # noqa: N818  the guest needs its memory: an end, not a fault
@@ -45,7 +44,7 @@ class Guard:
         Raises:
             NeededElsewhere: less than the floor is left, or the guest strains for memory.
         """
-        left = room(self._files).available
+        left = headroom(self._files).available
         if left < self._floor:
             raise NeededElsewhere(
                 f"only {left // MIB} MiB were left available, under the floor of {self._floor // MIB} MiB"
@@ -59,9 +58,8 @@ class Guard:
         self._swapped, self._scanned = self._counts()
 
     def _waits(self) -> str | None:
-        text = (
-            self._files.text("/proc/pressure/memory") or ""
-        )  # absent before 4.20, or where it is switched off
+        # Absent before 4.20, or where it is switched off.
+        text = self._files.text("/proc/pressure/memory") or ""
         for kind, share in re.findall(r"^(some|full) avg10=(\d+\.\d+)", text, re.MULTILINE):
             if float(share) / 100 > (SOME if kind == "some" else FULL):
                 whose = "some task" if kind == "some" else "all tasks"
@@ -76,6 +74,5 @@ class Guard:
 
     def _counts(self) -> tuple[int, int]:
         """Pages swapped out, and pages that were looked at for the whole guest's sake."""
-        lines = (line.split() for line in (self._files.text("/proc/vmstat") or "").splitlines())
-        counts = {line[0]: int(line[1]) for line in lines}
-        return counts.get("pswpout", 0), sum(counts.get(name, 0) for name in _SCANS)
+        counts = vmstat.counts(self._files.text(vmstat.FILE) or "", "pswpout", *_SCANS)
+        return counts.pop("pswpout", 0), sum(counts.values())

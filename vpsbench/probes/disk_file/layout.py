@@ -16,8 +16,8 @@ from typing import Final
 from vpsbench.guest.files import Files
 from vpsbench.probes import Emit, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
-from vpsbench.probes.conduct.memory_headroom import room
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
+from vpsbench.probes.conduct.memory_headroom import headroom
 
 BLOCK: Final = 4 * 1024**2  # B, one write
 _PIECE: Final = 256 * 1024  # B made at once: random bytes take three times their size while they are made
@@ -67,7 +67,7 @@ def room_for(folder: Path, wanted: int, budget: int) -> int:
         Unavailable: there is no room for a file worth measuring.
     """
     disk = shutil.disk_usage(folder)
-    size = file_size(wanted, room(Files()).total, disk.free, disk.total, budget)
+    size = file_size(wanted, headroom(Files()).total, disk.free, disk.total, budget)
     if size < SMALLEST:
         raise Unavailable(
             f"no room for a file of {SMALLEST >> 20} MiB: {disk.free >> 20} of {disk.total >> 20} MiB "
@@ -81,7 +81,7 @@ def lay_out(  # noqa: PLR0913, PLR0917  what is written where, how long and how 
     size: int,
     until: float,
     random: Callable[[int], bytes],
-    pace: Pace,
+    pace: DutyCycle,
     wrote: Callable[[int], None] = lambda _: None,
 ) -> Target:
     """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
@@ -112,7 +112,7 @@ class _Fill:
     size: int
     until: float
     random: Callable[[int], bytes]
-    pace: Pace
+    pace: DutyCycle
     wrote: Callable[[int], None]
 
     def write(self, path: Path, flags: int) -> int:

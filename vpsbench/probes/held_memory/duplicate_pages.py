@@ -23,7 +23,7 @@ ARMS: Final = ("duplicate", "unique", "zero")
 BLOCK: Final = 256  # pages, filled between two rests
 
 
-class Twins:
+class DuplicatePages:
     """Pages to be left alone and written to once: equally many of each arm, mixed at random.
 
     All are written in the order of their addresses, so no arm lies together in physical memory. Huge pages

@@ -19,8 +19,8 @@ _SILENT: Final = 3.0  # s without a report, though one is due each second
 _MESSAGE: Final = re.compile(r"fio: .*|note: .*|\s*")  # what fio says beside its reports, in good health
 
 
-class Report:
-    """One job's.
+class JobReport:
+    """Hands one job over.
 
     Args:
         job: its name.
