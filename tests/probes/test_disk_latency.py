@@ -31,11 +31,12 @@ def request(folder: Path, seconds: float = 2.0, **changes: int) -> Request:
 def test_reads_are_told_with_the_pauses_before_them(folder: Path) -> None:
     kept, before = Collected(), time.clock_gettime(time.CLOCK_BOOTTIME)
     run(request(folder), kept)
+    lasted = time.clock_gettime(time.CLOCK_BOOTTIME) - before
     latency, late = kept.values(SPARSE_LATENCY), kept.values(SPARSE_LATE)
     assert len(latency) == len(late) > 10
     assert min(latency) >= 0
     assert min(late) >= 0
-    assert sum(latency) + sum(late) < 4
+    assert sum(latency) + sum(late) < lasted
     at = [one.at or 0 for one in kept.kept(SPARSE_LATE)]
     assert at == sorted(at)
     assert before < at[0]

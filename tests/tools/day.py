@@ -22,11 +22,11 @@ from types import MappingProxyType
 import numpy as np
 
 from tests.builders.example_run import BOOT, GUEST, PLAN, PROFILE, WALL
-from vpsbench import metrics, monitors, plugins, probes
+from vpsbench import metrics
 from vpsbench.kernel_text.stat import STATES
 from vpsbench.model import Kind, Labels, Metric, Record, RunState, Sample, Series, Status, Turn
-from vpsbench.monitors import Monitor, cpu_times, disks, memory, pressure, vmstat
-from vpsbench.probes import Probe, score
+from vpsbench.monitors import cpu_times, disks, memory, pressure, vmstat
+from vpsbench.probes import score
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.probes.fio import metrics as fio
 from vpsbench.store.writer import Collector
@@ -64,7 +64,7 @@ def write(
         profile = replace(PROFILE, name="day", duration=float(seconds), tick=1.0)
         collector.begin(
             profile=profile, plan=replace(PLAN, name=f"VPS {seed}", price=f"{seed} EUR a month"),
-            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=_metrics(),
+            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=list(metrics.owners()),
             wall=WALL, boot=BOOT,
         )  # fmt: skip
         for second, (late, *row) in zip(range(seconds), rows, strict=False):
@@ -88,12 +88,6 @@ def _keep(path: Path, copy: Path, second: int) -> None:
         other.execute("UPDATE runs SET state = 'finished', elapsed = ?", (float(second),))
         other.commit()
     part.replace(copy)
-
-
-def _metrics() -> list[Metric]:
-    watched = [m for one in plugins.collect(monitors, "MONITOR", Monitor).values() for m in one.metrics]
-    active = [m for one in plugins.collect(probes, "PROBE", Probe).values() for m in one.metrics]
-    return [*metrics.INSTRUMENT, *watched, *active]
 
 
 def _watched_again(real: Record) -> tuple[list[tuple[Metric, Labels]], Iterator[list[float]]]:

@@ -44,7 +44,7 @@ with Lock() as lock:
     print("held", flush=True)
     sys.stdin.read()
 """
-NOTE = SavedRun(
+SAVED = SavedRun(
     run=3,
     boot_id="one",
     boot=100.0,
@@ -54,7 +54,9 @@ NOTE = SavedRun(
     turns=(BegunTurn("cpu", 40.0, 60.0, {"arm": "all"}),),
     early=EarlyVerdict(30.0, "kept: so far"),
 )
-PAST = Past(elapsed=50.0, started=1_000_000.0, offset=999_900.0, drift=0.0, turns=(), written=0.0, note=NOTE)
+PAST = Past(
+    elapsed=50.0, started=1_000_000.0, offset=999_900.0, drift=0.0, turns=(), written=0.0, saved=SAVED
+)
 
 
 def holder() -> subprocess.Popen[str]:
@@ -103,8 +105,8 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path, monkeypatch
 def test_a_note_comes_back_whole_and_a_torn_one_not_at_all(tmp_path: Path) -> None:
     book = RunStateFile(tmp_path / "run.db")
     assert book.read() is None
-    book.write(NOTE)
-    assert book.read() == NOTE
+    book.write(SAVED)
+    assert book.read() == SAVED
     [file] = tmp_path.iterdir()
     whole = file.read_text()
     for torn in (whole[:-20], "[]", "{}", ""):
@@ -131,9 +133,11 @@ def test_over_a_reboot_the_wall_clock_carries_the_axis() -> None:
     assert [kind for kind, _ in found.events] == ["resumed", "reboot"]
 
 
-@pytest.mark.parametrize("note", [NOTE, None])
-def test_a_wall_clock_that_went_back_over_a_reboot_is_told_and_time_never_does(note: SavedRun | None) -> None:
-    found = axis(replace(PAST, note=note), "two", 20.0, 1_000_000.0 - 9000.0)
+@pytest.mark.parametrize("saved", [SAVED, None])
+def test_a_wall_clock_that_went_back_over_a_reboot_is_told_and_time_never_does(
+    saved: SavedRun | None,
+) -> None:
+    found = axis(replace(PAST, saved=saved), "two", 20.0, 1_000_000.0 - 9000.0)
     assert 20.0 - found.boot == 50.0 + 20.0, "at least the new uptime has passed"
     assert [kind for kind, _ in found.events] == ["resumed", "reboot", "clock_step"]
 

@@ -1,11 +1,11 @@
 """Limits that control groups set us, and what they cost: our own cgroup and its visible parents.
 
 Formats: see ``kernel_text.cgroup``.
-The label ``path`` is the cgroup's folder on this machine; a parent's path is the head of its child's,
-and the tightest limit of a chain is the one that counts. "No limit" yields no sample.
+The label ``path`` is the cgroup's folder on this machine. A parent's path is the head of its child's, and the
+tightest limit of a chain is the one that counts. "No limit" yields no sample.
 
-In containers the files of /proc may be rewritten (lxcfs) and these are the plain truth; on a VM a
-limit here is the guest's own doing, and no one else's.
+In containers lxcfs may rewrite the files of /proc, but not these. On a VM the guest's owner has set what
+limit there is.
 """
 
 from __future__ import annotations

@@ -154,16 +154,16 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     files = files or Files()
     space = headroom(files)
     size, guard = area(space, cache(files), request.options), Guard(files, _floor(space, request.options))
-    pace = DutyCycle(request.duty, request.seconds)
+    duty = DutyCycle(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         emit.note(f"reading and writing {size // MIB} MiB of memory")
         try:
-            _measure(Triad(size), Chain(size // 4, np.random.default_rng(request.seed)), emit, guard, pace)
+            _measure(Triad(size), Chain(size // 4, np.random.default_rng(request.seed)), emit, guard, duty)
         except NeededElsewhere as reason:
             emit.event("bandwidth.given_back", f"{reason}: all was given back")
 
 
-def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: DutyCycle) -> None:
+def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, duty: DutyCycle) -> None:
     """A pass and a walk at least; the first ones only warm up, and are not counted."""
     triad.run()
     chained = chain.run() is not None
@@ -173,11 +173,11 @@ def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: DutyCyc
     while True:
         guard.available()
         emit.sample(TRIAD, triad.run())
-        pace.rest()
+        duty.rest()
         if chained and (latency := chain.run()) is not None:
             emit.sample(LATENCY, latency)
-        pace.rest()
-        if now() >= pace.until:
+        duty.rest()
+        if now() >= duty.until:
             break
 
 

@@ -1,7 +1,10 @@
 """Where does a busy vCPU's second go? A pinned loop on every vCPU watches the clock and counts gaps.
 
-Three arms: "all" vCPUs together; each "single" one after the other, which tells what they take from each
-other; and a "sweep" over duty cycles, which tells a cap (nothing is lost below it) from contention.
+Three arms:
+
+- "all": all vCPUs together.
+- "single": each vCPU alone, one after the other. It tells what they take from each other.
+- "sweep": all of them at rising duty. It tells a cap, below which nothing is lost, from contention.
 """
 
 from __future__ import annotations

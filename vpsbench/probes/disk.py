@@ -23,7 +23,7 @@ from vpsbench.probes.conduct import rest_doses
 from vpsbench.probes.conduct.clock import now
 from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.disk_file.flush import Flushes
-from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, size_for
 from vpsbench.probes.disk_file.metrics import FLUSH_LATENCY, WRITTEN
 from vpsbench.probes.fio.engine import QUEUELESS, FioError, find
 from vpsbench.probes.fio.job_report import JobReport
@@ -88,7 +88,7 @@ class _Turn:
     """One turn under way."""
 
     def __init__(self, request: Request, emit: Emit) -> None:
-        self._pace = DutyCycle(request.duty, request.seconds)
+        self._duty = DutyCycle(request.duty, request.seconds)
         self._options: Options = request.options
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
@@ -100,12 +100,12 @@ class _Turn:
         """Write the file that the jobs work on."""
         self._look_at_place()
         writers = any(JOBS[name].writes for name in self._options.jobs)
-        size = room_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
+        size = size_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
         until = now() + LAYOUT_SHARE * self._request.seconds
         random = np.random.default_rng(self._request.seed).bytes
         wrote = partial(self._spend, "layout")
-        target = lay_out(self._folder / FILE, size, until, random, self._pace, wrote)
+        target = lay_out(self._folder / FILE, size, until, random, self._duty, wrote)
         if not target.direct:
             self._cached("its file system takes no direct I/O, so all goes through the guest's own memory")
         return target
@@ -148,7 +148,7 @@ class _Turn:
         outcome = self._job(name, left, target, engine)
         if name == BURST and outcome and self._options.rest:
             self._refill(target, engine)
-        self._pace.rest()
+        self._duty.rest()
         return outcome
 
     def _job(self, name: JobName, left: list[JobName], target: Target, engine: str) -> bool | None:
@@ -167,7 +167,7 @@ class _Turn:
 
     def _left(self) -> float:
         """The s that are left of the turn for work."""
-        return (self._pace.until - now()) * self._request.duty
+        return (self._duty.until - now()) * self._request.duty
 
     def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
         """Runs a job and reports it."""
@@ -237,7 +237,7 @@ def _why_not(name: JobName, target: Target, engine: str, length: int, budget: in
     if name == FLUSH and not target.direct:
         return "without direct I/O a flush writes what the guest's own memory holds"
     if engine == QUEUELESS and JOBS[name].depth > 1 and name != BURST:
-        return f"{engine} keeps one I/O under way at a time, this job is about {JOBS[name].depth}"
+        return f"{engine} keeps one I/O under way at a time, and this job needs {JOBS[name].depth}"
     return None
 
 

@@ -1,9 +1,9 @@
 """A sparse look at the disk all along: one random read of 4 KiB about ten times a second, past our caches.
 
-It runs in the background, beside the other turns. So few reads load nothing and stay below any cap: what
-makes some of them slow is somebody else's load, or the guest itself. For the latter there is a control arm:
-each pause between two reads is timed as well, and a vCPU that was taken away makes pauses late as it makes
-reads slow. What either waited for a vCPU behind others of this guest (/proc/self/schedstat) is taken out.
+It runs in the background, beside the other turns. So few reads load nothing and stay below any cap. What
+makes some of them slow is somebody else's load, or the guest itself. The pauses between reads are timed as
+well, as a control arm: a vCPU that was taken away makes a pause late just as it makes a read slow. The
+run-queue delay of either (/proc/self/schedstat) is taken out.
 
 fio is not used here: it times no pauses, and keeps what it logs of single reads in memory until it ends.
 """
@@ -29,7 +29,7 @@ from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
 from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.conduct.isolation import no_collection
-from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, size_for
 from vpsbench.probes.disk_file.metrics import SPARSE_LATE, SPARSE_LATENCY, WRITTEN
 
 READ: Final = 4096  # B
@@ -82,7 +82,7 @@ class Reads:
 
 
 class Stopwatch:
-    """Measures how long something takes, without the wait for a vCPU behind others of this guest."""
+    """Measures how long something takes, without the run-queue delay in this guest."""
 
     def __init__(self, schedstat: int) -> None:
         self._schedstat = schedstat
@@ -116,12 +116,12 @@ def _laid_out(request: Request, emit: Emit) -> Target:
     place = here(Files(), folder)
     if place.memory or place.caching:
         raise Unavailable(f"{folder} is a {place.file_system}, which may answer from memory")
-    size = room_for(folder, options.file_size, request.write_budget // SHARE)
-    pace = DutyCycle(GENTLE * request.duty, request.seconds)
+    size = size_for(folder, options.file_size, request.write_budget // SHARE)
+    duty = DutyCycle(GENTLE * request.duty, request.seconds)
     until = now() + LAYOUT_SHARE * request.seconds
     chance = random.Random(request.seed)  # noqa: S311  no secret
     wrote = partial(emit.sample, WRITTEN, job="sparse")
-    target = lay_out(folder / "sparse", size, until, chance.randbytes, pace, wrote)
+    target = lay_out(folder / "sparse", size, until, chance.randbytes, duty, wrote)
     if not target.direct:
         raise Unavailable(f"the file system of {folder} takes no direct I/O: only memory could be measured")
     return target

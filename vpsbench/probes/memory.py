@@ -1,9 +1,9 @@
 """Held memory: does the memory that was given stay in the machine, or does the host take it away?
 
-Fills part of the available memory with unique pages, leaves them alone, and touches a random sample
-of them again, interleaved with pages that were never left alone (the control arm). A page that the
-host has swapped out is slow to come back, and no counter of the guest shows it; its time does.
-Each page that is touched is verified, and in the end as many of all of them as there is time for.
+Fills part of the available memory with unique pages, leaves them alone, and touches a random sample of
+them again. Touches of pages that were never left alone lie in between: they are the control arm. A page that
+the host has swapped out is slow to come back. No counter of the guest shows that, but the time does. Each
+page that is touched is verified. At the end as many of all pages are verified as there is time for.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     guard = Guard(files, bounds.floor)
     _calm(guard)
     rng = np.random.default_rng(request.seed)
-    pace = DutyCycle(request.duty, request.seconds)
+    duty = DutyCycle(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         held = Held(bounds.size, bounds.stride, rng)
-        turn = _Turn(request, emit, files, bounds, held, rng, pace, guard)
+        turn = _Turn(request, emit, files, bounds, held, rng, duty, guard)
         try:
             turn.fill()
             turn.hold()
@@ -135,15 +135,15 @@ class _Turn:
         bounds: _Limits,
         held: Held,
         rng: np.random.Generator,
-        pace: DutyCycle,
+        duty: DutyCycle,
         guard: Guard,
     ) -> None:
-        self._deadline = pace.until
+        self._deadline = duty.until
         self._began = self._deadline - request.seconds
         self._options: Options = request.options
         self._vcpu = request.vcpus[-1]
         self._emit, self._files, self._bounds, self._held, self._rng = emit, files, bounds, held, rng
-        self._pace, self._guard = pace, guard
+        self._duty, self._guard = duty, guard
         self._kept = {arm: counted(np.zeros(0, dtype=np.int64)) for arm in ("warm", "again")}  # since a round
         self._verifier = Verifier(held, emit)
         self._written = 0.0  # when the last page was
@@ -160,7 +160,7 @@ class _Turn:
                 break
             self._emit.sample(metrics.FIRST_TOUCH, self._held.grow(size))
             self._emit.sample(metrics.HELD, self._held.filled)
-            self._pace.rest()
+            self._duty.rest()
         if self._held.filled < SMALLEST:
             raise Unavailable(f"only {self._held.filled // MIB} MiB of memory could be filled in time")
         if not self._held.locked:
@@ -193,7 +193,7 @@ class _Turn:
 
     def _rest(self, until: float) -> None:
         while (left := until - now()) > 0:
-            self._pace.rest(planned=min(left, 1.0))
+            self._duty.rest(planned=min(left, 1.0))
             for arm, latencies in zip(self._kept, self._held.keep_warm(), strict=True):
                 self._kept[arm] += counted(latencies)
             self._guard.available()
@@ -212,7 +212,7 @@ class _Turn:
 
     def _verify(self, batch: Pages) -> None:
         self._verifier.look(batch)
-        self._pace.rest()
+        self._duty.rest()
         if (at := now()) > self._watched + WATCH:
             self._watched = at
             self._guard.available()

@@ -1,11 +1,11 @@
-"""Merged pages: does the host keep one copy of pages that are equal, and call it two?
+"""Merged pages: does the host keep only one copy of pages that are equal?
 
-Writes pages of three arms, leaves them alone, and writes one word to each of them, once. A page that the
-host had merged with its twin must be copied first, which takes the host a fault that unique pages do not
-cost; a second write to the same pages costs nothing more. No counter of a guest shows any of it.
+Writes pages of three arms, leaves them alone, and then writes one word to each of them. The host must first
+copy a page that it had merged. That costs it a fault, which unique pages do not cost. A second write to the
+same pages costs nothing more. No counter of a guest shows any of it.
 
-A host that merges does so at its own pace: Linux' ksmd looks at 19.5 MiB/s by default, at each page twice
-before it merges it, so a large host needs hours, and many merge only when they run short.
+A host merges slowly. Linux' ksmd looks at 19.5 MiB/s by default, and looks at each page twice before it
+merges it. So a large host needs hours, and many merge only when they run short.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class _Turn:
     emit: Emit
     files: Files
     guard: Guard
-    pace: DutyCycle
+    duty: DutyCycle
     pages: int  # of each arm at each age
 
     def holds(self, sets: int) -> None:
@@ -149,7 +149,7 @@ class _Turn:
         self.emit.note("laying out equal and unique pages")
         for number, one in enumerate(sets, 1):
             for _ in one.fill():
-                self.pace.rest()
+                self.duty.rest()
                 self.guard.available()
             self.holds(number)
 
@@ -157,7 +157,7 @@ class _Turn:
         """Writes to each set at its age, and gives it back."""
         laid_out = now()
         # The last one begins a little before the end, so that it fits in.
-        times = moments(len(sets), 0.97 * (self.pace.until - laid_out))
+        times = moments(len(sets), 0.97 * (self.duty.until - laid_out))
         for number, (one, moment) in enumerate(zip(sets, times, strict=True), 1):
             self.emit.note(f"leaving pages alone; age {number} of {len(sets)} is {moment:.0f} s")
             self._wait(laid_out + moment)
@@ -170,7 +170,7 @@ class _Turn:
     def _wait(self, moment: float) -> None:
         while (left := moment - now()) > 0:
             self.guard.available()
-            self.pace.rest(planned=min(left, 1.0))
+            self.duty.rest(planned=min(left, 1.0))
 
     def _report(self, age: float, writes: dict[str, Writes]) -> None:
         at = now()
@@ -190,7 +190,7 @@ def _merges_itself(files: Files) -> bool:
 def missing(guest: Guest) -> str | None:
     """Why merging cannot be seen on this guest."""
     if {layer.kind for layer in guest.layers} <= {"bare-metal", *KINDS}:
-        return "no virtual machine is around this guest, and a kernel merges only what its programs offer"
+        return "this is no virtual machine, and a kernel merges only pages that its programs offer it"
     total = guest.limits.memory
     if total < 128 * MIB:
         return f"{total // MIB} MiB of memory are too little to leave some of it alone for a while"

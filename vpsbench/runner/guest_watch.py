@@ -1,4 +1,4 @@
-"""What happens to the guest under a run: its clock steps, it is suspended, its vCPUs and limits change."""
+"""What happens to the guest during a run: its clock steps, it is suspended, its vCPUs and limits change."""
 
 from __future__ import annotations
 

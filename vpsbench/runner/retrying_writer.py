@@ -1,4 +1,4 @@
-"""Keeps what is measured: now, or, while the database cannot be written, as soon as it can be again."""
+"""Stores what is measured: at once, or as soon as the database can be written again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vpsbench.store.writer import Collector
 
 @dataclass(slots=True)
 class RetryingWriter:
-    """A collector that never ends a run: what it cannot store, it holds and tries again at each commit."""
+    """Never ends a run: what cannot be stored is held in memory and tried again at each commit."""
 
     collector: Collector
     clock: Clock

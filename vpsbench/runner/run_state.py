@@ -37,7 +37,7 @@ class EarlyVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRun:
-    """All of it."""
+    """What is saved of a run."""
 
     run: int
     boot_id: str
@@ -50,7 +50,7 @@ class SavedRun:
 
 
 class RunStateFile:
-    """The note of the run that a database's process makes now.
+    """The file in which the run of a database is saved while it goes on.
 
     Args:
         db: the database.
@@ -60,7 +60,7 @@ class RunStateFile:
         self._path = db.with_name(f"{db.name}-run")
 
     def read(self) -> SavedRun | None:
-        """The note; None where there is none, or none that can be understood."""
+        """What was saved; None where there is nothing, or nothing that can be understood."""
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
             turns = tuple(BegunTurn(**turn) for turn in data.pop("turns"))
@@ -69,8 +69,8 @@ class RunStateFile:
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
 
-    def write(self, note: SavedRun) -> None:
-        """Replaces the note; a power cut leaves the old one or the new one.
+    def write(self, run: SavedRun) -> None:
+        """Replaces what was saved; a power cut leaves the old or the new one.
 
         Raises:
             VpsbenchError: it cannot be written; the old one is still there.
@@ -78,7 +78,7 @@ class RunStateFile:
         new = self._path.with_name(f"{self._path.name}.tmp")
         try:
             with new.open("w", encoding="utf-8") as file:
-                json.dump(dataclasses.asdict(note), file)
+                json.dump(dataclasses.asdict(run), file)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
@@ -89,5 +89,5 @@ class RunStateFile:
 
     def remove(self) -> None:
         """The run has ended."""
-        with suppress(OSError):  # a note of a run that has ended misleads nobody
+        with suppress(OSError):  # what it says of a run that has ended misleads nobody
             self._path.unlink()

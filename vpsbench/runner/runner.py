@@ -107,7 +107,7 @@ class Runner:
         for schedule in (self._schedule, self._background):
             for spec, due, count in schedule.go_on(self.done, self._now()):
                 times = f"{count} times" if count > 1 else "once"
-                self._skip(spec, due, f"{times}, as nobody measured then: the run had been cut off")
+                self._skip(spec, due, f"{times}: the run had been cut off, so nobody measured then")
 
     def _skip(self, spec: TurnSpec, at: float, reason: str) -> None:
         self._record(Turn(spec.probe, at, 0.0, Status.SKIPPED, reason, spec.options, {}))

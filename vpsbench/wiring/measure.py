@@ -109,17 +109,17 @@ def measure(order: RunOrder, lock: Lock) -> int:
         Collector(order.db, sealer=sealing.sealer(order.seals)) as collector,
         TerminalProgress(console, planned(order.profile)) as progress,
     ):
-        runner, note = (_go_on if order.past else _begin)(order, collector, clock, progress)
-        state_file.write(note)
-        lock.tell(LatestRun(str(order.db.absolute()), note.run, os.getpid(), os.environ.get(DETACHED, "")))
-        announce(note.run, order)
-        _remember_in(state_file, note, runner)
+        runner, saved = (_go_on if order.past else _begin)(order, collector, clock, progress)
+        state_file.write(saved)
+        lock.tell(LatestRun(str(order.db.absolute()), saved.run, os.getpid(), os.environ.get(DETACHED, "")))
+        announce(saved.run, order)
+        _remember_in(state_file, saved, runner)
         _stop_on_signals(runner)
         state = runner.run()
         runner.writer.finish(state, 0.0 if runner.stop else _PATIENCE)
     if not (runner.stop and runner.stop.resumable):
         state_file.remove()
-    return note.run
+    return saved.run
 
 
 def _begin(
@@ -142,7 +142,7 @@ def _begin(
     if order.seals.unsigned:
         collector.event("unsealed", order.seals.unsigned, boot)
     collector.event(*order.declared, boot)
-    return _runner(order, number, collector, clock, progress, boot), _note(order, number, boot)
+    return _runner(order, number, collector, clock, progress, boot), _to_save(order, number, boot)
 
 
 def _go_on(
@@ -177,8 +177,8 @@ def _go_on(
     runner.resumed = True
     runner.done, runner.written, runner.early.latest = (*past.turns, *cut), past.written, early(past)
     runner.guest_watch.offset, runner.guest_watch.shift = found.offset, found.shift
-    note = dataclasses.replace(_note(order, order.number, found.boot), early=runner.early.latest)
-    return runner, note
+    saved = dataclasses.replace(_to_save(order, order.number, found.boot), early=runner.early.latest)
+    return runner, saved
 
 
 def _metrics(order: RunOrder) -> list[Metric]:
@@ -235,7 +235,7 @@ def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here 
     )
 
 
-def _note(order: RunOrder, number: int, boot: float) -> SavedRun:
+def _to_save(order: RunOrder, number: int, boot: float) -> SavedRun:
     from vpsbench.runner.run_state import SavedRun
 
     return SavedRun(
@@ -254,12 +254,12 @@ def _boot_id() -> str:
     return Files().text("/proc/sys/kernel/random/boot_id") or "unknown"
 
 
-def _remember_in(state_file: RunStateFile, note: SavedRun, runner: Runner) -> None:
-    """Keeps the note as the run goes on; one that cannot be written now is written at the next turn."""
+def _remember_in(state_file: RunStateFile, saved: SavedRun, runner: Runner) -> None:
+    """Saves the run as it goes on; what cannot be written now is written at the next turn."""
 
     def remember(turns: tuple[BegunTurn, ...], early: EarlyVerdict | None) -> None:
         try:
-            state_file.write(dataclasses.replace(note, turns=turns, early=early))
+            state_file.write(dataclasses.replace(saved, turns=turns, early=early))
         except VpsbenchError as error:
             runner.writer.event("unstored", error.message)
 

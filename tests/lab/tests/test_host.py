@@ -181,4 +181,4 @@ def test_a_guest_is_told_the_frequency_of_its_clock() -> None:
     line = machine.qemu(machine.Machine(vcpus=2), image.Image(Path("/i")), Path("/f"), clock.tsc_khz())
     (told,) = (int(n) for word in line for n in re.findall(r"tsc_early_khz=(\d+)", word))
     clock.tsc_khz.cache_clear()
-    assert told == pytest.approx(clock.tsc_khz(), rel=1e-3)
+    assert told == pytest.approx(clock.tsc_khz(), rel=0.01)  # measured anew, on a machine that may be busy

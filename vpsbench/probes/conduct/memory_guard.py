@@ -1,7 +1,10 @@
 """Watches over the rest of the guest while a probe holds memory: nothing of it shall be pushed out or wait.
 
-Available memory below the floor, tasks that wait for memory, and pages that are swapped out because the
-guest as a whole runs short are each a reason to stop taking more, or to give all back.
+Each of these is a reason to stop taking more, or to give all back:
+
+- Less memory is available than the floor.
+- Tasks wait for memory.
+- Pages are swapped out because the guest as a whole runs short.
 """
 
 from __future__ import annotations

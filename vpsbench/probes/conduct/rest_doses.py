@@ -31,7 +31,7 @@ def fell(delivered: Sequence[float]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Doses:
     """What follows a burst that fell.
 
     Args:
@@ -43,17 +43,17 @@ class Plan:
     doses: tuple[tuple[float, int], ...]
 
 
-def plan(rates: Sequence[float], wanted: float, left: float, overhead: float) -> Plan | None:
+def plan(rates: Sequence[float], shortest: float, left: float, overhead: float) -> Doses | None:
     """The doses for a bucket that was drained so; None where there is no time for them.
 
     Args:
         rates: of the load that drained it, one a second.
-        wanted: the shortest rest, s.
+        shortest: of the rests, s, where the bucket is not too small for it.
         left: of the turn, s.
         overhead: of each load, s.
     """
     low, first = median(rates[-max(1, len(rates) // 10) :]), median(rates[:_FIRST])
-    step = wanted
+    step = shortest
     if low > 0:  # the longest rest must not fill the bucket
         step = min(step, _ROOM * sum(max(0.0, rate - low) for rate in rates) / low / RESTS[-1])
     emptying = min(max(low / (first - low), 0.5), 2 * RELOAD) if first > low else RELOAD
@@ -62,10 +62,10 @@ def plan(rates: Sequence[float], wanted: float, left: float, overhead: float) ->
     step = min(step, (_SHARE * left - fixed) / sum(RESTS) / (1 + emptying))
     if step < _LEAST:
         return None
-    return Plan(drained, tuple((step * n, ceil(step * n * emptying) + _TAIL) for n in RESTS))
+    return Doses(drained, tuple((step * n, ceil(step * n * emptying) + _TAIL) for n in RESTS))
 
 
-def shortened(length: int, left: float, wanted: float, overhead: float) -> int:
+def shortened(length: int, left: float, shortest: float, overhead: float) -> int:
     """What a burst job of so many s may have of the s that are left, so that doses can follow."""
-    doses = sum(RESTS) * wanted * (1 + RELOAD) + _DRAINED[0] + overhead + len(RESTS) * (_TAIL + overhead)
+    doses = sum(RESTS) * shortest * (1 + RELOAD) + _DRAINED[0] + overhead + len(RESTS) * (_TAIL + overhead)
     return max(0, min(length, int(left - min(doses / _SHARE, left * 0.6))))

@@ -59,8 +59,8 @@ class DuplicatePages:
             block[:] = self._rng.integers(0, 2**64, block.shape, dtype=np.uint64)
             block[self._arms[start : start + BLOCK] == ARMS.index("zero")] = 0
             yield
-        twins = self._rng.permutation(np.flatnonzero(self._arms == ARMS.index("duplicate")))
-        for first, second in twins.reshape(-1, 2):
+        duplicates = self._rng.permutation(np.flatnonzero(self._arms == ARMS.index("duplicate")))
+        for first, second in duplicates.reshape(-1, 2):
             pages[second] = pages[first]
 
     def write(self) -> Writes:
