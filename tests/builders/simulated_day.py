@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.builders.example_run import GUEST
 from tests.builders.fake_clock import FakeClock
-from tests.runner.test_runner import DONE, SAMPLE, SAY, VALUE, Silent
+from tests.runner.scripted_probes import DONE, SAMPLE, SAY, VALUE, Silent
 from vpsbench import monitors
 from vpsbench.guest.files import Files
 from vpsbench.metrics import INSTRUMENT

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.test_runner import DONE, SAMPLE, SAY, kinds, measure
+from tests.runner.scripted_probes import DONE, SAMPLE, SAY, kinds, measure
 from vpsbench.model import RunState, Status, Turn
 from vpsbench.runner import child
 from vpsbench.runner.child import Child

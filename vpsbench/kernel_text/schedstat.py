@@ -13,7 +13,7 @@ def run_queue_delay(text: str | bytes) -> int:
     Raises:
         LookupError, ValueError: it is no such text.
     """
-    return int(text.split(maxsplit=2)[1])
+    return int(text.split()[1])
 
 
 def counted(text: str) -> bool:

@@ -1,8 +1,8 @@
 """One run at a time on a machine: two would measure each other.
 
 A record lock (fcntl) on one file that all users of the machine share. The kernel drops it when its process
-ends, however it ends. No child inherits it. It names the holder's process id, so nothing in the file has to be
-believed before a signal is sent.
+ends, however it ends. No child inherits it. It names the holder's process id, so nothing in the file has to
+be believed before a signal is sent.
 """
 
 from __future__ import annotations

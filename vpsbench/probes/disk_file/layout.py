@@ -89,8 +89,8 @@ def lay_out(  # noqa: PLR0913, PLR0917  what is written where, how long and how 
     At least one block is written, however slow the disk; none that would take what is to stay free, should
     others write meanwhile. ``random`` makes so many B; ``wrote`` is told the B of each block.
 
-    Some file systems take no direct I/O, or keep the data all the same (ext4 with data=journal). There all that
-    is done with the file goes through the guest's cache.
+    Some file systems take no direct I/O, or keep the data all the same (ext4 with data=journal). There all
+    that is done with the file goes through the guest's cache.
 
     Raises:
         OSError: the disk is full, broken or read-only.

@@ -58,7 +58,8 @@ class JobReport:
         if rates.seconds > _SILENT:
             self._emit.event(
                 "disk.silent",
-                f"{self._job}: fio reported nothing for {rates.seconds:.1f} s: it, the guest or the disk stood still",
+                f"{self._job}: fio reported nothing for {rates.seconds:.1f} s: "
+                "it, the guest or the disk stood still",
             )
         self.rates.append(rates.iops)
         self._emit.sample(self._to.iops, rates.iops, job=self._job)
