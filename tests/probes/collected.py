@@ -31,7 +31,7 @@ class Collected:
         assert isinstance(metric, Metric)
         self.samples[metric].append(Kept(value, at, labels))
 
-    def course(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+    def series(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
         for value, moment in zip(values, at, strict=True):
             self.sample(metric, value, moment, **labels)
 

@@ -1,4 +1,4 @@
-"""Memory's bandwidth and latency: what is read, and what is not taken for a chain."""
+"""Memory's bandwidth and latency: what is read, and what is not taken for a chase."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from vpsbench.probes.bandwidth import (
     LINE,
     MIB,
     PARTS,
-    Chain,
     Options,
+    PointerChase,
     Triad,
     area,
     cache,
@@ -56,26 +56,26 @@ def test_the_triad_adds_all_elements_up() -> None:
 
 
 def test_the_chain_goes_through_each_cache_line_once() -> None:
-    chain = Chain(64 * 5000, np.random.default_rng(1))
-    assert (chain.run() or 0) > 0
-    places = chain._walk  # noqa: SLF001  where it went
-    assert is_chain(chain._next, places)  # noqa: SLF001  likewise
+    chase = PointerChase(64 * 5000, np.random.default_rng(1))
+    assert (chase.run() or 0) > 0
+    places = chase._walk  # noqa: SLF001  where it went
+    assert is_chain(chase._next, places)  # noqa: SLF001  likewise
     assert len(np.unique(places[:5000])) == 5000
     assert not (places % LINE).any()
     last = places[-1]
-    chain.run()
+    chase.run()
     assert places[0] == last
 
 
 def test_steps_that_did_not_wait_for_each_other_are_no_chain(monkeypatch: pytest.MonkeyPatch) -> None:
-    chain = Chain(64 * 5000, np.random.default_rng(1))
+    chase = PointerChase(64 * 5000, np.random.default_rng(1))
 
     def copied(table: np.ndarray, places: np.ndarray, *, out: np.ndarray, mode: str) -> None:
         assert mode == "clip"
         out[:] = table[places.copy()]
 
     monkeypatch.setattr(np, "take", copied)
-    assert chain.run() is None
+    assert chase.run() is None
 
 
 def test_a_turn_reads_both_and_says_over_how_much(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_reads_are_told_with_the_pauses_before_them(folder: Path) -> None:
     )
     assert not list(folder.iterdir())
     assert not kept.events
+    assert kept.told() <= set(disk_latency.PROBE.metrics)
 
 
 def test_the_file_goes_once_others_need_its_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def test_a_turn_that_is_ended_tells_what_it_saw_and_leaves_nothing(folder: Path)
         time.sleep(1.5)
         os.kill(process.pid, signal.SIGTERM)
         said = [json.loads(line) for line in process.stdout]
-    assert {line["metric"] for line in said if line["kind"] == "course"} == {
+    assert {line["metric"] for line in said if line["kind"] == "series"} == {
         SPARSE_LATENCY.name,
         SPARSE_LATE.name,
     }

@@ -51,6 +51,7 @@ def test_every_job_measures_and_heeds_the_budget(folder: Path, monkeypatch: pyte
     assert flushes.keys() <= {"0", "4096", "1048576", "16777216"}  # the budget has no 256 MiB for one of them
     assert flushes["0"] > 0
     assert 32 * MIB < sum(emit.values(WRITTEN)) <= budget
+    assert emit.told() <= set(disk.PROBE.metrics)
     assert list(folder.iterdir()) == []
 
 

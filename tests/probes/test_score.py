@@ -28,6 +28,7 @@ def test_a_turn_keeps_scores_versions_and_pyperfs_own_doubts(tmp_path: Path) -> 
     )
     PROBE.run(request, heard)
     assert heard.events == []
+    assert heard.told() <= set(PROBE.metrics)
     assert [(one.labels["benchmark"], one.labels["arm"]) for one in heard.kept(score.TIME)] == [
         ("hashing", "single"),
         ("hashing", "all"),

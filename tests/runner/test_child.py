@@ -44,4 +44,4 @@ def test_the_real_worker_ends_with_its_outcome(tmp_path: Path, name: str, status
     done = subprocess.run(worker(name), input=json.dumps(request), capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert (lines[-1]["kind"], lines[-1]["status"]) == ("done", status)
-    assert any(line["kind"] == ("course" if status == "ok" else "raw") for line in lines)
+    assert any(line["kind"] == ("series" if status == "ok" else "raw") for line in lines)

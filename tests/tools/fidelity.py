@@ -73,7 +73,7 @@ class Kept:
         elif metric == DIRECT.quantile and labels["q"] == "0.99":
             self.p99.append(value)
 
-    def course(self, *_: object, **__: object) -> None:
+    def series(self, *_: object, **__: object) -> None:
         """See ``Emit``."""
 
     def event(self, kind: str, detail: str) -> None:

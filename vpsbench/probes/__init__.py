@@ -20,7 +20,7 @@ class Emit(Protocol):
     def sample(self, metric: Metric, value: float, at: float | None = None, **labels: str) -> None:
         """One reading; ``at`` is CLOCK_BOOTTIME in seconds, by default now."""
 
-    def course(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+    def series(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
         """Several readings of one series at once."""
 
     def event(self, kind: str, detail: str) -> None:

@@ -118,7 +118,7 @@ class Triad:
         return 3 * 8 * n / ((time.perf_counter_ns() - began) / 1e9)
 
 
-class Chain:
+class PointerChase:
     """A single random cycle through all cache lines of ``size`` B."""
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
@@ -158,15 +158,17 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         emit.note(f"reading and writing {size // MIB} MiB of memory")
         try:
-            _measure(Triad(size), Chain(size // 4, np.random.default_rng(request.seed)), emit, guard, duty)
+            _measure(
+                Triad(size), PointerChase(size // 4, np.random.default_rng(request.seed)), emit, guard, duty
+            )
         except NeededElsewhere as reason:
             emit.event("bandwidth.given_back", f"{reason}: all was given back")
 
 
-def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, duty: DutyCycle) -> None:
+def _measure(triad: Triad, chase: PointerChase, emit: Emit, guard: Guard, duty: DutyCycle) -> None:
     """A pass and a walk at least; the first ones only warm up, and are not counted."""
     triad.run()
-    chained = chain.run() is not None
+    chained = chase.run() is not None
     if not chained:
         emit.event("bandwidth.no_chain", "this numpy copies its indices first: no latency was measured")
     emit.sample(AREA, triad.elements * 3 * 8)
@@ -174,7 +176,7 @@ def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, duty: DutyCyc
         guard.available()
         emit.sample(TRIAD, triad.run())
         duty.rest()
-        if chained and (latency := chain.run()) is not None:
+        if chained and (latency := chase.run()) is not None:
             emit.sample(LATENCY, latency)
         duty.rest()
         if now() >= duty.until:

@@ -71,12 +71,12 @@ def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
     at = [one.end / 1e9 for one in bins]
     demanded = {metrics.DEMANDED: "demanded"} if step.duty < 1 else {}  # else it is all of the bin
     for metric, name in (_TIMES | demanded).items():
-        emit.course(metric, [getattr(one, name) / 1e9 for one in bins], at, **labels)
+        emit.series(metric, [getattr(one, name) / 1e9 for one in bins], at, **labels)
     for metric, name in _COUNTED.items():
         found = [(getattr(one, name), end) for one, end in zip(bins, at, strict=True)]
         known = [(ticks / USER_HZ, end) for ticks, end in found if ticks is not None]
         _pairs(emit, metric, known, labels)
-    emit.course(metrics.ITERATIONS, [one.iterations for one in bins], at, **labels)
+    emit.series(metrics.ITERATIONS, [one.iterations for one in bins], at, **labels)
     for metric, name in _SINGLE.items():
         pairs = [(length / 1e9, end / 1e9) for one in bins for end, length in getattr(one, name)]
         _pairs(emit, metric, pairs, labels)
@@ -85,7 +85,7 @@ def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
 def _pairs(emit: Emit, metric: Metric, pairs: list[tuple[float, float]], labels: dict[str, str]) -> None:
     if pairs:
         values, at = zip(*pairs, strict=True)
-        emit.course(metric, values, at, **labels)
+        emit.series(metric, values, at, **labels)
 
 
 def _load(step: Step, length: float, emit: Emit) -> list[float]:

@@ -77,8 +77,8 @@ class Reads:
     def tell(self, emit: Emit) -> None:
         """All of them."""
         if self.at:
-            emit.course(SPARSE_LATENCY, self.latency, self.at)
-            emit.course(SPARSE_LATE, self.late, self.at)
+            emit.series(SPARSE_LATENCY, self.latency, self.at)
+            emit.series(SPARSE_LATE, self.late, self.at)
 
 
 class Stopwatch:

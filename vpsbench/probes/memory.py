@@ -45,7 +45,7 @@ FEWEST: Final = 2000  # touches that a round may make all the same
 QUICK: Final = (
     0.05  # s; a batch of touches that takes longer is halved, so that no time limit is far exceeded
 )
-WATCH: Final = 0.25  # s between two looks at the guest's needs while pages are touched
+LOOK_EVERY: Final = 0.25  # s between two looks at the guest's needs while pages are touched
 RESERVE: Final = 1.5  # times the floor is left when filling, so that not every ripple ends the turn
 
 
@@ -213,7 +213,7 @@ class _Turn:
     def _verify(self, batch: Pages) -> None:
         self._verifier.look(batch)
         self._duty.rest()
-        if (at := now()) > self._watched + WATCH:
+        if (at := now()) > self._watched + LOOK_EVERY:
             self._watched = at
             self._guard.available()
 

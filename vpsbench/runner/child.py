@@ -113,7 +113,7 @@ class Child:
                 labels = tuple(sorted(said["labels"].items()))
                 metric = self._metric(said["metric"])
                 heard.samples.append(Sample(metric, float(said["value"]), labels, float(said["at"])))
-            case "course":
+            case "series":
                 labels = tuple(sorted(said["labels"].items()))
                 metric = self._metric(said["metric"])
                 heard.samples += [
