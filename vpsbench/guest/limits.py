@@ -65,7 +65,7 @@ def _memory(files: Files, folder: str) -> Iterator[float]:
 
 
 def _online(files: Files) -> int | None:
-    """How many vCPUs are in a list such as ``0-3,8``; by /proc/stat where lxcfs or age hides the list."""
+    """How many vCPUs the kernel lists; by /proc/stat where lxcfs, or an old kernel, has no list."""
     try:
         return len(cpus(files.text("/sys/devices/system/cpu/online") or ""))
     except ValueError:

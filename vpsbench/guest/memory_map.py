@@ -1,4 +1,4 @@
-"""How much memory the machine was given, by what shows it before its kernel took its own part.
+"""How much memory the machine was given, before its kernel took a part of it.
 
 MemTotal leaves out the kernel's image, its page tables and what it keeps for a crash kernel; these do not:
 

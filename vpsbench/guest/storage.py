@@ -191,7 +191,7 @@ def _by_mapping(files: Files, name: str) -> Iterator[str]:
 
 
 def _by_cgroups(files: Files) -> Iterator[str]:
-    """Limits on I/O that are to be seen from in here are mostly the owner's."""
+    """Limits on I/O that this guest can see; mostly its owner has set them."""
     for folder in (*cgroup_folders(files), *cgroup_folders(files, "blkio")):
         for name in _LIMITS:
             if limit := (files.text(f"{folder}/{name}") or "").strip():

@@ -31,7 +31,7 @@ def vcpus(texts: Texts) -> dict[str, Line]:
 
 
 def seconds(line: Line) -> list[tuple[str, float]]:
-    """State and s since boot, of those states that the line has; ValueError where it is no such line."""
+    """The states that a vCPU's line has, each with its s since boot; ValueError where it is no such line."""
     columns = min(max(_OLDEST, len(line.words) - 1), len(STATES))
     return [(state, line.value(column) / USER_HZ) for column, state in enumerate(STATES[:columns], 1)]
 

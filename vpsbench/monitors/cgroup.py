@@ -1,4 +1,4 @@
-"""Limits that control groups set us, and what they cost: our own cgroup and its visible parents.
+"""The limits of control groups, and what they cost us: our own cgroup and its visible parents.
 
 Formats: see ``kernel_text.cgroup``.
 The label ``path`` is the cgroup's folder on this machine. A parent's path is the head of its child's, and the

@@ -1,4 +1,4 @@
-"""Two clocks to hold the others against: the real-time clock device, and the time since boot.
+"""Two clocks to compare the others with: the real-time clock device, and the time since boot.
 
 Formats:
 

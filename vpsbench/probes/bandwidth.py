@@ -76,7 +76,7 @@ def area(space: MemoryHeadroom, caches: int, options: Options) -> int:
     """How many B the three arrays may have; the chain has a quarter of it.
 
     Args:
-        space: the room that there is.
+        space: the memory that there is.
         caches: B of the largest cache; 0: not known.
         options: of the probe.
 
@@ -95,7 +95,7 @@ def _floor(space: MemoryHeadroom, options: Options) -> int:
 
 
 def cache(files: Files) -> int:
-    """The largest cache that the kernel tells of, in B, whatever the host made it believe; 0: none."""
+    """The largest cache that the kernel knows, in B; the host may have hidden the real one. 0: none."""
     texts = [files.text(name) or "" for name in files.matching(CACHE)]
     return max((int(text[:-1]) * 1024 for text in texts if re.fullmatch(r"\d+K", text)), default=0)
 
@@ -141,7 +141,7 @@ class PointerChase:
 
 
 def is_chain(table: NDArray[np.intp], walk: NDArray[np.intp]) -> bool:
-    """Whether each place of a walk is what stands at the place before it."""
+    """Whether each place of a walk was read from the place before it."""
     return bool((walk[1:] == table[walk[:-1]]).all())
 
 

@@ -66,7 +66,7 @@ class Options:
 
 
 def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
-    """One message for each metric and not for each bin: on a slow guest they cost more than the loop sees."""
+    """Sends one message for each metric, not for each bin: on a slow guest messages disturb the loops."""
     labels = {"vcpu": str(vcpu), "arm": step.arm, "duty": f"{step.duty:g}"}
     at = [one.end / 1e9 for one in bins]
     demanded = {metrics.DEMANDED: "demanded"} if step.duty < 1 else {}  # else it is all of the bin

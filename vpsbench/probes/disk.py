@@ -118,7 +118,7 @@ class _Turn:
             self._cached(f"{found.file_system} may serve direct reads from the guest's own memory")
 
     def _cached(self, why: str) -> None:
-        """Nothing that follows is the disk's alone: it goes by another name, which no sign looks at."""
+        """From here on readings may come from memory: they get other names, which no sign looks at."""
         if self._to != CACHED:
             self._emit.event("disk.cached", f"{why}; what is measured is marked as cached (disk.cached.*)")
         self._to = CACHED
@@ -202,7 +202,7 @@ class _Turn:
             self._fio(name, target, engine, length)
 
     def _flushes(self, target: Target, length: int, budget: int) -> bool:
-        """The series of flushes, which is not fio's; whether there was one."""
+        """Runs the flushes, which are not fio's; returns whether there were any."""
         self._emit.note(f"disk: {FLUSH} for {length} s")
         count = 0
 

@@ -43,7 +43,7 @@ _SCHEDSTAT: Final = "/proc/self/schedstat"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How often it reads what.
+    """How often it reads, and from how large a file.
 
     Args:
         every: mean pause between two reads, s.
@@ -137,7 +137,7 @@ def _opened(path: Path, flags: int = 0) -> Iterator[int]:
 
 
 def _read(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
-    """Pauses and reads in turn; what was seen is told every few seconds, and at the end however it comes."""
+    """Pauses and reads in turn. Reports every few seconds, and at the end whatever ended it."""
     chance, every = random.Random(request.seed), request.options.every  # noqa: S311  no secret
     until = now() + request.seconds
     reads, told = Reads(), time.monotonic()

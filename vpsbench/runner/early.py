@@ -1,4 +1,4 @@
-"""When a run that still goes on is judged: refund windows are short, so early, and ever less often."""
+"""When a run is judged while it still goes on: early, as refund windows are short, and ever less often."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _STALL_TICKS: Final = 5.0  # a tick later than this many intervals is an event
 
 
 class Progress(Protocol):
-    """LatestRun what happens, for a person who watches."""
+    """Is told what happens, for a person who watches."""
 
     def turn(self, probe: str, seconds: float) -> None:
         """A turn begins."""

@@ -1,4 +1,4 @@
-"""A run from its first tick, or from where it was cut off, to its last; holds no heavy library meanwhile."""
+"""Makes a run, or goes on with one that was cut off; loads no heavy library meanwhile."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RunOrder:
 
 
 class About(TypedDict):
-    """What an order has to know of the probes, in plain values: they themselves stay out of this process."""
+    """What a run order knows of the probes, in plain values: their modules stay out of this process."""
 
     metrics: dict[str, dict[str, Metric]]
     writes: dict[str, Metric]
@@ -148,7 +148,7 @@ def _begin(
 def _go_on(
     order: RunOrder, collector: Collector, clock: RealClock, progress: TerminalProgress
 ) -> tuple[Runner, SavedRun]:
-    """Takes over a run; what its monitors read until then has a gap that begins one tick later."""
+    """Takes over a run. The gap in what its monitors read begins one tick after the last reading."""
     from vpsbench.guest.provenance import surroundings
     from vpsbench.metrics import TICK_COST, TURN_COST
     from vpsbench.runner.resumption import axis, cut_short, early

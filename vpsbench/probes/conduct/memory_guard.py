@@ -1,4 +1,4 @@
-"""Watches over the rest of the guest while a probe holds memory: nothing of it shall be pushed out or wait.
+"""Watches the rest of the guest while a probe holds memory, so that nothing else is swapped out or waits.
 
 Each of these is a reason to stop taking more, or to give all back:
 
@@ -57,7 +57,7 @@ class Guard:
         return left
 
     def calm_down(self) -> None:
-        """From now on only what comes anew counts as swapping."""
+        """Only what is swapped out from now on counts."""
         self._swapped, self._scanned = self._counts()
 
     def _waits(self) -> str | None:
@@ -76,6 +76,6 @@ class Guard:
         return None
 
     def _counts(self) -> tuple[int, int]:
-        """Pages swapped out, and pages that were looked at for the whole guest's sake."""
+        """Pages swapped out, and pages scanned because the whole guest ran short."""
         counts = vmstat.counts(self._files.text(vmstat.FILE) or "", "pswpout", *_SCANS)
         return counts.pop("pswpout", 0), sum(counts.values())

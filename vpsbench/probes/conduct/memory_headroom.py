@@ -20,7 +20,7 @@ class MemoryHeadroom:
 
 
 def headroom(files: Files) -> MemoryHeadroom:
-    """The room that there is now.
+    """What there is now.
 
     Raises:
         Unavailable: /proc/meminfo cannot be read.

@@ -186,7 +186,7 @@ class Loop:
         return last, one
 
     def _resume(self, one: Bin, began: int, grid: Grid, *, handed_over: bool) -> int:
-        """Takes up the spinning; the time since ``began`` is our own doing, but for what is far too much."""
+        """Goes on spinning. The time since ``began`` is our own doing; only what is far too long is a gap."""
         own = self._run_queue_delay()
         self._waited_long(one, own)
         now = self.clock()
@@ -217,7 +217,7 @@ class Loop:
                 return last
 
     def _accounted(self, since: int, now: int, beyond: int, *, switched: bool) -> int:
-        """Since when the next gap counts: what the accounting took is none, but for what is far too much.
+        """Returns since when the next gap counts. What the accounting itself took is no gap, within reason.
 
         It takes longer after others of the guest ran, who leave cold caches. They may run meanwhile as well:
         run-queue delay that was read beyond the gap explains what follows.
@@ -232,7 +232,7 @@ class Loop:
         return self._waited - before
 
     def _waited_long(self, one: Bin, own: int) -> None:
-        """Keeps an run-queue delay apart that is so long, beside the latest gaps, that some may lie in it."""
+        """Counts a run-queue delay as long where it could hold a usual gap, by the latest gaps."""
         if 2 * own * self._gaps >= self._squares:
             one.long_run_queue_delay += own
 
@@ -258,7 +258,7 @@ class Loop:
         return own, read - own
 
     def _from_outside(self, outside: int, *, switched: bool) -> int:
-        """What a gap that counts is without the usual cost of a switch; half where only we came back."""
+        """A gap that counts, less the usual cost of a switch; less half of it where only we came back."""
         if outside >= GAP_NS:
             return outside - round(self._switching if switched else self._switching / 2)
         if switched:

@@ -29,7 +29,7 @@ class JobReport:
         emit: where it goes.
     """
 
-    def __init__(self, job: str, *, flush: bool, to: metrics.Rates, emit: Emit) -> None:
+    def __init__(self, job: str, *, flush: bool, to: metrics.RateMetrics, emit: Emit) -> None:
         self._job, self._flush, self._to, self._emit = job, flush, to, emit
         self.rates: list[float] = []  # I/Os a second, one a report
         self.written = 0  # B, as far as fio said

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from vpsbench.model import Kind, Metric
 
 
-class Rates(NamedTuple):
+class RateMetrics(NamedTuple):
     """The metrics of jobs that went one way: past the guest's cache, or maybe through it."""
 
     iops: Metric
@@ -16,8 +16,8 @@ class Rates(NamedTuple):
     quantile: Metric
 
 
-def _rates(prefix: str, how: str) -> Rates:
-    return Rates(
+def _rates(prefix: str, how: str) -> RateMetrics:
+    return RateMetrics(
         Metric(f"{prefix}.iops", "1/s", Kind.GAUGE, "higher", f"I/Os completed in one second of a job{how}"),
         Metric(f"{prefix}.bandwidth", "B/s", Kind.GAUGE, "higher", f"B moved in one second of a job{how}"),
         Metric(

@@ -11,7 +11,10 @@ from vpsbench.probes.held_memory import metrics
 
 
 def counters(files: Files, vcpu: int) -> dict[Metric, float]:
-    """This process's faults, preemptions and waiting, the guest's swap, the vCPU's steal; unknown: absent."""
+    """This process's faults, preemptions and run-queue delay, the guest's swap, the vCPU's steal.
+
+    What is not known is absent.
+    """
     use = resource.getrusage(resource.RUSAGE_SELF)
     found: dict[Metric, float] = {
         metrics.MAJOR_FAULTS: use.ru_majflt,

@@ -29,7 +29,7 @@ _ODD: Final = np.uint64(0x9E3779B97F4A7C15)  # times an odd number modulo 2^64: 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is wrong with a page, as a second look found it; no word and no bit: it was right by then."""
+    """What is wrong with a page at a second look; no word and no bit: by then nothing was."""
 
     page: int
     words: int
