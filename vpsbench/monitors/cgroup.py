@@ -80,12 +80,12 @@ def parse(texts: Texts) -> list[Sample]:
 
 
 def _gauges(texts: Texts, path: str) -> list[Sample]:
-    values = {
-        CPU_QUOTA: _quota(texts, path),
-        MEMORY_LIMIT: min(_amounts(texts, path, LIMITS), default=None),
-        MEMORY_CURRENT: min(_amounts(texts, path, USES), default=None),
-    }
-    return [Sample(metric, value, (("path", path),)) for metric, value in values.items() if value is not None]
+    values = (
+        (CPU_QUOTA, _quota(texts, path)),
+        (MEMORY_LIMIT, min(_amounts(texts, path, LIMITS), default=None)),
+        (MEMORY_CURRENT, min(_amounts(texts, path, USES), default=None)),
+    )
+    return [Sample(metric, value, (("path", path),)) for metric, value in values if value is not None]
 
 
 def _quota(texts: Texts, path: str) -> float | None:
