@@ -14,7 +14,11 @@ from vpsbench.analyzer.cpu.weighing import Weighed
 from vpsbench.analyzer.signs import Promise, Sign, disk_burst, hidden_steal
 from vpsbench.analyzer.verdict.conclusion import verdict
 from vpsbench.analyzer.verdict.judge import ask, judge, skipped, why_missing
-from vpsbench.model import Finding, Level, Record, Verdict, Word
+from vpsbench.metrics import WALL_OFFSET
+from vpsbench.model import Finding, Level, Metric, Record, Verdict, Word
+from vpsbench.monitors import memory
+from vpsbench.probes.fio import metrics as fio
+from vpsbench.probes.held_memory import metrics as held
 from vpsbench.wording.figures import span
 
 ALWAYS = ("cpu", "cpu_burst", "memory_held", "disk_burst")  # the lines that go without saying
@@ -214,7 +218,7 @@ def test_a_sign_that_fails_is_a_doubt_that_says_so(monkeypatch: pytest.MonkeyPat
     assert words(judge(build(GOOD)).verdict)["cpu"] is Word.INCONCLUSIVE
 
 
-def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
+def reasons() -> Iterator[tuple[dict[str, Any], Metric, str]]:
     failed = {
         "probe": "disk",
         "started": 0,
@@ -222,22 +226,22 @@ def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
         "status": "unavailable",
         "detail": "fio is not installed",
     }
-    yield {"turns": [failed]}, "disk.fio.iops", "the disk probe: unavailable: fio is not installed"
-    yield {}, "disk.fio.iops", "this run's profile had no disk probe"
+    yield {"turns": [failed]}, fio.DIRECT.iops, "the disk probe: unavailable: fio is not installed"
+    yield {}, fio.DIRECT.iops, "this run's profile had no disk probe"
     killed = {"run": {"probes": ["cpu", "disk"]}}
-    yield killed, "disk.fio.iops", "the run ended before the disk probe did"
+    yield killed, fio.DIRECT.iops, "the run ended before the disk probe did"
     fine = {"probe": "memory", "started": 0, "elapsed": 1}
-    yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
+    yield {"turns": [fine]}, held.COUNT, "the memory probe ran, but gave no memory.touch.count"
     back = {"kind": "memory.given_back", "detail": "memory: only 57 MiB were left available"}
     said = "the memory probe: only 57 MiB were left available"
-    yield {"turns": [fine], "events": [back]}, "memory.touch.count", said
+    yield {"turns": [fine], "events": [back]}, held.COUNT, said
     gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}
-    yield {"events": [gone]}, "memory.total", "the memory monitor: /proc/meminfo cannot be read"
-    yield {}, "clock.wall_offset", "the runner gave no clock.wall_offset in this run"
+    yield {"events": [gone]}, memory.TOTAL, "the memory monitor: /proc/meminfo cannot be read"
+    yield {}, WALL_OFFSET, "the runner gave no clock.wall_offset in this run"
 
 
 @pytest.mark.parametrize(("case", "metric", "reason"), list(reasons()))
-def test_why_something_is_missing(case: dict[str, Any], metric: str, reason: str) -> None:
+def test_why_something_is_missing(case: dict[str, Any], metric: Metric, reason: str) -> None:
     assert why_missing(build(case), metric) == reason
 
 
