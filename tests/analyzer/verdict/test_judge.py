@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.analyzer.verdict.runs import GOOD
 from tests.builders.sign_records import build
 from vpsbench import plugins
+from vpsbench.analyzer import signs
 from vpsbench.analyzer.cpu import loss_findings
 from vpsbench.analyzer.cpu.weighing import Weighed
 from vpsbench.analyzer.signs import Promise, Sign, disk_burst, hidden_steal
+from vpsbench.analyzer.verdict import promises
 from vpsbench.analyzer.verdict.conclusion import verdict
 from vpsbench.analyzer.verdict.judge import ask, judge, skipped, why_missing
 from vpsbench.metrics import WALL_OFFSET
@@ -19,26 +22,9 @@ from vpsbench.model import Finding, Level, Metric, Record, Verdict, Word
 from vpsbench.monitors import memory
 from vpsbench.probes.fio import metrics as fio
 from vpsbench.probes.held_memory import metrics as held
-from vpsbench.wording.figures import span
 
 ALWAYS = ("cpu", "cpu_burst", "memory_held", "disk_burst")  # the lines that go without saying
 MAIN = ("hidden_steal", "vanishing_memory", "disk_burst")
-GOOD: dict[str, Any] = {
-    "loops": {"turns": [[10, 150]], "lost": 0.0005},
-    "rounds": {"times": [200, 220, 240], "slow": [0.0005] * 3},
-    "rates": [
-        {"metric": "disk.fio.iops", "labels": {"job": "burst"}, "parts": [[60, 900, 900]], "start": 300}
-    ],
-    "series": [
-        {"metric": "memory.total", "every": 10, "values": [[2_000_000_000, 40]]},
-        {"metric": "clock.wall_offset", "every": 10, "values": [[1.8e9, 40]]},
-    ],
-    "turns": [
-        {"probe": "cpu", "started": 10, "elapsed": 150},
-        {"probe": "memory", "started": 170, "elapsed": 80},
-        {"probe": "disk", "started": 300, "elapsed": 60},
-    ],
-}
 
 
 def words(found: Verdict) -> dict[str, Word]:
@@ -133,7 +119,7 @@ def test_a_doubt_never_accuses_nor_hides_an_accusation() -> None:
 
 def _sign(name: str, promise: Promise, level: Level) -> tuple[Sign, Finding]:
     finding = Finding(sign=name, level=level, claim=f"{name}.")
-    return Sign(name, "?", promise, (), lambda _: [finding]), finding
+    return Sign(name, "?", promise, (), lambda _: [finding], decides=("disk_burst",)), finding
 
 
 @pytest.mark.parametrize(
@@ -150,6 +136,28 @@ def test_a_level_makes_a_word(level: Level, word: Word) -> None:
     sign, finding = _sign("disk_burst", "disk", level)
     found = verdict(build({"plan": {"disk_iops": 100.0}}), [finding], {sign.name: sign})
     assert words(found)["disk_burst"] is word
+    assert {p.item: p.grounds for p in found.promises}["disk_burst"] == (finding,)
+
+
+def test_a_verdict_says_on_which_findings_it_rests() -> None:
+    found = judge(build(GOOD | {"plan": {"vcpus": 2, "cpu_model": "EPYC", "memory": 4 * 1024**3}}))
+    grounds = {p.item: [f.sign for f in p.grounds] for p in found.verdict.promises}
+    assert grounds["memory"] == ["missing_memory"]
+    assert grounds["cpu"] == ["hidden_steal", "reported_steal"]
+    assert grounds["cpu_model"] == []
+    for promise in found.verdict.promises:
+        assert all(finding.said in promise.because for finding in promise.grounds)
+
+
+def test_every_line_that_a_sign_names_is_one_of_its_own_part() -> None:
+    parts = {item.name: item.promise for item in promises.ITEMS}
+    for sign in plugins.collect(signs, "SIGN", Sign).values():
+        assert {parts[line] for line in (*sign.decides, *sign.speaks_of)} <= {sign.promise}
+
+
+def test_every_line_of_a_plan_has_a_sign_that_decides_on_it_or_an_answer() -> None:
+    decided = {line for s in plugins.collect(signs, "SIGN", Sign).values() for line in s.decides}
+    assert decided == {item.name for item in promises.ITEMS if item.answer is None}
 
 
 def test_each_promise_of_the_plan_has_its_line_and_what_nobody_looks_at_decides_nothing() -> None:
@@ -176,40 +184,11 @@ def test_a_disclosed_limit_is_not_held_against_anyone() -> None:
     assert words(nothing)["cpu_burst"] is Word.KEPT
 
 
-def settled(case: dict[str, Any]) -> dict[str, str]:
-    return {p.item: p.settle for p in judge(build(case)).verdict.promises}
-
-
-def test_what_would_settle_it_is_computed_from_the_run() -> None:
-    lines = {p.item: p for p in judge(build(GOOD)).verdict.promises}
-    assert lines["disk_burst"].settle == (
-        "60 s were enough for buckets up to 54,000 reads; 45 min at full rate would be for 2,400,000."
-    )
-    stolen = GOOD | {"loops": {"turns": [[10, 150]], "lost": 0.5}, "run": {"duration": 600.0}}
-    assert "--profile standard" in {p.item: p for p in judge(build(stolen)).verdict.promises}["cpu"].settle
-    bound = next(f for f in judge(build(GOOD)).findings if f.sign == "hidden_steal").interval
-    assert bound is not None
-    needed = span(150 * bound[1] / 0.05)
-    assert lines["cpu"].settle == f"About {needed} of load would exclude more than 5 % on the long run."
-    short = judge(build({**GOOD, "loops": {"turns": [[10, 60]], "lost": 0.5}})).verdict
-    assert {p.item: p for p in short.promises}["cpu"].settle == (
-        "About 2.0 min of measuring would do: `vpsbench run --profile standard` has 75 min of full load."
-    )
-    held = GOOD | {"rounds": GOOD["rounds"] | {"age": [100, 120, 140]}}
-    assert "left alone for 2.3 min at the longest" in settled(held)["memory_held"]
-    few = GOOD | {"rounds": {"times": [200], "slow": [0.0]}}
-    assert settled(few)["memory_held"].startswith("About 4.0 min of measuring would do")
-    back = few | {"events": [{"kind": "memory.given_back", "detail": "too little is left"}]}
-    assert "leave more memory free" in settled(back)["memory_held"]
-    nothing = {p.item: p for p in judge(build({})).verdict.promises}
-    assert "vpsbench doctor" in nothing["memory_held"].settle
-
-
 def test_a_sign_that_fails_is_a_doubt_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Record) -> list[Finding]:
         raise ZeroDivisionError("by nothing")
 
-    sign = Sign("hidden_steal", "?", "cpu", (), fail)
+    sign = Sign("hidden_steal", "?", "cpu", (), fail, decides=("cpu",))
     (found,) = ask(sign, build({}))
     assert found.level is Level.DOUBT
     assert "hidden_steal" in found.claim

@@ -272,4 +272,5 @@ SIGN = Sign(
     promise="memory",
     needs=(meminfo.TOTAL,),
     look=look,
+    speaks_of=("memory",),
 )

@@ -240,4 +240,5 @@ SIGN = Sign(
     needs=(IOPS,),
     look=look,
     claims=_claims,
+    decides=("disk_iops",),
 )

@@ -268,4 +268,6 @@ SIGN = Sign(
     needs=(METRIC,),
     look=look,
     claims=one_each_look,
+    decides=("disk_burst",),
+    bucket="reads",
 )

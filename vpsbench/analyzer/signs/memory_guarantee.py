@@ -207,4 +207,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=lambda _profile, guest, _plan: int(allowances.is_sold_container(guest) or _on_vmware(guest)),
+    speaks_of=("memory",),
 )

@@ -120,4 +120,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=one_if(lambda plan: plan.disk),
+    decides=("disk",),
 )

@@ -179,4 +179,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=one_if(lambda plan: plan.memory),
+    decides=("memory",),
 )

@@ -198,4 +198,6 @@ SIGN = Sign(
     promise="memory",
     needs=(held.COUNT, held.TOTAL),
     look=look,
+    decides=("memory_held",),
+    idle=held.AGE,
 )
