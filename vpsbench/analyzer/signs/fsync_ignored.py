@@ -74,7 +74,7 @@ def _meaning(cache: str, nothing: float) -> tuple[str, str]:
         )
     return "costs_nothing", (
         "Storage with a protected cache does that, and so does a host that ignores flushes; latency alone "
-        "cannot tell which it is. What must survive a loss of power belongs into a backup elsewhere."
+        "cannot tell which it is. What must survive a loss of power belongs in a backup elsewhere."
     )
 
 

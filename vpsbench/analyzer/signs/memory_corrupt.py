@@ -23,7 +23,8 @@ def look(record: Record) -> list[Finding]:
     if not errors:
         claim = f"{pages:,.0f} pages of held memory were verified, word by word: none had changed."
         return [_finding(record, Level.CLEAN, "unchanged", claim, errors)]
-    again = "at a second look they were as written" if not bits else f"{bits:,.0f} bits differ"
+    differ = "1 bit differs" if bits == 1 else f"{bits:,.0f} bits differ"
+    again = differ if bits else "all as written at a second look"
     what = f"{errors:,.0f} page{'' if errors == 1 else 's'} of held memory had changed"
     claim = f"{what}, of {pages:,.0f} verified ({again}): the memory does not keep what is written to it."
     ground = "changed" if bits else "read_wrong_once"

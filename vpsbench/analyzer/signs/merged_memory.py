@@ -132,7 +132,8 @@ def _unknown(record: Record, ages: int) -> Finding:
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
-        claim=f"Whether the host merges equal pages cannot be told: {why}.",
+        claim="Whether the host merges equal pages cannot be told.",
+        further=f"{why[0].upper()}{why[1:]}.",
         ground=ground,
         series=SERIES,
     )

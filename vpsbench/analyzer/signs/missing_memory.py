@@ -144,7 +144,7 @@ def _own_limit(record: Record, sold: int) -> str:
     if limit is None or limit >= sold - allowances.reserve(sold) or limit in theirs:
         return ""
     return (
-        f"A cgroup that this guest can see limits us to {size(limit)}; that is mostly the owner's own doing."
+        f"A cgroup that this guest can see limits us to {size(limit)}; that is usually the owner's own doing."
     )
 
 

@@ -47,7 +47,7 @@ def _too_few(record: Record, full: int) -> Finding:
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
-        claim=f"{complete} of touching held memory again{_ended(record)}; at least two are needed.",
+        claim=f"{complete} of re-reading held memory{_ended(record)}; at least two are needed.",
         ground="given_back" if _gave_back(record) else "too_few_rounds",
         series=SERIES,
         needed=_needed(record, full),
@@ -117,8 +117,8 @@ def _onset(shown: Evidence) -> str:
     if isnan(age):
         return ""
     if before < age:
-        return f" That was first seen {span(age)} after it was written, and not yet after {span(before)}."
-    return f" That was so {span(age)} after it was written, at the latest."
+        return f" That first showed {span(age)} after it was written, and not yet after {span(before)}."
+    return f" It was gone {span(age)} after it was written, at the latest."
 
 
 def _ground(level: Level, shown: Evidence) -> str:
