@@ -164,8 +164,8 @@ PARTS = {
         "larger reads then came at the same B/s: bandwidth is capped, not operations"
     ),
     "disk_burst/fires_both_capped": (
-        "larger reads then came at a lower rate, but at more B/s: operations are capped, and larger ones held "
-        "back by something else as well, such as a cap on bandwidth"
+        "larger reads then came at a lower rate, but at more B/s: operations are capped, and "
+        "larger ones held back by something else as well, such as a cap on bandwidth"
     ),
     "disk_burst/fires_bucket_refills": (
         "larger reads then came at the same rate: operations are capped, not bandwidth"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,3 +262,11 @@ def test_a_disk_measured_through_a_cache_says_why_nothing_was_found() -> None:
     event = {"kind": "disk.cached", "source": "disk", "detail": "its file system takes no direct I/O"}
     (found,) = ask(disk_burst.SIGN, build({"turns": [turn], "events": [event]}))
     assert found.claim == "Not measured: the disk probe: its file system takes no direct I/O."
+
+
+def test_the_verdict_names_no_sign() -> None:
+    lines = {item.name for item in promises.ITEMS}  # some are called as the sign that decides on them
+    names = plugins.collect(signs, "SIGN", Sign).keys() - lines
+    for file in Path(promises.__file__).parent.glob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not [name for name in names if f'"{name}"' in text], file.name

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.analyzer.verdict.runs import GOOD
 from tests.builders.sign_records import build
+from vpsbench import plugins, probes, profiles
+from vpsbench.analyzer.verdict import next_steps
 from vpsbench.analyzer.verdict.judge import judge
+from vpsbench.probes import Probe
 from vpsbench.wording.figures import span
 
 STOLEN = {"turns": [[10, 150]], "lost": 0.5}
@@ -63,3 +68,13 @@ def test_nothing_measured_points_to_the_doctor() -> None:
 
 def test_what_nothing_here_looks_at_says_who_can_answer() -> None:
     assert "seller" in steps(GOOD | {"plan": {"cpu_model": "EPYC"}})["cpu_model"]
+
+
+@pytest.mark.parametrize(("probe", "minutes"), [("memory", 8), ("disk", 12)])
+def test_what_is_said_of_the_standard_profile_is_true(probe: str, minutes: int) -> None:
+    options = {name: probe.options for name, probe in plugins.collect(probes, "PROBE", Probe).items()}
+    standard = profiles.load_profile("standard", options)
+    (turn,) = (turn for turn in standard.turns if turn.probe == probe)
+    assert turn.every is not None
+    times = 1 + (standard.duration - turn.start - turn.duration) // turn.every
+    assert (next_steps.STANDARD[probe], turn.duration, times) == (f"{minutes} min twice", minutes * 60, 2)

@@ -23,8 +23,8 @@ from vpsbench.analyzer.disk.delivered import (
     IOPS,
     PAUSE,
     Delivered,
-    Kind,
-    Promise,
+    PromisedRate,
+    Workload,
     busy,
     delivered,
     others,
@@ -54,17 +54,19 @@ def look(record: Record) -> list[Finding]:
     return [_judge(record, promise) for promise in promises]
 
 
-def _promises(plan: Plan | None) -> list[Promise]:
+def _promises(plan: Plan | None) -> list[PromisedRate]:
     found = []
     if plan and plan.disk_iops:
-        reads = Kind("reads of 4 KiB", ("burst", "randread-qd32"), 32, "randread-qd1")
-        writes = Kind("writes of 4 KiB", ("randwrite-qd32",), 32, "randwrite-qd1")
-        found.append(Promise(IOPS, plan.disk_iops, _say(IOPS, plan.disk_iops), (reads, writes)))
+        reads = Workload("reads of 4 KiB", ("burst", "randread-qd32"), 32, "randread-qd1")
+        writes = Workload("writes of 4 KiB", ("randwrite-qd32",), 32, "randwrite-qd1")
+        found.append(PromisedRate(IOPS, plan.disk_iops, _say(IOPS, plan.disk_iops), (reads, writes)))
     if plan and plan.disk_bandwidth:
-        reads = Kind("reads of 1 MiB", ("seqread",), 8, "seqread-qd1")
-        writes = Kind("writes of 1 MiB", ("seqwrite",), 8, "seqread-qd1")
+        reads = Workload("reads of 1 MiB", ("seqread",), 8, "seqread-qd1")
+        writes = Workload("writes of 1 MiB", ("seqwrite",), 8, "seqread-qd1")
         found.append(
-            Promise(BANDWIDTH, plan.disk_bandwidth, _say(BANDWIDTH, plan.disk_bandwidth), (reads, writes))
+            PromisedRate(
+                BANDWIDTH, plan.disk_bandwidth, _say(BANDWIDTH, plan.disk_bandwidth), (reads, writes)
+            )
         )
     return found
 
@@ -73,8 +75,8 @@ def _say(metric: Metric, rate: float) -> str:
     return f"{rate:,.0f} I/O a second" if metric == IOPS else f"{rate / 1e6:,.3g} MB a second"
 
 
-def _judge(record: Record, promise: Promise) -> Finding:
-    ways = [way for kind in promise.kinds if (way := delivered(record, promise.metric, kind))]
+def _judge(record: Record, promise: PromisedRate) -> Finding:
+    ways = [way for workload in promise.workloads if (way := delivered(record, promise.metric, workload))]
     if not ways:
         claim = f"No job with a long queue ran long enough to hold against {promise.text}."
         return _unknown("no_long_queue", claim)
@@ -97,7 +99,7 @@ def _telling(ways: list[Delivered], least: float) -> Delivered:
     return max(ways, key=lambda way: float(way.widths.sum()))
 
 
-def _weigh(record: Record, promise: Promise, best: Delivered) -> Finding:
+def _weigh(record: Record, promise: PromisedRate, best: Delivered) -> Finding:
     times, lacking, length = _batches(best, promise.least)
     level = repeated(times, np.minimum(lacking, COUNTS), ALLOWED, multiplicity.bar(record))
     if level is Level.CLEAN:
@@ -135,7 +137,7 @@ def _lacking(found: Delivered, rates: Floats, least: float) -> Floats:
     return np.clip(1 - found.allowance * rates / least, 0, 1)
 
 
-def _excuse(record: Record, promise: Promise, best: Delivered) -> tuple[str, str] | None:
+def _excuse(record: Record, promise: PromisedRate, best: Delivered) -> tuple[str, str] | None:
     """What else explains it: which answer that is, and its sentence. None: nothing that we know."""
     if between := storage.noted(record.run.guest.facts).between:
         return "something_between", f"What stands between it and us may take its time: {between}."
@@ -147,7 +149,7 @@ def _excuse(record: Record, promise: Promise, best: Delivered) -> tuple[str, str
     if any(event.kind == QUEUELESS for event in record.events):
         return "no_queue", "This guest lets us make no more than one I/O at a time."
     if best.gain * best.mean >= (1 - ALLOWED) * promise.least:
-        deep = best.kind.depth
+        deep = best.workload.depth
         return "longer_queue", f"With more than {deep} I/Os under way it may have delivered more."
     if best.stolen and best.allowance * best.mean >= (1 - ALLOWED) * promise.least:
         away = percent(best.stolen)
@@ -155,10 +157,10 @@ def _excuse(record: Record, promise: Promise, best: Delivered) -> tuple[str, str
     return _own_part(record, promise, best)
 
 
-def _own_part(record: Record, promise: Promise, best: Delivered) -> tuple[str, str] | None:
+def _own_part(record: Record, promise: PromisedRate, best: Delivered) -> tuple[str, str] | None:
     """What this guest itself may have had to do with it, likewise."""
     quota = record.run.guest.limits.cgroup_cpus
-    if (used := busy(record, best.kind)) is None or used > BUSY * min(1.0, quota or 1.0):
+    if (used := busy(record, best.workload)) is None or used > BUSY * min(1.0, quota or 1.0):
         much = f": it used {percent(used)} of a vCPU" if used else ""
         return "own_cpu", f"Our own program may have been the limit{much}."
     if (share := others(record, promise.metric, best)) is not None and share > OTHERS:
@@ -174,19 +176,19 @@ def _unseen(best: Delivered) -> str:
     return ", if no vCPU was away meanwhile" if best.stolen is None else ""
 
 
-def _alternatives(record: Record, promise: Promise, best: Delivered) -> tuple[Alternative, ...]:
+def _alternatives(record: Record, promise: PromisedRate, best: Delivered) -> tuple[Alternative, ...]:
     share = others(record, promise.metric, best)
     return (
         Alternative(
             "a longer queue",
             ruled_out=True,
-            because=f"one I/O at a time was so fast that more than {best.kind.depth} could add "
+            because=f"one I/O at a time was so fast that more than {best.workload.depth} could add "
             f"{percent(best.gain - 1)} at most",
         ),
         Alternative(
             "the guest's own CPU",
             ruled_out=True,
-            because=f"fio used {percent(busy(record, best.kind) or 0.0)} of a vCPU at most",
+            because=f"fio used {percent(busy(record, best.workload) or 0.0)} of a vCPU at most",
         ),
         Alternative(
             "a vCPU that was taken away",
@@ -210,9 +212,9 @@ def _alternatives(record: Record, promise: Promise, best: Delivered) -> tuple[Al
     )
 
 
-def _finding(promise: Promise, best: Delivered, level: Level, ground: str, further: str = "") -> Finding:
+def _finding(promise: PromisedRate, best: Delivered, level: Level, ground: str, further: str = "") -> Finding:
     low, high = (float(q) for q in np.quantile(best.rates, (0.05, 0.95)))
-    came, seconds = f"{_say(promise.metric, best.mean)} ({best.kind.what})", span(best.widths.sum())
+    came, seconds = f"{_say(promise.metric, best.mean)} ({best.workload.what})", span(best.widths.sum())
     return Finding(
         sign=SIGN.name,
         level=level,
@@ -225,7 +227,7 @@ def _finding(promise: Promise, best: Delivered, level: Level, ground: str, furth
         unit="1/s" if promise.metric == IOPS else "B/s",
         since=float(best.times[0] - best.widths[0]),
         until=float(best.times[-1]),
-        series=tuple(Selected(promise.metric, (("job", job),)) for job in best.kind.deep),
+        series=tuple(Selected(promise.metric, (("job", job),)) for job in best.workload.deep),
     )
 
 
