@@ -14,7 +14,7 @@ from vpsbench.analyzer.disk import sparse_reads
 from vpsbench.analyzer.signs import disk_contention
 from vpsbench.model import Record
 
-BAR = 20_000.0  # about what a family of twenty claims asks for
+BAR = 20_000.0  # about what twenty declared claims ask for
 
 
 def reads(latency: np.ndarray[Any, Any], late: float = 0.0001) -> sparse_reads.Reads:

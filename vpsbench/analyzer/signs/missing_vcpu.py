@@ -155,4 +155,6 @@ SIGN = Sign(
     promise="cpu",
     needs=(),
     look=look,
+    decides=("vcpus",),
+    speaks_of=("cpu",),
 )

@@ -109,4 +109,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=one_if(lambda plan: plan.virtualization),
+    decides=("virtualization",),
 )
