@@ -177,11 +177,11 @@ def test_counters_go_on_over_a_reboot_and_those_of_a_new_cgroup_too(tmp_path: Pa
         for kind in ("resumed", "reboot"):
             collector.event(kind, "", 60.0)
         for at, value in ((60.5, 4.0), (61.5, 6.0)):
-            collector.add([example_run.steal(value), example_run.free(value)._replace(metric=ours.name)], at)
+            collector.add([example_run.steal(value), example_run.free(value)._replace(metric=ours)], at)
         collector.finish(RunState.FINISHED, 62)
     record = reader.read(path)
     assert record.named(cpu_times.TIME)[0].values.tolist() == [100, 103, 107, 109]
-    assert record.named(ours.name)[0].values.tolist() == [4, 6]
+    assert record.named(ours)[0].values.tolist() == [4, 6]
     assert "counter_backwards" not in {event.kind for event in record.events}
 
 
