@@ -58,7 +58,7 @@ def summary(standing: Standing) -> dict[str, Any]:
         "turn": dataclasses.asdict(turn) if turn else None,
         "turns": dict(Counter(turn.status.value for turn in standing.turns)),
         "early": dataclasses.asdict(note.early) if note and note.early else None,
-        "events": [dataclasses.asdict(event) for event in _events(standing)],
+        "events": [{"t": e.t, "kind": e.kind, "detail": e.said} for e in _events(standing)],
         "db": str(standing.db.absolute()),
         "html": note.html if note else None,
         "log": standing.log or None,
@@ -90,7 +90,7 @@ def text(standing: Standing) -> str:
     rows.append(("turns", ", ".join(f"{n} {status}" for status, n in counts.items()) or "none ended yet"))
     if note and note.early:
         rows.append(("so far", f"{note.early.text} (at {clock_text(note.early.at)})"))
-    rows += [("event", f"{clock_text(e.t)} {e.kind}: {e.detail}") for e in _events(standing)]
+    rows += [("event", f"{clock_text(e.t)} {e.kind}: {e.said}") for e in _events(standing)]
     if standing.stored is not None:
         rows.append(("stored", f"{standing.stored:.0f} s ago"))
     rows.append(("database", str(standing.db)))

@@ -13,6 +13,7 @@ from vpsbench.evidence.single_run_database import TABLES
 from vpsbench.store import database, reader
 from vpsbench.store.encode import Unpacker, readings
 
+_OLDEST: Final = 5  # the first format whose bundles are still checked
 # Of a month at a tick a second 20 million readings are read back; a turn's raw outputs are some MiB.
 _READINGS: Final = 1 << 26  # of all ticks that a judgement reads: 1 GiB in memory
 _TICK: Final = 1 << 26  # B of one of them, unpacked
@@ -34,14 +35,19 @@ def guarded(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def formats(path: Path) -> tuple[int, int]:
-    """The format that a database says it has, and ours; the same where none can be read."""
-    ours = len(database.shipped())
+def formats() -> range:
+    """The formats that can be checked."""
+    return range(_OLDEST, len(database.shipped()) + 1)
+
+
+def other_format(path: Path) -> int | None:
+    """The format of a database, where it is none of ``formats``; None: it is, or cannot be read."""
     try:
         with guarded(path) as db:
-            return db.execute("PRAGMA user_version").fetchone()[0], ours
+            (version,) = db.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error:
-        return ours, ours
+        return None
+    return None if version in formats() else int(version)
 
 
 def unsafe(path: Path) -> str:
@@ -55,12 +61,11 @@ def unsafe(path: Path) -> str:
 
 def _format(db: sqlite3.Connection) -> str:
     """Tables and indexes are ours to the letter; so there is nothing that could run."""
-    steps = database.shipped()
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version != len(steps):
-        return f"it is of format {version}; this vpsbench checks format {len(steps)}"
+    if version not in formats():
+        return f"it is of format {version}; this vpsbench checks formats {_OLDEST} to {formats()[-1]}"
     with closing(sqlite3.connect(":memory:")) as ours:
-        for step in steps:
+        for step in database.shipped()[:version]:
             ours.executescript(step.sql)
         expected = ours.execute(_SCHEMA).fetchall()
     found = db.execute(_SCHEMA).fetchall()

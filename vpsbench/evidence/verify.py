@@ -91,12 +91,13 @@ def _check(found: Checked, bundle: Path, folder: Path, roots: bytes | None) -> N
 
 def _require_our_format(bundle: Path, database: Path) -> None:
     """A bundle of another version was not changed: it is another vpsbench's to check."""
-    theirs, ours = database_checks.formats(database)
-    if theirs != ours:
+    theirs, ours = database_checks.other_format(database), database_checks.formats()
+    if theirs is not None:
         raise VpsbenchError(
-            f"Cannot check {bundle}: its database has format {theirs}, this vpsbench checks format {ours}.",
-            "Its files and signature are as they were made. about.json in it names the vpsbench that can "
-            "check the rest; VERIFY.txt says how to check it without one.",
+            f"Cannot check {bundle}: its database has format {theirs}, "
+            f"this vpsbench checks formats {ours[0]} to {ours[-1]}.",
+            f"Its files and signature are as they were made. {contents.ABOUT} in it names the vpsbench that "
+            f"can check the rest; {contents.VERIFY} says how to check it without one.",
         )
 
 

@@ -63,9 +63,9 @@ class Waiting:
         self._readings.append((self._number(metric, labels), at - self.boot, math.nan))
         self._rare = True
 
-    def event(self, t: float, kind: str, detail: str) -> None:
+    def event(self, t: float, kind: str, detail: str, source: str = "") -> None:
         """Takes an event, ``t`` s into the run."""
-        row = {"t": float(t), "kind": _text(kind), "detail": _text(detail)}
+        row = {"t": float(t), "kind": _text(kind), "detail": _text(detail), "source": _text(source)}
         self.chain.note("event", row)
         self.events.append(tuple(row.values()))
 

@@ -33,6 +33,7 @@ from vpsbench.model import (
 from vpsbench.store import database
 from vpsbench.store.decode import batches, columns
 from vpsbench.store.encode import stands_alone
+from vpsbench.store.older_events import older
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ _TICKS: Final = "SELECT samples FROM ticks WHERE run = ? ORDER BY id"
 _ALONE: Final = """
     SELECT samples FROM ticks
     WHERE run = ? AND substr(samples, 1, 1) <> x'02' AND substr(samples, 1, 2) <> x'78bb' ORDER BY id"""
-_EVENTS: Final = "SELECT t, kind, detail FROM events WHERE run = ? ORDER BY id"
+_EVENTS: Final = "SELECT t, kind, detail, source FROM events WHERE run = ? ORDER BY id"
 
 
 def runs(path: Path) -> list[Run]:
@@ -184,7 +185,10 @@ def _turn(row: tuple[Any, ...]) -> Turn:
 
 
 def _events(db: sqlite3.Connection, run: int) -> list[Event]:
-    return [Event(t, kind, detail) for t, kind, detail in db.execute(_EVENTS, (run,))]
+    return [
+        older(t, kind, detail) if source is None else Event(t, kind, detail, source)
+        for t, kind, detail, source in db.execute(_EVENTS, (run,))
+    ]
 
 
 # --- series ----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ _SERIES: Final = """
 _TURN: Final = """
     INSERT INTO turns (run, probe, started, elapsed, status, detail, options, raw)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_EVENT: Final = "INSERT INTO events (run, t, kind, detail) VALUES (?, ?, ?, ?)"
+_EVENT: Final = "INSERT INTO events (run, t, kind, detail, source) VALUES (?, ?, ?, ?, ?)"
 _TICK: Final = "INSERT INTO ticks (run, elapsed, samples, digest, others) VALUES (?, ?, ?, ?, ?)"
 _ROOM: Final = 16 * 1024**2  # B kept in memory while the file cannot be written: some hours of ticks
 _PATIENCE: Final = 500  # ms that a tick waits for another writer: the next tick tries again
@@ -170,9 +170,16 @@ class Collector:
         """
         self._waiting.gap(metric, labels, at)
 
-    def event(self, kind: str, detail: str, at: float) -> None:
-        """Notes that something happened to the run."""
-        self._waiting.event(at - self._waiting.boot, kind, detail)
+    def event(self, kind: str, detail: str, at: float, source: str = "") -> None:
+        """Notes that something happened at that time (CLOCK_BOOTTIME, s).
+
+        Args:
+            kind: what, in a word.
+            detail: in words.
+            at: when.
+            source: the probe or monitor that it happened to; empty: the run itself.
+        """
+        self._waiting.event(at - self._waiting.boot, kind, detail, source)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""

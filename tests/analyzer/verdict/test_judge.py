@@ -228,10 +228,10 @@ def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
     yield killed, "disk.fio.iops", "the run ended before the disk probe did"
     fine = {"probe": "memory", "started": 0, "elapsed": 1}
     yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
-    back = {"kind": "memory.given_back", "detail": "memory: only 57 MiB were left available"}
+    back = {"kind": "memory.given_back", "source": "memory", "detail": "only 57 MiB were left available"}
     said = "the memory probe: only 57 MiB were left available"
     yield {"turns": [fine], "events": [back]}, "memory.touch.count", said
-    gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}
+    gone = {"kind": "monitor_unavailable", "source": "memory", "detail": "/proc/meminfo cannot be read"}
     yield {"events": [gone]}, "memory.total", "the memory monitor: /proc/meminfo cannot be read"
     yield {}, "clock.wall_offset", "the runner gave no clock.wall_offset in this run"
 
@@ -245,7 +245,7 @@ def test_skipped_names_every_probe_and_monitor_with_its_reason() -> None:
     states = ("ok", "unavailable", "failed", "timed_out", "skipped", "interrupted")
     turns = [{"probe": s, "started": 0, "elapsed": 1, "status": s, "detail": f"why {s}"} for s in states]
     events = [
-        {"kind": "monitor_unavailable", "detail": "pressure: no such file"},
+        {"kind": "monitor_unavailable", "source": "pressure", "detail": "no such file"},
         {"kind": "gap", "detail": "x"},
     ]
     found = [(s.probe, s.reason) for s in skipped(build({"turns": turns, "events": events}))]
@@ -275,6 +275,6 @@ def test_a_quiet_guest_with_slow_swings_is_clean_without_an_interval() -> None:
 
 def test_a_disk_measured_through_a_cache_says_why_nothing_was_found() -> None:
     turn = {"probe": "disk", "started": 1, "elapsed": 9}
-    event = {"kind": "disk.cached", "detail": "disk: its file system takes no direct I/O"}
+    event = {"kind": "disk.cached", "source": "disk", "detail": "its file system takes no direct I/O"}
     (found,) = ask(disk_burst.SIGN, build({"turns": [turn], "events": [event]}))
     assert found.claim == "Not measured: the disk probe: its file system takes no direct I/O."

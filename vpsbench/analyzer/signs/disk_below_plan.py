@@ -139,7 +139,7 @@ def _excuse(record: Record, promise: Promise, best: Delivered) -> str:
     between = record.run.guest.facts.get("disk.between", "this run did not note it")
     if between != "nothing":
         return f"what stands between it and us may take its time: {between}"
-    if any(event.kind == "disk.engine" and "psync is used" in event.detail for event in record.events):
+    if any(event.kind == "disk.queueless" for event in record.events):
         return "this guest lets us make no more than one I/O at a time"
     if best.gain * best.mean >= (1 - ALLOWED) * promise.least:
         return f"with more than {best.kind.depth} I/Os under way it may have delivered more"

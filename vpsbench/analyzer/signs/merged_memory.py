@@ -123,7 +123,7 @@ def _histograms(record: Record, t: float, write: str) -> dict[str, Floats]:
 
 
 def _unknown(record: Record, ages: int) -> Finding:
-    given = [event.detail for event in record.events if event.kind == "merge.given_back"]
+    given = [event.said for event in record.events if event.kind == "merge.given_back"]
     why = (
         "the guest's own kernel merged pages meanwhile"
         if ages

@@ -49,7 +49,7 @@ def look(record: Record) -> list[Finding]:
 def _ended(record: Record) -> str:
     """Why there were no more rounds, as far as the turns tell."""
     said = [t.detail for t in record.turns if t.probe == "memory" and t.status is not Status.OK]
-    said += [e.detail for e in record.events if e.kind == "memory.given_back"]
+    said += [e.said for e in record.events if e.kind == "memory.given_back"]
     return f" ({said[0]})" if said else ""
 
 

@@ -81,7 +81,7 @@ def _why_probe(record: Record, metric: Metric, probe: str) -> str:
         return f"this run's profile had no {probe} probe"
     reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
     told = {f"{probe}.cached", f"{probe}.given_back"}
-    reasons += [e.detail.removeprefix(f"{probe}: ") for e in record.events if e.kind in told]
+    reasons += [e.detail for e in record.events if e.kind in told]
     return (
         f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric.name}"
     )
@@ -98,8 +98,7 @@ def skipped(record: Record) -> list[Skipped]:
 
 
 def _monitors(record: Record) -> Iterable[Skipped]:
-    """Monitors that could not read at all; the event's detail is "NAME: reason"."""
+    """Monitors that could not read at all."""
     for event in record.events:
         if event.kind == "monitor_unavailable":
-            name, _, reason = event.detail.partition(": ")
-            yield Skipped(name, reason)
+            yield Skipped(event.source, event.detail)
