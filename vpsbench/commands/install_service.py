@@ -10,6 +10,7 @@ from typing import Final
 
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
+from vpsbench.files.replace import replacing
 from vpsbench.wiring import run_status, systemd
 from vpsbench.wiring.systemd import Manager
 
@@ -82,8 +83,8 @@ def _run(arguments: Namespace) -> int:
 
 def _install(manager: Manager, db: Path) -> None:
     file = manager.folder / _NAME
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(unit(db, Path.cwd(), manager), encoding="utf-8")
+    with replacing(file) as text:
+        text.write(unit(db, Path.cwd(), manager))
     manager.ask("systemctl", "daemon-reload")
     manager.ask("systemctl", "enable", _NAME)
     print(f"{file}: a run in {db} that is cut off goes on at boot; --remove takes it away again")
