@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
-from vpsbench.wiring import run_status
+from vpsbench.wiring import run_status, stored_run
 
 if TYPE_CHECKING:
     from vpsbench.wiring.progress import TerminalProgress
@@ -83,7 +83,7 @@ class Seen:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    run_status.add_db(parser)
+    stored_run.add_db(parser, of_latest=True)
 
 
 COMMAND = Command(

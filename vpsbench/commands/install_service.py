@@ -11,7 +11,7 @@ from typing import Final
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
 from vpsbench.files.replace import replacing
-from vpsbench.wiring import run_status, systemd
+from vpsbench.wiring import run_status, stored_run, systemd
 from vpsbench.wiring.systemd import Manager
 
 _NAME: Final = "vpsbench-resume.service"
@@ -62,7 +62,7 @@ def _quoted(word: str) -> str:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    run_status.add_db(parser)
+    stored_run.add_db(parser, of_latest=True)
     parser.add_argument("--remove", action="store_true", help="take it away again")
     parser.add_argument("--print", action="store_true", help="show the unit, and change nothing")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
 from vpsbench.runner.run_state import Notebook
-from vpsbench.wiring import conclude, measure, run_status, sealing
+from vpsbench.wiring import conclude, measure, run_status, sealing, stored_run
 
 if TYPE_CHECKING:
     from vpsbench.model import Record
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the one cut off)"
-    )
-    run_status.add_db(parser)
+    stored_run.add_run(parser, of_latest=True, default="the one cut off")
     parser.add_argument("--background", action="store_true", help="go on when the terminal is closed")
     parser.add_argument("--if-any", action="store_true", help="do nothing where no run was cut off")
     sealing.configure(parser)

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from vpsbench.commands import Command
-from vpsbench.wiring import run_status
+from vpsbench.wiring import run_status, stored_run
 
 if TYPE_CHECKING:
     from vpsbench.model import RunState
@@ -17,14 +17,7 @@ _EVENTS: Final = 3  # the latest ones are shown
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id",
-        metavar="RUN",
-        nargs="?",
-        type=int,
-        help="the run's number (default: the one that goes on, or the latest)",
-    )
-    run_status.add_db(parser)
+    stored_run.add_run(parser, of_latest=True, default="the one that goes on, or the latest")
     parser.add_argument("--json", action="store_true", help="print it as JSON; times in seconds")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,13 +27,6 @@ TELLING: Final = {
     "probe_failed",
     "not_judged",
 }
-
-
-def add_db(parser: ArgumentParser) -> None:
-    """The option that all commands about a run have."""
-    parser.add_argument(
-        "--db", type=Path, metavar="FILE", help="the database (default: that of the latest run here)"
-    )
 
 
 def where(db: Path | None) -> Path:
