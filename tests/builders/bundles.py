@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.builders import example_run
-from vpsbench.evidence.bundle import Order, make
+from vpsbench.evidence.bundle import BundleRequest, make
 from vpsbench.integrity import keys
 from vpsbench.integrity.seals import Sealer
 from vpsbench.model import Plan, RunState, Status
@@ -93,5 +93,5 @@ def bundle(folder: Path, *, redact: bool = False, name: str = "bundle.zip") -> P
         database(folder)
     order = folder / "order 7.pdf"
     order.write_bytes(b"%PDF-1.4 two vCPUs for 5 EUR")
-    make(Order(database=path, run=2, attached=[order], redact=redact), key(folder), folder / name)
+    make(BundleRequest(database=path, run=2, attached=[order], redact=redact), key(folder), folder / name)
     return folder / name

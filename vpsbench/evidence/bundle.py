@@ -25,7 +25,7 @@ from vpsbench.store import reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BundleRequest:
     """What is to be in it."""
 
     database: Path
@@ -34,7 +34,7 @@ class Order:
     redact: bool
 
 
-def make(order: Order, key: keys.Key, out: Path) -> None:
+def make(order: BundleRequest, key: keys.Key, out: Path) -> None:
     """Writes a bundle; the same run and the same attachments with the same key give the same bytes.
 
     Raises:
@@ -47,7 +47,7 @@ def make(order: Order, key: keys.Key, out: Path) -> None:
             archive.pack(folder, file.buffer)
 
 
-def _fill(folder: Path, order: Order, key: keys.Key) -> None:
+def _fill(folder: Path, order: BundleRequest, key: keys.Key) -> None:
     _attach(folder, order.attached)
     database = folder / contents.DATABASE
     single_run_database.write(order.database, order.run, database, redact=order.redact)

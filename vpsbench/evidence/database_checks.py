@@ -11,7 +11,7 @@ from typing import Final
 
 from vpsbench.evidence.single_run_database import TABLES
 from vpsbench.store import database, reader
-from vpsbench.store.encode import Unpacker, readings
+from vpsbench.store.decode import Decoder, count_readings
 
 _OLDEST: Final = 5  # the first format whose bundles are still checked
 # Of a month at a tick a second 20 million readings are read back; a turn's raw outputs are some MiB.
@@ -105,11 +105,11 @@ def _values(db: sqlite3.Connection) -> str:
 
 def _sizes(db: sqlite3.Connection) -> str:
     """What is packed is not much larger than any run's."""
-    left, unpacker = _READINGS, Unpacker()
+    left, decoder = _READINGS, Decoder()
     for (run,) in db.execute("SELECT id FROM runs"):
-        for samples in reader.telling(db, run):
-            plain = unpacker.unpack(samples, _TICK)
-            left -= readings(samples, plain)
+        for samples in reader.needed_ticks(db, run):
+            plain = decoder.decode(samples, _TICK)
+            left -= count_readings(samples, plain)
             if left < 0 or len(plain) > _TICK:
                 return "its ticks unpack to more than any run has"
     left = _RAW

@@ -1,4 +1,4 @@
-"""What was measured and waits for the next commit: in memory, in the form in which it will be stored."""
+"""The write buffer: holds in memory, in the form in which it is stored, what the next commit writes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any
 
 from vpsbench.integrity.seals import Chain
 from vpsbench.model import Labels, Metric, Sample, Turn
-from vpsbench.store.encode import Packer, Reading
+from vpsbench.store.encode import Encoder, Reading
 
 Key = tuple[str, Labels]  # a series' metric, and its labels in the order of their names
 Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class Waiting:
-    """Rows of one run. Up to ``room`` bytes of packed ticks and turns; what comes after that is dropped.
+class WriteBuffer:
+    """Rows of one run that are not stored yet.
+
+    It holds up to ``room`` bytes of encoded ticks and turns. What comes after that is dropped.
 
     Args:
         boot: CLOCK_BOOTTIME at which the run began, s.
@@ -41,7 +43,7 @@ class Waiting:
     _readings: list[Reading] = field(default_factory=list)  # of the tick that has not ended yet
     _rare: bool = False  # whether they hold what a probe found, or a gap
     _size: int = 0  # B of ticks and turns
-    _packer: Packer = field(default_factory=Packer)
+    _encoder: Encoder = field(default_factory=Encoder)
     _numbers: dict[Key, int] = field(default_factory=dict)  # ``known``, but labels as they were handed in
 
     def add(self, samples: Iterable[Sample], at: float, *, probed: bool) -> None:
@@ -88,12 +90,12 @@ class Waiting:
 
     def end_tick(self, elapsed: float) -> None:
         """Packs what was read since the last one; where there is no room it is dropped."""
-        packed = self._packer.pack(self._readings, alone=self._rare)
+        encoded = self._encoder.encode(self._readings, self_contained=self._rare)
         self._readings, self._rare = [], False
-        if self._fits(len(packed), elapsed):
-            self.ticks.append((float(elapsed), packed))
+        if self._fits(len(encoded), elapsed):
+            self.ticks.append((float(elapsed), encoded))
         else:
-            self._packer = Packer()  # the next tick cannot lean on one that is dropped
+            self._encoder = Encoder()  # the next tick cannot lean on one that is dropped
 
     def clear(self) -> None:
         """All of it is stored now."""
