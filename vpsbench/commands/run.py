@@ -177,4 +177,5 @@ vpsbench run --set turns.memory.options.share=0.2    hold less memory
 vpsbench run --profile overnight --background        the terminal may close""",
     configure=configure,
     run=run,
+    exits_1="findings, with --fail-on",
 )

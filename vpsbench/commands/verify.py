@@ -84,4 +84,5 @@ vpsbench verify bundle.zip --tsa-ca authority.pem
 vpsbench verify bundle.zip --json | jq .problems""",
     configure=_configure,
     run=_run,
+    exits_1="the bundle does not hold",
 )

@@ -46,7 +46,7 @@ def _may_exist(file: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RunStatus:
     """All that can be said of a run without judging it."""
 
     db: Path
@@ -60,7 +60,7 @@ class Standing:
     stored: float | None  # how long ago something was stored, s; None: the run has ended
 
 
-def look(db: Path, number: int | None = None) -> Standing:
+def look(db: Path, number: int | None = None) -> RunStatus:
     """Looks once.
 
     Args:
@@ -80,7 +80,7 @@ def look(db: Path, number: int | None = None) -> Standing:
     head = reader.head(db, number)
     alive = process if ours and told and told.run == head.run.id else None
     note = Notebook(db).read()
-    return Standing(
+    return RunStatus(
         db=db,
         run=head.run,
         turns=head.turns,
