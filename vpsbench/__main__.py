@@ -71,7 +71,7 @@ def main() -> int:
         return 130  # what a shell reports for a program ended by Ctrl-C
     except Exception:  # noqa: BLE001  a fault of ours must not look like a finding (exit status 1)
         traceback.print_exc()
-        print("vpsbench: this is a fault in vpsbench. Please report it with the lines above.", file=sys.stderr)
+        print("vpsbench: this is a bug in vpsbench. Please report it with the lines above.", file=sys.stderr)
         return FAILED
     return status
 

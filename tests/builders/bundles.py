@@ -14,6 +14,7 @@ from vpsbench.integrity import keys
 from vpsbench.integrity.seals import Sealer
 from vpsbench.model import Plan, RunState, Status
 from vpsbench.store import database as database_file
+from vpsbench.store.formats import shipped
 from vpsbench.store.writer import Collector
 
 HOST = "web7.example.org"
@@ -78,7 +79,7 @@ def old_run(path: Path) -> None:
         begin(collector)
     with (
         closing(sqlite3.connect(new)) as source,
-        closing(database_file.writable(path, database_file.shipped()[:1])) as old,
+        closing(database_file.writable(path, shipped()[:1])) as old,
     ):
         [run] = source.execute("SELECT * FROM runs")
         old.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)  # noqa: S608  question marks

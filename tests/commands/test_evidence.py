@@ -34,7 +34,7 @@ def test_bundle_is_made_and_checked(home: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     print_of_key = keys.fingerprint(bundles.key(home).public)
     assert print_of_key in said
-    assert "look before you send" in said
+    assert "Look before you send" in said
     assert _run(verify.COMMAND, home / "deep/b.zip") == 0
     said = capsys.readouterr().out
     assert f"run sealed by: {print_of_key}" in said

@@ -202,7 +202,7 @@ def test_redaction_that_would_change_a_verdict_is_refused(
     other = replace(found, findings=found.findings[1:])
     monkeypatch.setattr("vpsbench.evidence.bundle.judge", lambda _: other)
     assert judge.judge is not None
-    with pytest.raises(VpsbenchError, match="would show something else"):
+    with pytest.raises(VpsbenchError, match="would be judged otherwise"):
         bundles.bundle(home, redact=True, name="never.zip")
     assert not (home / "never.zip").exists()
     assert not list(tmp_path.iterdir())

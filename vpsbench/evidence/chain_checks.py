@@ -1,4 +1,4 @@
-"""Does the chain of a run hold? Names each row that is not as it was sealed."""
+"""Checks the hash chain of a run, and names each row that is not as it was sealed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def seals(db: sqlite3.Connection, run: int) -> list[Sealed]:
 
 
 def problems(db: sqlite3.Connection, run: int) -> Iterator[Problem]:
-    """All that does not hold, in the order of the run; a run without any seal has no chain to hold."""
+    """All that does not hold, in the order of the run. A run without any seal has no chain."""
     commitments = _commitments(db, run)
     found = seals(db, run)
     yield from _seals(found)
@@ -74,7 +74,7 @@ def problems(db: sqlite3.Connection, run: int) -> Iterator[Problem]:
 
 
 def numbering(db: sqlite3.Connection) -> Iterator[Problem]:
-    """In a database of one run ids count from 1 on; the chain holds their order only."""
+    """In a single-run database ids count from 1 on; the chain covers only their order."""
     for table in sorted(COUNTED):
         count, first, last = db.execute(f"SELECT count(*), min(id), max(id) FROM {table}").fetchone()  # noqa: S608  our names
         if count and (first, last) != (1, count):
@@ -82,7 +82,7 @@ def numbering(db: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _seals(found: list[Sealed]) -> Iterator[Problem]:
-    """Each seal by itself, and that one key made them all."""
+    """Checks each seal by itself, and that one key made them all."""
     if not found or found[0].kind != "start":
         yield Problem("seals", "there is no record of the run's beginning")
     for number, seal in enumerate(found, 1):
@@ -100,7 +100,7 @@ def _seals(found: list[Sealed]) -> Iterator[Problem]:
 
 
 def _links(db: sqlite3.Connection, run: int, found: list[Sealed]) -> Iterator[Problem]:
-    """Each link is of what is there and of the link before it, as stored: so one change is named once."""
+    """Checks each link against the one before it as stored, so that one change is named once."""
     waiting = list(found)
     link, ticks = b"", 0
     for number, elapsed, samples, digest, others in db.execute(

@@ -1,6 +1,6 @@
-"""The database file: is it ours, is it whole, is it of this format; opens it without harming it.
+"""The database file: checks that it is ours, whole and of a known format, and opens it without harm.
 
-A file is looked at before SQLite may write anything: a foreign, newer or damaged one stays as it is, and
+The checks come before SQLite may write anything. So a foreign, newer or damaged file stays as it is, and
 nothing appears beside it.
 """
 
@@ -12,13 +12,12 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from vpsbench.errors import FAILED, VpsbenchError
+from vpsbench.store.formats import Migrations, shipped
 
 APPLICATION_ID: Final = int.from_bytes(b"vpsb")  # marks a file as ours; file(1) shows it too
 # Magic, write version, user_version, application_id: https://www.sqlite.org/fileformat2.html, section 1.3
@@ -30,31 +29,9 @@ _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _OTHER: Final = "Another file can be named with --db."
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step from a format to the next."""
-
-    number: int
-    name: str
-    sql: str
-
-
-Migrations = tuple[Migration, ...]
-
-
 def default_path() -> Path:
     """Where runs are kept unless the user says otherwise, below the working directory."""
     return Path("reports/vpsbench.db")
-
-
-def shipped() -> Migrations:
-    """This version's migrations: ``migrations/NNNN_name.sql``, numbered from 1 without gaps."""
-    found = sorted(
-        (f for f in files("vpsbench.store").joinpath("migrations").iterdir() if f.name.endswith(".sql")),
-        key=lambda f: f.name,
-    )
-    split = [(f.name.removesuffix(".sql").partition("_"), f.read_text(encoding="utf-8")) for f in found]
-    return tuple(Migration(int(number), name, sql) for (number, _, name), sql in split)
 
 
 @contextmanager
