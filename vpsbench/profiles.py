@@ -1,4 +1,4 @@
-"""TOML to Profile and Plan; says every mistake at once, each with its key, what was found and expected."""
+"""Reads profiles and plans from TOML. Tells all mistakes at once: key, what was found, what is expected."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _below(place: Any, name: str) -> list[Any]:  # noqa: ANN401  parsed TOML can
 
 
 def _checked(path: Path, data: dict[str, Any], kind: type[T], rules: Iterable[Mistake]) -> T:
-    """The dataclass, or every mistake at once. ``rules`` yields lazily, after the units were read."""
+    """The dataclass, or every mistake at once. ``rules`` are asked lazily, after the units were read."""
     mistakes: dict[str, str] = {}  # the first one of each key: later ones only follow from it
     value: T | None = None
     for key, text in _unit_mistakes(data, kind):

@@ -1,4 +1,4 @@
-"""``vpsbench install-service``: a unit that goes on with a run at boot, and its removal."""
+"""``vpsbench install-service``: installs, or removes, a unit that continues a run at boot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vpsbench.wiring.systemd import Manager
 _NAME: Final = "vpsbench-resume.service"
 _UNIT: Final = """\
 [Unit]
-Description=vpsbench: goes on with a run that was cut off
+Description=vpsbench: continues a run that was cut off
 {after}
 [Service]
 Type=exec
@@ -41,7 +41,7 @@ WantedBy={target}
 
 
 def unit(db: Path, folder: Path, manager: Manager) -> str:
-    """The unit's text. Systemd takes ``%`` and ``$`` in it for its own, and words apart at spaces."""
+    """The unit's text. Systemd gives ``%`` and ``$`` a meaning of its own and splits words at spaces."""
     from vpsbench.wiring.measure import DETACHED
 
     log = db.with_name(f"{db.stem}.log")
@@ -87,7 +87,7 @@ def _install(manager: Manager, db: Path) -> None:
         text.write(unit(db, Path.cwd(), manager))
     manager.ask("systemctl", "daemon-reload")
     manager.ask("systemctl", "enable", _NAME)
-    print(f"{file}: a run in {db} that is cut off goes on at boot; --remove takes it away again")
+    print(f"{file}: at boot it continues a run in {db} that was cut off; --remove takes it away again")
 
 
 def _remove(manager: Manager) -> None:
@@ -107,8 +107,8 @@ def _remove(manager: Manager) -> None:
 def _no_manager(db: Path) -> VpsbenchError:
     if systemd.booted():
         return VpsbenchError(
-            "Only root may install a unit, or who is let run programs without being logged in.",
-            f"sudo loginctl enable-linger {systemd.user()} lets you; or --print shows the unit for root.",
+            "Only root, or a user who may run programs without being logged in, can install a unit.",
+            f"sudo loginctl enable-linger {systemd.user()} allows it. Or --print shows the unit for root.",
         )
     line = f"@reboot cd {Path.cwd()} && {sys.executable} -m vpsbench resume --if-any --background --db {db}"
     return VpsbenchError(
@@ -118,7 +118,7 @@ def _no_manager(db: Path) -> VpsbenchError:
 
 COMMAND = Command(
     name="install_service",
-    help="a systemd unit that goes on with a run at boot; --remove takes it away",
+    help="install a systemd unit that continues a run at boot; --remove takes it away",
     examples="""\
 vpsbench install-service
 vpsbench install-service --remove

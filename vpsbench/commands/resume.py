@@ -1,4 +1,4 @@
-"""``vpsbench resume``: goes on with a run that a kill, a reboot or a power cut has cut off."""
+"""``vpsbench resume``: continues a run that a kill, a reboot or a power cut has cut off."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _order(db: Path, arguments: Namespace) -> Order:
-    """What the run was begun with, on this machine as it is now."""
+    """The settings that the run began with, on this machine as it is now."""
     from vpsbench import probes
     from vpsbench.analyzer.verdict import declaration
     from vpsbench.guest.inspect import inspect
@@ -118,7 +118,7 @@ def _past(record: Record, note: Note | None) -> Past:
 
 COMMAND = Command(
     name="resume",
-    help="go on with a run that a kill, a reboot or a power cut has cut off",
+    help="continue a run that a kill, a reboot or a power cut has cut off",
     examples="vpsbench resume\nvpsbench resume 3 --background\nvpsbench resume --if-any --db old.db",
     configure=_configure,
     run=_run,

@@ -59,7 +59,7 @@ def summary(status: RunStatus) -> dict[str, Any]:
 
 
 def _now(status: RunStatus) -> Any:  # noqa: ANN401  a Began, of a module that is loaded only when used
-    """The turn that runs now, the one that loads the machine first."""
+    """The turn that runs now; of several the one that loads the machine."""
     turns = status.note.turns if status.note and status.process is not None else ()
     return turns[-1] if turns else None
 

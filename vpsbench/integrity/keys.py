@@ -113,5 +113,5 @@ def from_pem(data: bytes) -> bytes | None:
 
 
 def fingerprint(public: bytes) -> str:
-    """How people tell keys apart."""
+    """The short form by which people tell keys apart."""
     return f"SHA256:{hashlib.sha256(public).hexdigest()}"

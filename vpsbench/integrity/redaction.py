@@ -1,4 +1,4 @@
-"""Takes names out of a text: of the host and its users, serial numbers and network addresses."""
+"""Redacts texts: leaves out names of the host and its users, serial numbers and network addresses."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Redactor:
 
 
 def _if_address(found: re.Match[str]) -> str:
-    """Not all that looks like an address is one; :: alone is nobody's."""
+    """Redacts what is an address and not only looks like one; the address :: is nobody's."""
     try:
         address = ipaddress.ip_address(found[0])
     except ValueError:

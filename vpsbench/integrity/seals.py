@@ -63,7 +63,7 @@ class Sealer:
     stamp: Callable[[bytes], bytes] | None = None
 
     def seal(self, kind: str, grown: Chain, told: Mapping[str, Any]) -> tuple[Seal, str]:
-        """The next link of a chain, which tells ``told``; and what it lacks (empty: nothing)."""
+        """The next link of a chain, with ``told`` in its text; and what the seal lacks (empty: nothing)."""
         try:
             seal = _sealed(self.key, kind, grown, told)
         except VpsbenchError as error:
@@ -89,7 +89,7 @@ def _sealed(key: Signer | None, kind: str, grown: Chain, told: Mapping[str, Any]
 
 
 class Chain:
-    """The chain of one run as it grows: rows are noted as they come, and go into the link of the next tick.
+    """The hash chain of one run as it grows. Rows are noted as they come, and go into the next tick's link.
 
     Args:
         names: that a redacted copy leaves out; as of ``redaction.Redactor``.

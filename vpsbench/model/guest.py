@@ -15,7 +15,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A yes, a no, or (None) a "cannot be known here", always with the reason."""
+    """A yes, a no, or (None) "cannot be known here", always with the reason."""
 
     value: bool | None
     because: str

@@ -10,7 +10,7 @@ from vpsbench.model.units import Bandwidth, Bytes, Duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnSpec:
-    """One line of a profile: which probe, how long a turn lasts, and how often it comes back."""
+    """One entry of a profile: which probe, how long its turn lasts, and how often the turn comes back."""
 
     probe: str
     duration: Duration
@@ -39,7 +39,7 @@ Virtualization = Literal["kvm", "xen", "vmware", "hyper-v", "openvz", "lxc", "co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the seller promised. What was not promised (None) cannot be broken."""
+    """What the seller promised. None: not promised; vpsbench holds the seller to the plan only."""
 
     name: str
     seller: str | None = None

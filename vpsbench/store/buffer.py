@@ -39,7 +39,7 @@ class WriteBuffer:
     series: list[Row] = field(default_factory=list)
     turns: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
-    ticks: list[tuple[float, bytes]] = field(default_factory=list)  # those that ended, packed
+    ticks: list[tuple[float, bytes]] = field(default_factory=list)  # those that ended, encoded
     _readings: list[Reading] = field(default_factory=list)  # of the tick that has not ended yet
     _rare: bool = False  # whether they hold what a probe found, or a gap
     _size: int = 0  # B of ticks and turns
@@ -60,7 +60,7 @@ class WriteBuffer:
         self._rare |= probed and bool(taken)
 
     def gap(self, metric: str, labels: Labels, at: float) -> None:
-        """Takes a reading that failed: it is rare, too, and must not be passed over."""
+        """Takes a reading that failed. It makes its tick self-contained, as a probe's reading does."""
         self._announced(metric)
         self._readings.append((self._number(metric, labels), at - self.boot, math.nan))
         self._rare = True
@@ -89,7 +89,7 @@ class WriteBuffer:
         self.turns.append(tuple(row.values()))
 
     def end_tick(self, elapsed: float) -> None:
-        """Packs what was read since the last one; where there is no room it is dropped."""
+        """Encodes what was read since the last tick; where there is no room it is dropped."""
         encoded = self._encoder.encode(self._readings, self_contained=self._rare)
         self._readings, self._rare = [], False
         if self._fits(len(encoded), elapsed):
@@ -98,7 +98,7 @@ class WriteBuffer:
             self._encoder = Encoder()  # the next tick cannot lean on one that is dropped
 
     def clear(self) -> None:
-        """All of it is stored now."""
+        """Forgets the rows, which are stored now."""
         for rows in (self.series, self.turns, self.events, self.ticks):
             rows.clear()
         self._size = 0
@@ -132,7 +132,7 @@ class WriteBuffer:
         return found
 
     def _fits(self, size: int, elapsed: float) -> bool:
-        """Whether so much more may wait; once it may not, that is an event of its own."""
+        """Whether there is room for so much more; the first time that there is none is an event."""
         if self._size <= self.room < self._size + size:
             why = f"from here on until the file could be written again: {self.room >> 20} MiB waited already"
             self.event(elapsed, "readings_lost", why)
@@ -146,5 +146,5 @@ def as_json(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """A text that SQLite can store: half a surrogate pair, as in names that are no UTF-8, is spelt out."""
+    """A text that SQLite can store. What was no UTF-8, as in some file names, is spelt out."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -63,7 +63,7 @@ class Decoder:
 
 
 class _Column:
-    """Values that come bit by bit. Neither room that is not used takes memory, nor a value that stays."""
+    """A growing column of values. A constant one takes no memory, nor does room that is not used."""
 
     def __init__(self) -> None:
         self._values = np.empty(_ROOM)
@@ -95,7 +95,7 @@ class _Column:
 
 
 def columns(ticks: Iterable[bytes], count: int) -> Iterator[tuple[Floats, Floats]]:
-    """Times and values of each series, as of ``batches``; those that were read together share their times."""
+    """Times and values of each series, as of ``batches``. Those that were read together share their times."""
     found = [_Column() for _ in range(count)]
     times: list[list[Floats]] = [[] for _ in range(count)]
     for unsorted, values, series in batches(ticks, count):
@@ -178,7 +178,7 @@ class _Latest:
     def complete(
         self, series: Numbers, digits: Numbers, times: Numbers, numbers: Numbers, *, dependent: bool
     ) -> None:
-        """Adds to the times and numbers of one tick, in place, what they count from, and remembers them."""
+        """Turns the differences of one tick into times and numbers, in place, and remembers those."""
         if dependent:
             times += self.time
             numbers += np.where((self.digits[series] == digits) & (digits != RAW), self.numbers[series], 0)

@@ -76,7 +76,7 @@ class Encoder:
 
 
 def _exact(value: float, kept: int) -> tuple[int, int]:
-    """The digits, best those of last time, and the number that with them is the value to the last bit."""
+    """Digits and number that give the value to the last bit; the digits of last time where they do."""
     if -_WHOLE < value < _WHOLE:  # and not NaN
         for digits in _TRIED[kept]:
             number = round(value * _TENS[digits])
@@ -91,7 +91,7 @@ def _bits(value: float) -> int:
 
 
 def _around(step: int) -> int:
-    """The same step modulo 2^64: between a negative and a positive time there are more."""
+    """The step modulo 2^64, as the bits of a negative and a positive time are further apart."""
     return step if -_WHOLE < step < _WHOLE else (step + 2**63) % 2**64 - 2**63
 
 
@@ -118,5 +118,5 @@ def is_self_contained(encoded: bytes) -> bool:
 
 
 def is_of_floats(mark: int) -> bool:
-    """Whether a first byte is that of the formats up to 4, which are zlib's from there on."""
+    """Whether a tick's first byte is that of formats up to 4, which begin with zlib's header."""
     return mark not in {SELF_CONTAINED, DEPENDENT}

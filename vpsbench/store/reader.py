@@ -71,7 +71,7 @@ def runs(path: Path) -> list[Run]:
 
 
 def head(path: Path, run: int | None = None) -> Record:
-    """A run without its series and its probes' raw output, however long it is: quickly read.
+    """A run without its series and its probes' raw output. Quick, however long the run is.
 
     Its turns and events stand in the order in which they were stored.
 
@@ -105,7 +105,7 @@ def read(path: Path, run: int | None = None) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A run whose readings pass by once, some at a time, so that its length does not matter.
+    """A run whose readings are read once, a batch at a time, so that its length does not matter.
 
     Args:
         run: its own data.
@@ -212,7 +212,7 @@ def _heads(db: sqlite3.Connection, run: int) -> list[tuple[Metric, dict[str, str
 
 
 def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
-    # Shorter values first, so that vCPU 10 comes after vCPU 9.
+    # Shorter values come first, so that vCPU 10 comes after vCPU 9.
     return series.metric.name, [(key, len(value), value) for key, value in sorted(series.labels.items())]
 
 
@@ -246,7 +246,7 @@ def _gaps(times: Floats, failed: NDArray[np.bool_], end: float) -> tuple[tuple[f
 
 
 def _carried_on(series: Series, events: list[Event]) -> Series:
-    """A counter goes on over each reboot; one of our cgroup also in a new process, perhaps in another."""
+    """Lets a counter go on over each reboot. A cgroup's counter goes on over each new process of the run."""
     if series.metric.kind is not Kind.COUNTER:
         return series
     ours = series.metric.name.startswith("cgroup.")

@@ -1,8 +1,8 @@
 """The only writer of the database. ``migrations/`` says how things are stored.
 
-What is handed in is kept in memory until the end of the tick, then written in one transaction: the file
-is locked for milliseconds, and what was committed survives the death of this process. Each tick is a
-link of the run's chain, which is sealed where it begins, goes on and ends.
+What is handed in stays in memory until the end of the tick, and is then written in one transaction. So the
+file is locked for milliseconds only, and what was committed survives the death of this process. Each tick is
+a link of the run's hash chain, which is sealed where it begins, goes on and ends.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ class Collector:
         self._chain.sealed(seal)
 
     def close(self) -> None:
-        """Closes the file; what was not committed is dropped, a run that was not finished stays "running"."""
+        """Closes the file. What was not committed is dropped; an unfinished run stays "running"."""
         self._db.close()
 
     @property
@@ -222,11 +222,11 @@ class Collector:
         return self._buffer.chain
 
     def _begin_buffer(self, grown: Chain, metrics: Iterable[Metric], boot: float) -> None:
-        """From now on a run's rows wait here; nothing of another run does."""
+        """Begins an empty buffer for a run's rows."""
         self._buffer = WriteBuffer(boot, {metric.name: metric for metric in metrics}, grown, self._room)
 
     def _hurry(self) -> None:
-        """From now on another writer is not waited for longer than a tick can bear."""
+        """From now on waits for another writer only as long as a tick can bear."""
         self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
 
     def _insert(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""Where a run stands, as seen from any terminal: by the lock, its note, and what is stored of it."""
+"""The status of a run, as any terminal can see it: from the lock, the run state file and the database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def where(db: Path | None) -> Path:
 
 
 def _may_exist(file: Path) -> bool:
-    """Whether it is there; one in another user's folder may be, and whoever opens it is told."""
+    """Whether a file is there. In another user's folder it may be; opening it will say."""
     try:
         return file.exists()
     except PermissionError:
@@ -47,7 +47,7 @@ def _may_exist(file: Path) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """All that can be said of a run without judging it."""
+    """What is known of a run without judging it."""
 
     db: Path
     run: Run
@@ -94,7 +94,7 @@ def look(db: Path, number: int | None = None) -> RunStatus:
 
 
 def tell_if_going(db: Path, run: Run) -> None:
-    """Says that a run goes on while it is reported, and how far it is."""
+    """Tells the user where the run that is reported still goes on, and how far it is."""
     from vpsbench.runner.schedule import planned
     from vpsbench.wiring.measure import say
     from vpsbench.wiring.progress import clock_text
@@ -106,6 +106,6 @@ def tell_if_going(db: Path, run: Run) -> None:
 
 
 def _changed(db: Path) -> float:
-    """When the file, or what waits beside it to get into it, was last written to, Unix time."""
+    """When the database or its write-ahead log was last written to, Unix time."""
     files = (db, db.with_name(f"{db.name}-wal"))
     return max(file.stat().st_mtime for file in files if file.exists())
