@@ -2,10 +2,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from vpsbench import probes, profiles
 from vpsbench.errors import USAGE, VpsbenchError
-from vpsbench.model import Duration
+from vpsbench.model import Duration, Plan, Profile
 from vpsbench.plugins import collect
 from vpsbench.probes import Probe
 from vpsbench.profiles import load_plan, load_profile
@@ -102,6 +103,23 @@ def test_a_mistake_says_what_was_found_and_what_was_expected(tmp_path: Path) -> 
     assert line == "turns.0.options.bin: found 'fast', expected a number and one of s, min, h, d"
     [line] = mistakes(tmp_path, GOOD, "turns.cpu.options.bin=[1]")
     assert line.startswith("turns.0.options.bin: found [1], expected ")
+
+
+def test_reading_a_file_does_not_change_what_stored_records_may_hold(tmp_path: Path) -> None:
+    """A record of a later version may have keys that this one does not know; a file may not."""
+
+    def stored() -> list[object]:
+        plan, turn = {"name": "mine", "later": 1}, {"probe": "cpu", "duration": 5.0, "later": 1}
+        profile = {"name": "p", "description": "d", "duration": 60.0, "turns": [turn], "later": 1}
+        return [TypeAdapter(Plan).validate_python(plan), TypeAdapter(Profile).validate_python(profile)]
+
+    before = stored()
+    for _ in range(2):
+        assert mistakes(tmp_path, GOOD, "later=1")[0].startswith("later: unknown key")
+        assert mistakes(tmp_path, GOOD, "turns.cpu.later=1")[0].startswith("turns.0.later: unknown key")
+        with pytest.raises(VpsbenchError, match="later: unknown key"):
+            load_plan(written(tmp_path, "later = 1"))
+        assert stored() == before
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", '"1 GiB"', "true", "[1]"])

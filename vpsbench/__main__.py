@@ -19,24 +19,29 @@ examples:
   vpsbench run --profile standard --plan my-plan.toml
   vpsbench report --html report.html  the latest run once more
 
-exit status: 0 done; 1 findings (run --fail-on), a bundle that does not hold
-(verify), nothing to write (letter); 2 wrong usage or files; 3 the run failed
+exit status:
+  0  done
+{ones}
+  2  wrong usage or files
+  3  the run failed
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
+    known = collect(commands, "COMMAND", Command).values()
+    ones = (f"  1  {command.word}: {command.exits_1}" for command in known if command.exits_1)
     top = argparse.ArgumentParser(
         prog="vpsbench",
         description="Tells whether a rented VPS delivers what was sold.",
-        epilog=_EPILOG,
+        epilog=_EPILOG.format(ones="\n".join(ones)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"vpsbench {__version__}")
     found = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in collect(commands, "COMMAND", Command).values():
+    for command in known:
         one = found.add_parser(
-            command.name.replace("_", "-"),
+            command.word,
             help=command.help,
             description=command.help,
             epilog="examples:\n" + "\n".join(f"  {line}" for line in command.examples.splitlines()),
@@ -48,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Runs one command; every expected error becomes a sentence, a hint and an exit status."""
+    """Runs one command. Every expected error becomes a sentence, a hint and an exit status."""
     arguments = parser().parse_args()
     try:
         status: int = arguments.run(arguments)
@@ -66,7 +71,7 @@ def main() -> int:
         return 130  # what a shell reports for a program ended by Ctrl-C
     except Exception:  # noqa: BLE001  a fault of ours must not look like a finding (exit status 1)
         traceback.print_exc()
-        print("vpsbench: this is a fault in vpsbench; please report it with the lines above", file=sys.stderr)
+        print("vpsbench: this is a bug in vpsbench. Please report it with the lines above.", file=sys.stderr)
         return FAILED
     return status
 

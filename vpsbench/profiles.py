@@ -1,4 +1,4 @@
-"""TOML to Profile and Plan; says every mistake at once, each with its key, what was found and expected."""
+"""Reads profiles and plans from TOML. Tells all mistakes at once: key, what was found, what is expected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import TypeAdapter, ValidationError
 
 from vpsbench.errors import VpsbenchError
 from vpsbench.model import Plan, Profile, Quantity, TurnSpec
@@ -108,29 +108,23 @@ def _below(place: Any, name: str) -> list[Any]:  # noqa: ANN401  parsed TOML can
 
 
 def _checked(path: Path, data: dict[str, Any], kind: type[T], rules: Iterable[Mistake]) -> T:
-    """The dataclass, or every mistake at once. ``rules`` yields lazily, after the units were read."""
+    """The dataclass, or every mistake at once. ``rules`` are asked lazily, after the units were read."""
     mistakes: dict[str, str] = {}  # the first one of each key: later ones only follow from it
     value: T | None = None
     for key, text in _unit_mistakes(data, kind):
         mistakes.setdefault(key, text)
     try:
-        value = _strict(kind).validate_python(data)
+        value = TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
-        for key, text in _told(error, kind):
+        for key, text in _told(error):
             mistakes.setdefault(key, text)
-    for key, text in rules:
+    for key, text in (*_unknown(data, kind), *rules):
         mistakes.setdefault(key, text)
     if value is not None and not mistakes:
         return value
     lines = "\n".join(f"  {path}: {key}: {text}" for key, text in mistakes.items())
     many = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
     raise VpsbenchError(f"{many} in {path}:\n{lines}")
-
-
-def _strict(kind: type[T]) -> TypeAdapter[T]:
-    for one in (kind, TurnSpec) if kind is Profile else (kind,):
-        with_config(ConfigDict(extra="forbid", strict=False))(one)
-    return TypeAdapter(kind)
 
 
 def _quantities(kind: type[Any]) -> dict[str, Quantity]:
@@ -168,16 +162,24 @@ def _turns(data: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     return [(n, t) for n, t in enumerate(turns) if isinstance(t, dict)] if isinstance(turns, list) else []
 
 
-def _told(error: ValidationError, kind: type[Any]) -> Iterator[Mistake]:
+def _unknown(data: dict[str, Any], kind: type[Any], where: str = "") -> Iterator[Mistake]:
+    """Keys that no field has. Pydantic passes them over, as stored records of other versions need it."""
+    known = [field.name for field in fields(kind)]
+    for key in data:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            expected = f"{close[0]}?" if close else f"one of {', '.join(known)}"
+            yield f"{where}{key}", f"unknown key, expected {expected}"
+    if kind is Profile:
+        for n, turn in _turns(data):
+            yield from _unknown(turn, TurnSpec, f"turns.{n}.")
+
+
+def _told(error: ValidationError) -> Iterator[Mistake]:
     """Pydantic's findings in our words."""
     for one in error.errors():
         key = ".".join(str(part) for part in one["loc"])
-        if one["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            inner = TurnSpec if len(one["loc"]) > 1 and kind is Profile else kind
-            known = [field.name for field in fields(inner)]
-            close = difflib.get_close_matches(str(one["loc"][-1]), known, n=1)
-            yield key, "unknown key, expected " + (f"{close[0]}?" if close else f"one of {', '.join(known)}")
-        elif one["type"] in ("missing", "missing_argument"):
+        if one["type"] in ("missing", "missing_argument"):
             yield key, "missing, expected a value"
         else:
             expected = one["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
@@ -225,10 +227,12 @@ def _options(kind: type[Any], given: dict[str, Any]) -> tuple[dict[str, Any], li
     data = dict(given)
     mistakes = list(_unit_mistakes(data, kind))
     try:
-        return asdict(_strict(kind).validate_python(data)), mistakes
+        found = asdict(TypeAdapter(kind).validate_python(data))
     except ValidationError as error:
         known = {key for key, _ in mistakes}
-        return {}, mistakes + [(key, text) for key, text in _told(error, kind) if key not in known]
+        found = {}
+        mistakes += [(key, text) for key, text in _told(error) if key not in known]
+    return found, [*mistakes, *_unknown(data, kind)]
 
 
 def _plan_rules(data: dict[str, Any]) -> Iterator[Mistake]:

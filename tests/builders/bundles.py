@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.builders import example_run
-from vpsbench.evidence.bundle import Order, make
+from vpsbench.evidence.bundle import BundleRequest, make
 from vpsbench.integrity import keys
 from vpsbench.integrity.seals import Sealer
 from vpsbench.model import Plan, RunState, Status
 from vpsbench.store import database as database_file
+from vpsbench.store.formats import shipped
 from vpsbench.store.writer import Collector
 
 HOST = "web7.example.org"
@@ -78,7 +79,7 @@ def old_run(path: Path) -> None:
         begin(collector)
     with (
         closing(sqlite3.connect(new)) as source,
-        closing(database_file.writable(path, database_file.shipped()[:1])) as old,
+        closing(database_file.writable(path, shipped()[:1])) as old,
     ):
         [run] = source.execute("SELECT * FROM runs")
         old.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)  # noqa: S608  question marks
@@ -93,5 +94,5 @@ def bundle(folder: Path, *, redact: bool = False, name: str = "bundle.zip") -> P
         database(folder)
     order = folder / "order 7.pdf"
     order.write_bytes(b"%PDF-1.4 two vCPUs for 5 EUR")
-    make(Order(database=path, run=2, attached=[order], redact=redact), key(folder), folder / name)
+    make(BundleRequest(database=path, run=2, attached=[order], redact=redact), key(folder), folder / name)
     return folder / name

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.places import TREE
-from vpsbench import commands, metrics
+from vpsbench import commands, metrics, profiles
 from vpsbench.commands import Command
 from vpsbench.plugins import collect
 from vpsbench.store import summaries
@@ -235,3 +235,8 @@ def test_the_wheel_carries_profiles_migrations_and_templates(tmp_path: Path) -> 
     assert "container, dedicated, shared-kvm" in done.stderr
     assert list((tmp_path / "site/vpsbench/store/migrations").glob("*.sql"))
     assert list((tmp_path / "site/vpsbench/report/templates").glob("*.j2"))
+
+
+def test_help_of_run_names_every_profile_and_plan_that_comes_along() -> None:
+    said = "".join(vpsbench("run", "--help").stdout.split())  # lines break within names
+    assert all(path.stem in said for path in profiles.folder().rglob("*.toml"))

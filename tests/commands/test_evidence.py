@@ -34,12 +34,12 @@ def test_bundle_is_made_and_checked(home: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     print_of_key = keys.fingerprint(bundles.key(home).public)
     assert print_of_key in said
-    assert "look before you send" in said
+    assert "Look before you send" in said
     assert _run(verify.COMMAND, home / "deep/b.zip") == 0
     said = capsys.readouterr().out
     assert f"run sealed by: {print_of_key}" in said
     assert "It holds" in said
-    assert "it cannot prove" in said
+    assert "It cannot prove" in said
     assert [p.name for p in (home / "deep").iterdir()] == ["b.zip"]
 
 

@@ -20,7 +20,7 @@ from vpsbench import __version__, build_id
 from vpsbench.analyzer.verdict import judge
 from vpsbench.errors import VpsbenchError
 from vpsbench.evidence import archive, contents
-from vpsbench.evidence.bundle import Order, make
+from vpsbench.evidence.bundle import BundleRequest, make
 from vpsbench.evidence.verify import Checked, check, differences
 from vpsbench.integrity import keys
 from vpsbench.integrity.seals import Sealer
@@ -173,7 +173,7 @@ def test_numbers_may_differ_by_a_processor_and_no_more() -> None:
 
 def test_run_without_a_chain_makes_a_bundle_that_does_not_pass(home: Path, tmp_path: Path) -> None:
     bundles.old_run(tmp_path / "old.db")
-    order = Order(database=tmp_path / "old.db", run=1, attached=[], redact=True)
+    order = BundleRequest(database=tmp_path / "old.db", run=1, attached=[], redact=True)
     make(order, bundles.key(home), tmp_path / "old.zip")
     found = check(tmp_path / "old.zip")
     assert _said(found) == "run.db: the run has no chain: its readings could be anything"
@@ -187,7 +187,11 @@ def test_name_that_is_a_word_of_the_readings_is_not_left_out_silently(tmp_path: 
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("INSERT INTO names VALUES (1, 'slept', 'user name')")  # as a later version might find more
     with pytest.raises(VpsbenchError, match=r"cannot be left out of event\.2\.detail"):
-        make(Order(database=path, run=1, attached=[], redact=True), bundles.key(tmp_path), tmp_path / "b.zip")
+        make(
+            BundleRequest(database=path, run=1, attached=[], redact=True),
+            bundles.key(tmp_path),
+            tmp_path / "b.zip",
+        )
     assert not (tmp_path / "b.zip").exists()
 
 
@@ -198,7 +202,7 @@ def test_redaction_that_would_change_a_verdict_is_refused(
     other = replace(found, findings=found.findings[1:])
     monkeypatch.setattr("vpsbench.evidence.bundle.judge", lambda _: other)
     assert judge.judge is not None
-    with pytest.raises(VpsbenchError, match="would show something else"):
+    with pytest.raises(VpsbenchError, match="would be judged otherwise"):
         bundles.bundle(home, redact=True, name="never.zip")
     assert not (home / "never.zip").exists()
     assert not list(tmp_path.iterdir())

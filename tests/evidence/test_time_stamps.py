@@ -18,7 +18,7 @@ from tests.builders import bundles
 from tests.builders.time_stamp_authority import Authority, authority
 from vpsbench.errors import VpsbenchError
 from vpsbench.evidence import time_stamps
-from vpsbench.evidence.bundle import Order, make
+from vpsbench.evidence.bundle import BundleRequest, make
 from vpsbench.evidence.chain_checks import problems
 from vpsbench.evidence.verify import check
 from vpsbench.integrity.seals import Sealer
@@ -51,7 +51,7 @@ def _measured(folder: Path, url: str) -> Path:
 def stamped(tsa: Authority, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
     """A bundle, unpacked, and what the authority was asked for it."""
     folder = tmp_path_factory.mktemp("stamped")
-    order = Order(database=_measured(folder, tsa.url), run=1, attached=[], redact=False)
+    order = BundleRequest(database=_measured(folder, tsa.url), run=1, attached=[], redact=False)
     make(order, bundles.key(folder), folder / "b.zip")
     with zipfile.ZipFile(folder / "b.zip") as whole:
         whole.extractall(folder)

@@ -163,7 +163,7 @@ CHANGES = {
     "UPDATE events SET kind = 'nothing' WHERE id = 2": "events, row 2: it was changed",
     "UPDATE events SET detail = 'nothing' WHERE id = 1": "events, row 1, detail",
     "DELETE FROM events WHERE id = 2": "events: 1 of its rows were removed",
-    "INSERT INTO events VALUES (3, 1, 5.0, 'gap', 'invented')": "events, row 3: it was changed, or added",
+    "INSERT INTO events VALUES (3, 1, 5.0, 'gap', 'invented', '')": "events, row 3: it was changed, or added",
     "UPDATE series SET unit = 'B/s' WHERE id = 1": "series, row 1",
     "UPDATE runs SET seed = 43": "runs: profile, plan",
     "UPDATE runs SET plan = replace(plan, 'shared', 'dedicated')": "runs: profile, plan",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpsbench.integrity.redaction import Cleaner
+from vpsbench.integrity.redaction import Redactor
 
 NAMES = {
     "web7.example.org": "host name",
@@ -43,7 +43,7 @@ KEPT = [
 
 @pytest.mark.parametrize("text", LEFT_OUT)
 def test_names_are_left_out(text: str) -> None:
-    clean = Cleaner(NAMES)
+    clean = Redactor(NAMES)
     assert clean(text) == LEFT_OUT[text]
     assert clean(clean(text)) == clean(text)
 
@@ -51,11 +51,11 @@ def test_names_are_left_out(text: str) -> None:
 @pytest.mark.parametrize("text", KEPT)
 def test_all_else_is_kept(text: str) -> None:
     words = dict.fromkeys(("root", "server", "kvm", "cpu", "a", "vm", ""), "host name")
-    assert Cleaner(NAMES | words)(text) == text
+    assert Redactor(NAMES | words)(text) == text
 
 
 def test_name_of_any_letters_is_found_in_json_too() -> None:
-    clean = Cleaner({"jürgen": "user name", "a.*b": "host name"})
+    clean = Redactor({"jürgen": "user name", "a.*b": "host name"})
     assert clean("jürgen j\\u00fcrgen a.*b axxb") == (
         "[user name left out] [user name left out] [host name left out] axxb"
     )

@@ -12,7 +12,7 @@ import pytest
 from tests.builders import example_run
 from vpsbench.errors import FAILED, USAGE, VpsbenchError
 from vpsbench.store import database, reader
-from vpsbench.store.database import Migration
+from vpsbench.store.formats import Migration, shipped
 from vpsbench.store.writer import Collector
 
 
@@ -136,15 +136,15 @@ def test_new_file_is_marked_as_ours_and_leaves_nothing_beside_it(whole: bytes, t
 
 
 def test_shipped_migrations_are_numbered_without_gaps() -> None:
-    found = database.shipped()
+    found = shipped()
     assert [step.number for step in found] == list(range(1, len(found) + 1))
     assert all(step.name and step.sql for step in found)
 
 
 # --- migrations, with one more than is shipped ------------------------------------------------------
 
-NEXT = Migration(len(database.shipped()) + 1, "note", "ALTER TABLE runs ADD COLUMN note TEXT DEFAULT 'old'")
-LATER = (*database.shipped(), NEXT)
+NEXT = Migration(len(shipped()) + 1, "note", "ALTER TABLE runs ADD COLUMN note TEXT DEFAULT 'old'")
+LATER = (*shipped(), NEXT)
 
 
 def _notes(path: Path) -> list[tuple[str]]:
@@ -186,7 +186,7 @@ def test_failing_migration_changes_nothing(whole: bytes, tmp_path: Path) -> None
     path.write_bytes(whole)
     broken = Migration(NEXT.number, "broken", "DROP TABLE events; SELECT nonsense")
     with pytest.raises(VpsbenchError, match="nonsense"):
-        database.writable(path, (*database.shipped(), broken))
+        database.writable(path, (*shipped(), broken))
     assert path.read_bytes() == whole
     assert len(reader.runs(path)) == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,7 +188,7 @@ def test_metric_that_was_not_announced_is_refused(tmp_path: Path) -> None:
     with Collector(tmp_path / "a.db") as collector:
         example_run.begin(collector)
         with pytest.raises(KeyError, match=r"'cpu\.tmie' was not announced"):
-            collector.add([Sample("cpu.tmie", 1)], BOOT)
+            collector.add([Sample(replace(example_run.STEAL, name="cpu.tmie"), 1)], BOOT)
         with pytest.raises(KeyError, match=r"'cpu\.tmie' was not announced"):
             collector.gap("cpu.tmie", (), BOOT)
 

@@ -340,7 +340,7 @@ def test_a_service_is_installed_and_removed_without_a_trace(
     install_service.COMMAND.run(Namespace(db=tmp_path / "a.db", print=False, remove=False))
     text = (folder / "vpsbench-resume.service").read_text()
     assert "WantedBy=default.target" in text
-    assert "goes on at boot" in capsys.readouterr().out
+    assert "at boot it continues" in capsys.readouterr().out
     install_service.COMMAND.run(Namespace(db=tmp_path / "a.db", print=False, remove=True))
     assert [words[1] for words in asked] == ["daemon-reload", "enable", "disable", "daemon-reload"]
     assert [file.name for file in tmp_path.iterdir()] == ["another file"]

@@ -1,4 +1,4 @@
-"""The commands of the CLI, one file each; only they wire rooms together."""
+"""The commands of the CLI, one file each. A new command is a new file here, and a row of the README."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Command:
         configure: adds its arguments.
         run: does it; returns the exit status. Loads heavy rooms only when called, so that
             ``vpsbench --help`` is quick.
+        exits_1: when ``run`` returns 1, in words; empty: never.
     """
 
     name: str
@@ -25,3 +26,9 @@ class Command:
     examples: str
     configure: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
+    exits_1: str = ""
+
+    @property
+    def word(self) -> str:
+        """What the user types."""
+        return self.name.replace("_", "-")

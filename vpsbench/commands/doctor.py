@@ -25,7 +25,7 @@ _WORDS: Final = {
     "cpuid": "the hypervisor's own words",
     "steal_clock": "steal, as the host reports it",
     "pressure": "pressure",
-    "schedstat": "our own wait for a vCPU",
+    "schedstat": "our own run-queue delay",
     "hyp_interrupts": "pages swapped out by the host",
     "balloon": "the balloon's counters",
     "cgroup": "our cgroup's limits",
@@ -62,8 +62,10 @@ def show(guest: Guest, console: Console) -> None:
 
 def mend(guest: Guest) -> str:
     """One command line that mends whatever a command can mend at once; empty: nothing."""
+    from vpsbench.guest.capabilities import AS_ROOT
+
     missing = (c for c in guest.capabilities if c.name in _AT_ONCE and not c.available)
-    return " && ".join(c.remedy for c in missing if c.remedy and not c.remedy.startswith("run it as root"))
+    return " && ".join(c.remedy for c in missing if c.remedy not in {"", AS_ROOT})
 
 
 def _machine(guest: Guest) -> dict[str, str]:

@@ -21,7 +21,7 @@ def _configure(parser: ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="your own papers: the order, tickets; taken along as they are",
+        help="your own documents, such as the order and tickets; copied as they are",
     )
     parser.add_argument(
         "--redact",
@@ -37,7 +37,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from vpsbench.evidence.bundle import Order, make
+    from vpsbench.evidence.bundle import BundleRequest, make
     from vpsbench.files.replace import require_writable
     from vpsbench.integrity import keys
     from vpsbench.store import reader
@@ -45,12 +45,13 @@ def _run(args: Namespace) -> int:
     require_writable(args.output)
     run = reader.read(args.db, args.run_id).run
     key = keys.Key.load(args.key or keys.default_path())
-    make(Order(database=args.db, run=run.id, attached=args.attach, redact=args.redact), key, args.output)
+    request = BundleRequest(database=args.db, run=run.id, attached=args.attach, redact=args.redact)
+    make(request, key, args.output)
     print(f"run {run.id} as evidence: {args.output}")
     print(f"signed with {key.path}: {keys.fingerprint(key.public)}")
-    print("Tell that fingerprint to the other side by another way, and keep the key and the database.")
+    print("Tell the other side this fingerprint by another way. Keep the key and the database.")
     if args.redact:
-        print("Names, addresses and serial numbers that were known are left out; look before you send.")
+        print("The known names, addresses and serial numbers are left out. Look before you send.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``vpsbench install-service``: a unit that goes on with a run at boot, and its removal."""
+"""``vpsbench install-service``: installs, or removes, a unit that continues a run at boot."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Final
 
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
-from vpsbench.wiring import run_status, systemd
+from vpsbench.files.replace import replacing
+from vpsbench.wiring import run_status, stored_run, systemd
 from vpsbench.wiring.systemd import Manager
 
 _NAME: Final = "vpsbench-resume.service"
 _UNIT: Final = """\
 [Unit]
-Description=vpsbench: goes on with a run that was cut off
+Description=vpsbench: continues a run that was cut off
 {after}
 [Service]
 Type=exec
@@ -40,7 +41,7 @@ WantedBy={target}
 
 
 def unit(db: Path, folder: Path, manager: Manager) -> str:
-    """The unit's text. Systemd takes ``%`` and ``$`` in it for its own, and words apart at spaces."""
+    """The unit's text. Systemd gives ``%`` and ``$`` a meaning of its own and splits words at spaces."""
     from vpsbench.wiring.measure import DETACHED
 
     log = db.with_name(f"{db.stem}.log")
@@ -61,7 +62,7 @@ def _quoted(word: str) -> str:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    run_status.add_db(parser)
+    stored_run.add_db(parser, of_latest=True)
     parser.add_argument("--remove", action="store_true", help="take it away again")
     parser.add_argument("--print", action="store_true", help="show the unit, and change nothing")
 
@@ -82,11 +83,11 @@ def _run(arguments: Namespace) -> int:
 
 def _install(manager: Manager, db: Path) -> None:
     file = manager.folder / _NAME
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(unit(db, Path.cwd(), manager), encoding="utf-8")
+    with replacing(file) as text:
+        text.write(unit(db, Path.cwd(), manager))
     manager.ask("systemctl", "daemon-reload")
     manager.ask("systemctl", "enable", _NAME)
-    print(f"{file}: a run in {db} that is cut off goes on at boot; --remove takes it away again")
+    print(f"{file}: at boot it continues a run in {db} that was cut off; --remove takes it away again")
 
 
 def _remove(manager: Manager) -> None:
@@ -106,8 +107,8 @@ def _remove(manager: Manager) -> None:
 def _no_manager(db: Path) -> VpsbenchError:
     if systemd.booted():
         return VpsbenchError(
-            "Only root may install a unit, or who is let run programs without being logged in.",
-            f"sudo loginctl enable-linger {systemd.user()} lets you; or --print shows the unit for root.",
+            "Only root, or a user who may run programs without being logged in, can install a unit.",
+            f"sudo loginctl enable-linger {systemd.user()} allows it. Or --print shows the unit for root.",
         )
     line = f"@reboot cd {Path.cwd()} && {sys.executable} -m vpsbench resume --if-any --background --db {db}"
     return VpsbenchError(
@@ -117,7 +118,7 @@ def _no_manager(db: Path) -> VpsbenchError:
 
 COMMAND = Command(
     name="install_service",
-    help="a systemd unit that goes on with a run at boot; --remove takes it away",
+    help="install a systemd unit that continues a run at boot; --remove takes it away",
     examples="""\
 vpsbench install-service
 vpsbench install-service --remove

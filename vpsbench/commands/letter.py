@@ -47,4 +47,5 @@ vpsbench letter > to-support.txt
 vpsbench letter 3 --db old.db""",
     configure=_configure,
     run=_run,
+    exits_1="there is nothing to write",
 )

@@ -1,4 +1,4 @@
-"""``vpsbench resume``: goes on with a run that a kill, a reboot or a power cut has cut off."""
+"""``vpsbench resume``: continues a run that a kill, a reboot or a power cut has cut off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
 from vpsbench.runner.run_state import RunStateFile
-from vpsbench.wiring import conclude, measure, run_status, sealing
+from vpsbench.wiring import conclude, measure, run_status, sealing, stored_run
 
 if TYPE_CHECKING:
     from vpsbench.model import Record
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", type=int, help="the run's number (default: the one cut off)"
-    )
-    run_status.add_db(parser)
+    stored_run.add_run(parser, of_latest=True, default="the one cut off")
     parser.add_argument("--background", action="store_true", help="go on when the terminal is closed")
     parser.add_argument("--if-any", action="store_true", help="do nothing where no run was cut off")
     sealing.configure(parser)
@@ -48,7 +45,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _order(db: Path, arguments: Namespace) -> RunOrder:
-    """What the run was begun with, on this machine as it is now."""
+    """The settings that the run began with, on this machine as it is now."""
     from vpsbench import probes
     from vpsbench.analyzer.verdict import declaration
     from vpsbench.guest.inspect import inspect
@@ -121,7 +118,7 @@ def _past(record: Record, saved: SavedRun | None) -> Past:
 
 COMMAND = Command(
     name="resume",
-    help="go on with a run that a kill, a reboot or a power cut has cut off",
+    help="continue a run that a kill, a reboot or a power cut has cut off",
     examples="vpsbench resume\nvpsbench resume 3 --background\nvpsbench resume --if-any --db old.db",
     configure=_configure,
     run=_run,

@@ -41,7 +41,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--allow-full-load",
         action="store_true",
-        help="load it for long also where the instance type bills for that",
+        help="allow a long load even where the instance type bills for it",
     )
     stored_run.add_db(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="the report (default: beside the database)")
@@ -98,7 +98,7 @@ def _start_in_background(arguments: Namespace) -> int:
 
 
 def _order(arguments: Namespace) -> RunOrder:
-    """Checks everything that the user asked for before anything is measured."""
+    """Checks all that the user asked for before anything is measured."""
     from vpsbench import probes
     from vpsbench.analyzer.verdict import declaration
     from vpsbench.files.replace import require_writable
@@ -146,7 +146,7 @@ def _html_path(arguments: Namespace, db: Path) -> Path | None:
 
 
 def _room(folder: Path) -> None:
-    """Finds out now, and not after hours, that a folder cannot be written to."""
+    """Refuses a folder that cannot be written to now, and not after hours."""
     import shutil
     import tempfile
 
@@ -177,4 +177,5 @@ vpsbench run --set turns.memory.options.share=0.2    hold less memory
 vpsbench run --profile overnight --background        the terminal may close""",
     configure=configure,
     run=run,
+    exits_1="findings, with --fail-on",
 )

@@ -1,4 +1,4 @@
-"""``vpsbench verify``: is a bundle as it was made, and do its findings follow from its readings?"""
+"""``vpsbench verify``: checks that a bundle is as it was made, and its findings follow from its readings."""
 
 from __future__ import annotations
 
@@ -70,18 +70,19 @@ def _show(found: Checked) -> None:
             "the findings follow from the readings" if found.judged else "the findings were not checked"
         )
         print(f"It holds: hashes, signature and chain; {findings}.")
-        print("That the readings were true when they were taken it cannot prove; measuring again can.")
+        print("It cannot prove that the readings were true when they were taken; measuring again can.")
     else:
         print("IT DOES NOT HOLD.")
 
 
 COMMAND = Command(
     name="verify",
-    help="check a bundle: hashes, signature, chain, and its findings worked out once more",
+    help="check a bundle: hashes, signature and hash chain; work out its findings anew",
     examples="""\
 vpsbench verify bundle.zip
 vpsbench verify bundle.zip --tsa-ca authority.pem
 vpsbench verify bundle.zip --json | jq .problems""",
     configure=_configure,
     run=_run,
+    exits_1="the bundle does not hold",
 )

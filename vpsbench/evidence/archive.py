@@ -1,7 +1,7 @@
-"""A bundle's container: a zip file that is written in one way only, so that any change to it shows.
+"""A bundle's zip file, which is written in one way only, so that any change to it shows.
 
-Files are stored, not packed: the same files give the same bytes with every version of zlib, and no bundle
-can grow when it is read. Names are of one plain form; none can lead out of a folder.
+Files are stored uncompressed. So the same files give the same bytes with every version of zlib, and no bundle
+grows when it is read. Names have one plain form, and none can lead out of a folder.
 """
 
 from __future__ import annotations

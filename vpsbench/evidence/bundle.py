@@ -1,4 +1,4 @@
-"""Makes a bundle: one run, all that can be said of it, and what others need to check that."""
+"""Makes a bundle: one run, what follows from it, and what others need to check that."""
 
 from __future__ import annotations
 
@@ -25,8 +25,15 @@ from vpsbench.store import reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is to be in it."""
+class BundleRequest:
+    """What is to be in a bundle.
+
+    Args:
+        database: that holds the run.
+        run: its number.
+        attached: the user's own files.
+        redact: whether names are left out.
+    """
 
     database: Path
     run: int
@@ -34,35 +41,35 @@ class Order:
     redact: bool
 
 
-def make(order: Order, key: keys.Key, out: Path) -> None:
-    """Writes a bundle; the same run and the same attachments with the same key give the same bytes.
+def make(request: BundleRequest, key: keys.Key, out: Path) -> None:
+    """Writes a bundle. The same run and attachments with the same key give the same bytes.
 
     Raises:
         VpsbenchError: something cannot be read or written, or the names cannot be left out.
     """
     with TemporaryDirectory(prefix="vpsbench-", dir=out.absolute().parent) as place:
         folder = Path(place)
-        _fill(folder, order, key)
+        _fill(folder, request, key)
         with replacing(out) as file:
             archive.pack(folder, file.buffer)
 
 
-def _fill(folder: Path, order: Order, key: keys.Key) -> None:
-    _attach(folder, order.attached)
+def _fill(folder: Path, request: BundleRequest, key: keys.Key) -> None:
+    _attach(folder, request.attached)
     database = folder / contents.DATABASE
-    single_run_database.write(order.database, order.run, database, redact=order.redact)
+    single_run_database.write(request.database, request.run, database, redact=request.redact)
     judgement = contents.judged(database)
-    if order.redact:
-        _require_same(judgement, judge(reader.read(order.database, order.run)))
+    if request.redact:
+        _require_same(judgement, judge(reader.read(request.database, request.run)))
     html.write(judgement, folder / contents.REPORT)
     with guarded(database) as db:
-        found = seals(db, order.run)
+        found = seals(db, request.run)
     about = {
         "format": 1,
         "vpsbench": __version__,
         "source": build_id.digest(),
-        "run": order.run,
-        "redacted": order.redact,
+        "run": request.run,
+        "redacted": request.redact,
         "chain": bool(found),
     }
     for file in (
@@ -83,8 +90,8 @@ def _fill(folder: Path, order: Order, key: keys.Key) -> None:
 def _require_same(redacted: Judgement, whole: Judgement) -> None:
     if not contents.same_findings(redacted, whole):
         raise VpsbenchError(
-            "Without its names this run would show something else than with them.",
-            "A name must be one of the words that the readings themselves use. Make it without --redact.",
+            "Without the names, this run would be judged otherwise than with them.",
+            "One of the names is a word that the readings themselves use. Make the bundle without --redact.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Does the chain of a run hold? Names each row that is not as it was sealed."""
+"""Checks the hash chain of a run, and names each row that is not as it was sealed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from vpsbench.evidence.single_run_database import COUNTED, rows
 from vpsbench.integrity import hash_chain, keys
-from vpsbench.integrity.hash_chain import Veil
+from vpsbench.integrity.hash_chain import Commitment
 
-Veils = dict[str, dict[str, Veil]]  # by row and column; the rows that were looked at are removed
+Commitments = dict[str, dict[str, Commitment]]  # by row and column; the rows that were looked at are removed
 
 _TABLES: Final = {"series": "series", "turn": "turns", "event": "events"}  # the chain's word -> the table
 
@@ -63,18 +63,18 @@ def seals(db: sqlite3.Connection, run: int) -> list[Sealed]:
 
 
 def problems(db: sqlite3.Connection, run: int) -> Iterator[Problem]:
-    """All that does not hold, in the order of the run; a run without any seal has no chain to hold."""
-    veils = _veils(db, run)
+    """All that does not hold, in the order of the run. A run without any seal has no chain."""
+    commitments = _commitments(db, run)
     found = seals(db, run)
     yield from _seals(found)
     yield from _links(db, run, found)
-    yield from _others(db, run, veils)
-    yield from _run(db, run, found, veils)
-    yield from (Problem(f"private, {place}", "no such text was sealed") for place in veils)
+    yield from _others(db, run, commitments)
+    yield from _run(db, run, found, commitments)
+    yield from (Problem(f"private, {place}", "no such text was sealed") for place in commitments)
 
 
 def numbering(db: sqlite3.Connection) -> Iterator[Problem]:
-    """In a database of one run ids count from 1 on; the chain holds their order only."""
+    """In a single-run database ids count from 1 on; the chain covers only their order."""
     for table in sorted(COUNTED):
         count, first, last = db.execute(f"SELECT count(*), min(id), max(id) FROM {table}").fetchone()  # noqa: S608  our names
         if count and (first, last) != (1, count):
@@ -82,7 +82,7 @@ def numbering(db: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _seals(found: list[Sealed]) -> Iterator[Problem]:
-    """Each seal by itself, and that one key made them all."""
+    """Checks each seal by itself, and that one key made them all."""
     if not found or found[0].kind != "start":
         yield Problem("seals", "there is no record of the run's beginning")
     for number, seal in enumerate(found, 1):
@@ -100,7 +100,7 @@ def _seals(found: list[Sealed]) -> Iterator[Problem]:
 
 
 def _links(db: sqlite3.Connection, run: int, found: list[Sealed]) -> Iterator[Problem]:
-    """Each link is of what is there and of the link before it, as stored: so one change is named once."""
+    """Checks each link against the one before it as stored, so that one change is named once."""
     waiting = list(found)
     link, ticks = b"", 0
     for number, elapsed, samples, digest, others in db.execute(
@@ -128,16 +128,16 @@ def _due(waiting: list[Sealed], ticks: int, link: bytes) -> Generator[Problem, N
     return link
 
 
-def _veils(db: sqlite3.Connection, run: int) -> Veils:
-    found: Veils = defaultdict(dict)
+def _commitments(db: sqlite3.Connection, run: int) -> Commitments:
+    found: Commitments = defaultdict(dict)
     known = "SELECT place, original, cleaned, salt FROM private WHERE run = ?"
     for place, original, cleaned, salt in db.execute(known, (run,)):
         row, _, column = place.rpartition(".")
-        found[row][column] = Veil(original, cleaned, salt)
+        found[row][column] = Commitment(original, cleaned, salt)
     return found
 
 
-def _others(db: sqlite3.Connection, run: int, veils: Veils) -> Iterator[Problem]:
+def _others(db: sqlite3.Connection, run: int, commitments: Commitments) -> Iterator[Problem]:
     """Rows that were committed together with ticks, by the lines that the chain has of them."""
     sealed: dict[str, list[str]] = defaultdict(list)
     for (others,) in db.execute("SELECT others FROM ticks WHERE run = ? ORDER BY id", (run,)):
@@ -145,17 +145,17 @@ def _others(db: sqlite3.Connection, run: int, veils: Veils) -> Iterator[Problem]
             table, _, digest = line.partition(" ")
             sealed[table].append(digest)
     for kind, table in _TABLES.items():
-        yield from _rows(db, run, kind, table, sealed.pop(kind, []), veils)
+        yield from _rows(db, run, kind, table, sealed.pop(kind, []), commitments)
     yield from (Problem("ticks", f"they seal rows of an unknown table {table!r}") for table in sealed)
 
 
 def _rows(  # noqa: PLR0913, PLR0917  a table, and all that is known of it
-    db: sqlite3.Connection, run: int, kind: str, table: str, sealed: list[str], veils: Veils
+    db: sqlite3.Connection, run: int, kind: str, table: str, sealed: list[str], commitments: Commitments
 ) -> Iterator[Problem]:
     left, found, odd = Counter(sealed), [], 0
     for number, row in enumerate(_dicts(rows(db, table, run)), 1):
         where = f"{table}, row {row['id']}"
-        own = veils.pop(hash_chain.place(kind, number), {})
+        own = commitments.pop(hash_chain.place(kind, number), {})
         yield from _texts(where, row, own)
         found.append(hash_chain.row_digest(kind, row, own).hex())
         left[found[-1]] -= 1
@@ -174,19 +174,21 @@ def _dicts(found: sqlite3.Cursor) -> Iterator[hash_chain.Row]:
     return (dict(zip(columns, row, strict=True)) for row in found)
 
 
-def _texts(where: str, row: hash_chain.Row, own: Mapping[str, Veil]) -> Iterator[Problem]:
-    for column, veil in own.items():
+def _texts(where: str, row: hash_chain.Row, own: Mapping[str, Commitment]) -> Iterator[Problem]:
+    for column, commitment in own.items():
         text = hash_chain.readable(column, row.get(column))
-        if not isinstance(text, str) or not veil.fits(text):
+        if not isinstance(text, str) or not commitment.matches(text):
             yield Problem(f"{where}, {column}", "it is not the text that was sealed")
 
 
-def _run(db: sqlite3.Connection, run: int, found: list[Sealed], veils: Veils) -> Iterator[Problem]:
+def _run(
+    db: sqlite3.Connection, run: int, found: list[Sealed], commitments: Commitments
+) -> Iterator[Problem]:
     """The run's own row: what it began with, and how the last end seal says that it ended."""
     [stored] = _dicts(rows(db, "runs", run))
     names = dict(db.execute("SELECT name, kind FROM names WHERE run = ?", (run,)))
     row = {**stored, "names": hash_chain.canonical(names)}
-    own = veils.pop("run", {})
+    own = commitments.pop("run", {})
     yield from _texts("runs", row, own)
     if found and hash_chain.row_digest("run", row, own).hex() != found[0].told.get("run"):
         yield Problem("runs", "profile, plan, guest, names, seed or time of the beginning were changed")

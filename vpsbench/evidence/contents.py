@@ -1,4 +1,4 @@
-"""What a bundle holds besides its database, all of it made from the database alone."""
+"""The other files of a bundle, all of them made from its database alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def judged(database: Path) -> Judgement:
 
 
 def derived(judgement: Judgement, seals: list[Sealed]) -> Iterator[File]:
-    """Files that follow from the database, the same ones on every machine; findings follow by themselves."""
+    """Files that follow from the database, the same on every machine; all but the findings."""
     plan = contract.document(judgement)["plan"]
     yield File(PLAN, _text(json.dumps(plan, indent=2) + "\n"))
     for number, turn in enumerate(judgement.record.turns, 1):
@@ -57,7 +57,7 @@ def derived(judgement: Judgement, seals: list[Sealed]) -> Iterator[File]:
 
 
 def _raw(number: int, turn: Turn) -> Iterator[File]:
-    """A turn's outputs, as the tools wrote them; their names are taken apart from what is no plain letter."""
+    """A turn's outputs, as the tools wrote them, under names of plain letters."""
     for place, (name, text) in enumerate(sorted(turn.raw.items()), 1):
         yield File(f"raw/{number:04}-{plain(turn.probe)}-{place}-{plain(name)}", _text(text))
 

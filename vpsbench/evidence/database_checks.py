@@ -1,4 +1,4 @@
-"""Is a database from a stranger safe to read? Asked before anything is made of what it holds."""
+"""Checks that a database from a stranger is safe to read, before anything else reads it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from vpsbench.evidence.single_run_database import TABLES
-from vpsbench.store import database, reader
-from vpsbench.store.encode import Unpacker, readings
+from vpsbench.store import reader
+from vpsbench.store.decode import Decoder, count_readings
+from vpsbench.store.formats import shipped
 
+_OLDEST: Final = 5  # the first format whose bundles are still checked
 # Of a month at a tick a second 20 million readings are read back; a turn's raw outputs are some MiB.
 _READINGS: Final = 1 << 26  # of all ticks that a judgement reads: 1 GiB in memory
 _TICK: Final = 1 << 26  # B of one of them, unpacked
@@ -34,14 +36,19 @@ def guarded(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def formats(path: Path) -> tuple[int, int]:
-    """The format that a database says it has, and ours; the same where none can be read."""
-    ours = len(database.shipped())
+def formats() -> range:
+    """The formats that can be checked."""
+    return range(_OLDEST, len(shipped()) + 1)
+
+
+def other_format(path: Path) -> int | None:
+    """The format of a database, where it is none of ``formats``; None: it is, or cannot be read."""
     try:
         with guarded(path) as db:
-            return db.execute("PRAGMA user_version").fetchone()[0], ours
+            (version,) = db.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error:
-        return ours, ours
+        return None
+    return None if version in formats() else int(version)
 
 
 def unsafe(path: Path) -> str:
@@ -54,13 +61,12 @@ def unsafe(path: Path) -> str:
 
 
 def _format(db: sqlite3.Connection) -> str:
-    """Tables and indexes are ours to the letter; so there is nothing that could run."""
-    steps = database.shipped()
+    """Tables and indexes are ours to the letter, so the file holds nothing that could run."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version != len(steps):
-        return f"it is of format {version}; this vpsbench checks format {len(steps)}"
+    if version not in formats():
+        return f"it is of format {version}; this vpsbench checks formats {_OLDEST} to {formats()[-1]}"
     with closing(sqlite3.connect(":memory:")) as ours:
-        for step in steps:
+        for step in shipped()[:version]:
             ours.executescript(step.sql)
         expected = ours.execute(_SCHEMA).fetchall()
     found = db.execute(_SCHEMA).fetchall()
@@ -78,7 +84,7 @@ def _one_run(db: sqlite3.Connection) -> str:
     if len(runs) != 1:
         return f"it holds {len(runs)} runs"
     if db.execute("SELECT 1 FROM summaries").fetchone():
-        return "it holds a summary, which is no part of a bundle: whoever reads it should judge for himself"
+        return "it holds a summary, which is no part of a bundle: its reader must judge the readings anew"
     for table in TABLES:
         if table != "runs":
             others = f"SELECT count(*) FROM {table} WHERE run IS NOT ?"  # noqa: S608  our names
@@ -88,7 +94,7 @@ def _one_run(db: sqlite3.Connection) -> str:
 
 
 def _values(db: sqlite3.Connection) -> str:
-    """SQLite lets a column hold anything; here each holds what it was made for."""
+    """Each column holds values of its own type only; SQLite would let it hold anything."""
     for table in TABLES:
         for _, column, kind, required, _, key in db.execute(f"PRAGMA table_info({table})").fetchall():
             types = _TYPES[kind] | (set() if required or key else {"null"})
@@ -99,12 +105,12 @@ def _values(db: sqlite3.Connection) -> str:
 
 
 def _sizes(db: sqlite3.Connection) -> str:
-    """What is packed is not much larger than any run's."""
-    left, unpacker = _READINGS, Unpacker()
+    """Compressed data do not grow to more than any run has."""
+    left, decoder = _READINGS, Decoder()
     for (run,) in db.execute("SELECT id FROM runs"):
-        for samples in reader.telling(db, run):
-            plain = unpacker.unpack(samples, _TICK)
-            left -= readings(samples, plain)
+        for samples in reader.needed_ticks(db, run):
+            plain = decoder.decode(samples, _TICK)
+            left -= count_readings(samples, plain)
             if left < 0 or len(plain) > _TICK:
                 return "its ticks unpack to more than any run has"
     left = _RAW

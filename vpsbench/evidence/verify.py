@@ -1,4 +1,4 @@
-"""Checks a bundle from anybody: its container, hashes, signature, database, chain, and what is said of it."""
+"""Checks a bundle from anybody: its zip file, hashes, signature, database, chain and findings."""
 
 from __future__ import annotations
 
@@ -26,12 +26,19 @@ _ALIKE: Final = 1e-6  # of two processors' floating point arithmetic
 
 @dataclass(slots=True)
 class Checked:
-    """What came of it. ``problems``: what does not hold; ``notes``: what the reader has to know besides."""
+    """The result of a check.
+
+    Args:
+        problems: what does not hold.
+        notes: what the reader has to know besides.
+        about: facts of the bundle, by their names.
+        judged: whether this vpsbench can tell what the findings must be.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     about: dict[str, str] = field(default_factory=dict)
-    judged: bool = True  # whether this vpsbench can tell what the findings must be
+    judged: bool = True
 
     @property
     def holds(self) -> bool:
@@ -44,7 +51,7 @@ class Checked:
 
 
 def check(bundle: Path, roots: bytes | None = None) -> Checked:
-    """Checks a bundle; whatever is in it, nothing outside of a temporary folder is written.
+    """Checks a bundle. Whatever is in it, nothing outside of a temporary folder is written.
 
     Args:
         bundle: its file.
@@ -90,13 +97,14 @@ def _check(found: Checked, bundle: Path, folder: Path, roots: bytes | None) -> N
 
 
 def _require_our_format(bundle: Path, database: Path) -> None:
-    """A bundle of another version was not changed: it is another vpsbench's to check."""
-    theirs, ours = database_checks.formats(database)
-    if theirs != ours:
+    """A bundle of an unknown format was not changed. Another version of vpsbench can check it."""
+    theirs, ours = database_checks.other_format(database), database_checks.formats()
+    if theirs is not None:
         raise VpsbenchError(
-            f"Cannot check {bundle}: its database has format {theirs}, this vpsbench checks format {ours}.",
-            "Its files and signature are as they were made. about.json in it names the vpsbench that can "
-            "check the rest; VERIFY.txt says how to check it without one.",
+            f"Cannot check {bundle}: its database has format {theirs}, "
+            f"this vpsbench checks formats {ours[0]} to {ours[-1]}.",
+            f"Its files and signature are as they were made. {contents.ABOUT} in it names the vpsbench that "
+            f"can check the rest; {contents.VERIFY} says how to check it without one.",
         )
 
 
@@ -120,7 +128,7 @@ def _sums(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _read(folder: Path, name: str) -> bytes:
-    """A small file; what is missing is empty, and found to be missing elsewhere."""
+    """A small file. A missing one counts as empty here; that it is missing is found elsewhere."""
     path = folder / name
     return path.read_bytes() if path.exists() and path.stat().st_size <= _SMALL else b""
 
@@ -157,7 +165,7 @@ def _check_run(found: Checked, folder: Path, roots: bytes | None) -> None:
 
 
 def _check_derived(found: Checked, folder: Path, judgement: Judgement, sealed: list[Sealed]) -> None:
-    """What follows from the database is in the bundle as it follows, and nothing more."""
+    """The derived files in the bundle are those that follow from the database, and no others."""
     wanted = {file.name: file.data for file in contents.derived(judgement, sealed)}
     there = {name for name in archive.names(folder) if name.startswith(("raw/", "seals/"))} | {contents.PLAN}
     for name in sorted(there | set(wanted)):
@@ -172,7 +180,7 @@ def _is(path: Path, data: bytes) -> bool:
 
 
 def _check_findings(found: Checked, folder: Path, judgement: Judgement) -> None:
-    """The findings once more, from the readings alone."""
+    """Works the findings out anew, from the readings alone."""
     again = json.loads(contract.render(judgement))
     told = json.loads(_read(folder, contents.FINDINGS) or b"null")
     odd = list(differences(told, again))
@@ -194,7 +202,7 @@ def _ours(version: object) -> str:
 
 
 def differences(one: Any, two: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401  any JSON value
-    """Where two JSON values are not alike; numbers may differ by what processors differ."""
+    """The places where two JSON values differ. Numbers may differ as much as processors do."""
     if isinstance(one, dict) and isinstance(two, dict):
         for key in sorted(one.keys() | two.keys()):
             yield from differences(one.get(key, ...), two.get(key, ...), f"{where}.{key}".lstrip("."))

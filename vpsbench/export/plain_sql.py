@@ -65,7 +65,7 @@ def _small(stream: Stream, judgement: Judgement) -> dict[str, Rows]:
             (None, t.probe, t.started, t.elapsed, t.status, t.detail, json.dumps(t.options))
             for t in record.turns
         ),
-        "events": ((None, e.t, e.kind, e.detail) for e in record.events),
+        "events": ((None, e.t, e.kind, e.said) for e in record.events),
         "findings": map(_finding, judgement.findings),
         "promises": ((None, p.promise, p.text, p.word, p.because) for p in verdict.promises),
     }

@@ -30,7 +30,7 @@ _INSTALL: Final = {  # by the ID or ID_LIKE of /etc/os-release
 _PSI_ON: Final = (
     "{sudo}sed -i 's/^GRUB_CMDLINE_LINUX=\"/&psi=1 /' /etc/default/grub && {sudo}update-grub && {sudo}reboot"
 )
-_AS_ROOT: Final = "run it as root: sudo make bench"
+AS_ROOT: Final = "run it as root: sudo make bench"  # the one remedy that is no command
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _tools(here: Surroundings) -> Iterator[Capability]:
         "root",
         here.process.root,
         "we are root" if here.process.root else "we are not: CPUID and locked memory may be out of reach",
-        "" if here.process.root else _AS_ROOT,
+        "" if here.process.root else AS_ROOT,
     )
     yield _mlock(here)
     yield _disk_space(here.process)
@@ -109,7 +109,7 @@ def _mlock(here: Surroundings) -> Capability:
     if limit is None:
         return Capability("mlock", available=True, because="RLIMIT_MEMLOCK: unlimited")
     because = f"RLIMIT_MEMLOCK: {limit / _MI:.3g} MiB, so held memory may go to our own swap"
-    return Capability("mlock", available=False, because=because, remedy="" if here.process.root else _AS_ROOT)
+    return Capability("mlock", available=False, because=because, remedy="" if here.process.root else AS_ROOT)
 
 
 def _disk_space(process: Process) -> Capability:
@@ -140,7 +140,7 @@ def _counters(here: Surroundings) -> Iterator[Capability]:
     if here.machine == "vmware":
         yield _debug(here, "vmmemctl", "/sys/kernel/debug/vmmemctl")
     if any(layer.kind == "openvz" for layer in here.layers):
-        yield _file("beancounters", here.files, "/proc/user_beancounters", _AS_ROOT)
+        yield _file("beancounters", here.files, "/proc/user_beancounters", AS_ROOT)
 
 
 def _file(name: str, files: Files, path: str, remedy: str = "") -> Capability:
@@ -155,15 +155,15 @@ def _file(name: str, files: Files, path: str, remedy: str = "") -> Capability:
 def _debug(here: Surroundings, name: str, path: str) -> Capability:
     """A counter in debugfs, whose folder is closed to all but root."""
     if here.process.root or here.files.exists(path):
-        return _file(name, here.files, path, _AS_ROOT)
-    return Capability(name, available=False, because=f"{path}: only root may look", remedy=_AS_ROOT)
+        return _file(name, here.files, path, AS_ROOT)
+    return Capability(name, available=False, because=f"{path}: only root may look", remedy=AS_ROOT)
 
 
 def _cpuid(here: Surroundings) -> Capability:
     if here.cpuid:
         return Capability("cpuid", available=True, because=f"{here.cpuid.source}: readable")
     if here.files.matching(DEVICES):
-        because, remedy = f"{DEVICES}: only root may read it", _AS_ROOT
+        because, remedy = f"{DEVICES}: only root may read it", AS_ROOT
     else:
         because, remedy = f"{DEVICES}: not there", here.command("{sudo}modprobe cpuid")
     return Capability("cpuid", available=False, because=because, remedy=remedy)

@@ -1,11 +1,11 @@
-"""The chain of a run: what is hashed, and how. Pure; ``docs/evidence.md`` says it for other programs.
+"""The hash chain of a run: what is hashed, and how. Pure; ``docs/evidence.md`` says it for other programs.
 
-A link is the SHA-256 of the link before it and of what is added. Ticks are links, and so are seals: signed
-texts where the run begins, goes on and ends. Rows that are committed with a tick go into its link by
-their own digests, so that a row that was changed can be named.
+A link is the SHA-256 of the link before it and of what is added. Ticks are links. So are seals, which are
+signed texts where the run begins, goes on and ends. Rows that are committed with a tick go into its link by
+their own digests, so that a changed row can be named.
 
-A text that names the machine or its user goes in as two digests: of the text with a secret salt, and of
-the text without the names. Whoever has either text can check it, and the second does not tell the first.
+A text that names the machine or its user goes in as two digests: a salted commitment to the text, and the
+digest of its redacted form. Whoever has either form can check it. The second does not tell the first.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Veil:
-    """The two digests that stand for a text."""
+class Commitment:
+    """The two digests that stand for a text: a salted commitment to it, and the digest of its redacted form.
 
-    original: bytes
-    cleaned: bytes
-    salt: bytes | None = None  # known to whoever may read the original
+    Without the salt, as in a redacted copy, only the redacted form can be checked.
+    """
 
-    def fits(self, text: str) -> bool:
-        """Whether this is the text, or where that may not be read the text without the names."""
+    original: bytes  # SHA-256 over the salt and the text
+    redacted: bytes  # SHA-256 over the text without the names
+    salt: bytes | None = None
+
+    def matches(self, text: str) -> bool:
+        """Whether this is the text; without the salt, whether it is the redacted form."""
         if self.salt is None:
-            return sha256(text.encode()) == self.cleaned
+            return sha256(text.encode()) == self.redacted
         return sha256(self.salt + text.encode()) == self.original
 
 
@@ -65,31 +68,31 @@ def place(table: str, number: int) -> str:
     return table if table == "run" else f"{table}.{number}"
 
 
-def row_digest(table: str, row: Row, veils: Mapping[str, Veil]) -> bytes:
+def row_digest(table: str, row: Row, commitments: Mapping[str, Commitment]) -> bytes:
     """A row as canonical JSON, hashed.
 
     Args:
         table: "run", "series", "turn" or "event".
         row: values by column, as SQLite stores them.
-        veils: for the columns whose text is not hashed as it is.
+        commitments: for the columns whose text names somebody.
     """
     left_out = _LATER if table == "run" else {"run"} if table == "series" else {"id", "run"}
     values = {
-        column: _value(column, value, veils.get(column))
+        column: _value(column, value, commitments.get(column))
         for column, value in row.items()
         if column not in left_out and value is not None
     }
     return sha256(canonical(values).encode())
 
 
-def _value(column: str, value: object, veil: Veil | None) -> object:
-    if veil:
-        return [veil.original.hex(), veil.cleaned.hex()]
+def _value(column: str, value: object, commitment: Commitment | None) -> object:
+    if commitment:
+        return [commitment.original.hex(), commitment.redacted.hex()]
     return readable(column, value)
 
 
 def readable(column: str, value: object) -> object:
-    """A stored value as text or number; only a turn's raw outputs are packed."""
+    """A stored value as text or number; only a turn's raw outputs are compressed."""
     return zlib.decompress(value).decode() if column == "raw" and isinstance(value, bytes) else value
 
 

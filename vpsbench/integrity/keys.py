@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from vpsbench.errors import FAILED, VpsbenchError
+from vpsbench.files.replace import make_once
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -52,7 +51,7 @@ class Key:
 
 
 def _make(path: Path) -> None:
-    """Writes a new key beside its place and links it there: whoever comes first makes the key of all."""
+    """Makes a new key. Where several processes do so at once, all use the first one's."""
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  only who seals needs it
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  likewise
 
@@ -60,17 +59,7 @@ def _make(path: Path) -> None:
         form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # readable by its owner only
-    fresh = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # of two who do so at once
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink(missing_ok=True)
+    make_once(path, pem)
 
 
 def _private(path: Path) -> Ed25519PrivateKey:
@@ -124,5 +113,5 @@ def from_pem(data: bytes) -> bytes | None:
 
 
 def fingerprint(public: bytes) -> str:
-    """How people tell keys apart."""
+    """The short form by which people tell keys apart."""
     return f"SHA256:{hashlib.sha256(public).hexdigest()}"

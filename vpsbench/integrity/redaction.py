@@ -1,4 +1,4 @@
-"""Takes names out of a text: of the host and its users, serial numbers and network addresses."""
+"""Redacts texts: leaves out names of the host and its users, serial numbers and network addresses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-# Words of our own records, and of every system: as a host's or user's name they tell nobody apart, and
-# taking them out of a text would change what it means.
+# Words of our own records, and of every system. As the name of a host or user they tell nobody apart, and
+# leaving them out would change what a text means.
 _ORDINARY: Final = (
     "root admin user guest host localhost localdomain server vps linux debian ubuntu centos fedora alpine "
     "kvm qemu xen lxc docker openvz vmware container cpu memory disk score merge sync none null true "
@@ -26,7 +26,7 @@ _KEY: Final = re.compile(r"""(hostname\\*"\s*:\s*\\*")([^"\\]+)""")  # in JSON, 
 _ADDRESS: Final = "[address left out]"
 
 
-class Cleaner:
+class Redactor:
     """Leaves names out of texts.
 
     Args:
@@ -56,7 +56,7 @@ class Cleaner:
 
 
 def _if_address(found: re.Match[str]) -> str:
-    """Not all that looks like an address is one; :: alone is nobody's."""
+    """Redacts what is an address and not only looks like one; the address :: is nobody's."""
     try:
         address = ipaddress.ip_address(found[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Seals of a run's chain, and the veils over texts that name somebody; what the collector writes of both."""
+"""Seals of a run's chain, and salted commitments to texts that name somebody; both as they are stored."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, Final, Protocol
 
 from vpsbench.errors import VpsbenchError
 from vpsbench.integrity import hash_chain
-from vpsbench.integrity.hash_chain import Veil
-from vpsbench.integrity.redaction import Cleaner
+from vpsbench.integrity.hash_chain import Commitment
+from vpsbench.integrity.redaction import Redactor
 
-_VEIL: Final = "INSERT INTO private (run, place, salt, original, cleaned) VALUES (?, ?, ?, ?, ?)"
+_COMMITMENT: Final = "INSERT INTO private (run, place, salt, original, cleaned) VALUES (?, ?, ?, ?, ?)"
 _NAME: Final = "INSERT INTO names (run, name, kind) VALUES (?, ?, ?)"
 _SEAL: Final = "INSERT INTO seals (run, n, kind, text, signature, token) VALUES (?, ?, ?, ?, ?, ?)"
 _LAST_SEAL: Final = "SELECT text FROM seals WHERE run = ? ORDER BY n DESC LIMIT 1"
@@ -63,7 +63,7 @@ class Sealer:
     stamp: Callable[[bytes], bytes] | None = None
 
     def seal(self, kind: str, grown: Chain, told: Mapping[str, Any]) -> tuple[Seal, str]:
-        """The next link of a chain, which tells ``told``; and what it lacks (empty: nothing)."""
+        """The next link of a chain, with ``told`` in its text; and what the seal lacks (empty: nothing)."""
         try:
             seal = _sealed(self.key, kind, grown, told)
         except VpsbenchError as error:
@@ -89,10 +89,10 @@ def _sealed(key: Signer | None, kind: str, grown: Chain, told: Mapping[str, Any]
 
 
 class Chain:
-    """The chain of one run as it grows: rows are noted as they come, and go into the link of the next tick.
+    """The hash chain of one run as it grows. Rows are noted as they come, and go into the next tick's link.
 
     Args:
-        names: what the veils hide; as of ``private.Cleaner``.
+        names: that a redacted copy leaves out; as of ``redaction.Redactor``.
         ticks: that the run has.
         counts: the rows that it has, by table.
     """
@@ -103,37 +103,41 @@ class Chain:
         ticks: int = 0,
         counts: Mapping[str, int] | None = None,
     ) -> None:
-        self._clean = Cleaner(names or {})
+        self._redact = Redactor(names or {})
         self._counts = Counter(counts or {})
         self.ticks = ticks
         self.link = b""  # the last one; none yet
         self._next = b""
         self._others: list[str] = []
-        self.veils: list[tuple[str, bytes | None, bytes, bytes]] = []  # rows that wait: place, salt, digests
+        self.commitments: list[
+            tuple[str, bytes | None, bytes, bytes]
+        ] = []  # rows that wait: place, salt, digests
 
     def note(self, table: str, row: hash_chain.Row) -> None:
         """Notes a row that will be committed with the next tick."""
         self._others.append(hash_chain.other(table, self.digest(table, row)))
 
     def digest(self, table: str, row: hash_chain.Row) -> bytes:
-        """The digest of the run's next row; the veils over its texts wait for the next commit."""
+        """The digest of the run's next row. The commitments to its texts wait for the next commit."""
         self._counts[table] += 1
-        veils = {
-            column: veil for column in hash_chain.TEXTS.get(table, ()) if (veil := self._veil(column, row))
+        commitments = {
+            column: commitment
+            for column in hash_chain.TEXTS.get(table, ())
+            if (commitment := self._commitment(column, row))
         }
         place = hash_chain.place(table, self._counts[table])
-        self.veils += [(f"{place}.{c}", v.salt, v.original, v.cleaned) for c, v in veils.items()]
-        return hash_chain.row_digest(table, row, veils)
+        self.commitments += [(f"{place}.{c}", v.salt, v.original, v.redacted) for c, v in commitments.items()]
+        return hash_chain.row_digest(table, row, commitments)
 
-    def _veil(self, column: str, row: hash_chain.Row) -> Veil | None:
+    def _commitment(self, column: str, row: hash_chain.Row) -> Commitment | None:
         text = hash_chain.readable(column, row[column])
         if not isinstance(text, str):
             return None
-        cleaned = hash_chain.NO_NAMES if column == "names" else self._clean(text)
-        if cleaned == text:
+        redacted = hash_chain.NO_NAMES if column == "names" else self._redact(text)
+        if redacted == text:
             return None
         salt = secrets.token_bytes(_SALT)
-        return Veil(hash_chain.sha256(salt + text.encode()), hash_chain.sha256(cleaned.encode()), salt)
+        return Commitment(hash_chain.sha256(salt + text.encode()), hash_chain.sha256(redacted.encode()), salt)
 
     def ticks_with_links(self, ticks: list[tuple[float, bytes]]) -> list[tuple[Any, ...]]:
         """Rows of the table ``ticks``, at least one; what was noted goes with the first."""
@@ -150,12 +154,12 @@ class Chain:
         self.link = self._next
         self.ticks += ticks
         self._others.clear()
-        self.veils.clear()
+        self.commitments.clear()
 
     def sealed(self, seal: Seal) -> None:
-        """A seal, and the veils that waited, are on disk now."""
+        """A seal, and the commitments that waited, are on disk now."""
         self.link = seal.link
-        self.veils.clear()
+        self.commitments.clear()
 
 
 # --- in the database ------------------------------------------------------------------------------
@@ -166,16 +170,16 @@ def store_names(db: sqlite3.Connection, run: int, names: Mapping[str, str]) -> N
     db.executemany(_NAME, ((run, name, kind) for name, kind in sorted(names.items())))
 
 
-def store_veils(db: sqlite3.Connection, run: int, grown: Chain) -> None:
-    """Stores the veils that wait."""
-    db.executemany(_VEIL, ((run, *veil) for veil in grown.veils))
+def store_commitments(db: sqlite3.Connection, run: int, grown: Chain) -> None:
+    """Stores the commitments that wait for it."""
+    db.executemany(_COMMITMENT, ((run, *commitment) for commitment in grown.commitments))
 
 
 def store_seal(db: sqlite3.Connection, run: int, grown: Chain, seal: Seal) -> None:
-    """Stores a seal, and the veils that wait."""
+    """Stores a seal, and the commitments that wait."""
     (count,) = db.execute("SELECT count(*) FROM seals WHERE run = ?", (run,)).fetchone()
     db.execute(_SEAL, (run, count + 1, *astuple(seal)))
-    store_veils(db, run, grown)
+    store_commitments(db, run, grown)
 
 
 def so_far(db: sqlite3.Connection, run: int) -> Chain:

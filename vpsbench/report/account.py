@@ -155,7 +155,7 @@ def _events(record: Record) -> Section:
     shown = [
         _fact(
             f"{duration(e.t)} into the run ({moment(record.run.started + e.t)})",
-            f"{e.kind.replace('_', ' ')}: {e.detail}",
+            f"{e.kind.replace('_', ' ')}: {e.said}",
         )
         for e in events[:EVENTS]
     ]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vpsbench.errors import FAILED, VpsbenchError
+from vpsbench.files.replace import replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,10 @@ class RunStateFile:
         Raises:
             VpsbenchError: it cannot be written; the old one is still there.
         """
-        new = self._path.with_name(f"{self._path.name}.tmp")
         try:
-            with new.open("w", encoding="utf-8") as file:
-                json.dump(dataclasses.asdict(run), file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            with replacement(self._path) as new:
+                new.write_text(json.dumps(dataclasses.asdict(run)), encoding="utf-8")
         except OSError as error:
-            with suppress(OSError):  # of a file system that became read-only
-                new.unlink()
             raise VpsbenchError(f"Cannot write {self._path}: {error.strerror}.", "", FAILED) from error
 
     def remove(self) -> None:

@@ -1,1 +1,1 @@
-"""The database: encode, write, read, migrate. ``migrations/`` describes the tables and the bytes."""
+"""The database: encode, write, decode, read, migrate. ``migrations/`` describes the tables and the bytes."""

@@ -1,4 +1,4 @@
-"""What was measured and waits for the next commit: in memory, in the form in which it will be stored."""
+"""The write buffer: holds in memory, in the form in which it is stored, what the next commit writes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vpsbench.integrity.seals import Chain
-from vpsbench.model import Event, Labels, Metric, Sample, Turn
-from vpsbench.store.encode import Packer, Reading
+from vpsbench.model import Labels, Metric, Sample, Turn
+from vpsbench.store.encode import Encoder, Reading
 
 Key = tuple[str, Labels]  # a series' metric, and its labels in the order of their names
 Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class Waiting:
-    """Rows of one run. Up to ``room`` bytes of packed ticks and turns; what comes after that is dropped.
+class WriteBuffer:
+    """Rows of one run that are not stored yet.
+
+    It holds up to ``room`` bytes of encoded ticks and turns. What comes after that is dropped.
 
     Args:
         boot: CLOCK_BOOTTIME at which the run began, s.
@@ -37,11 +39,11 @@ class Waiting:
     series: list[Row] = field(default_factory=list)
     turns: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
-    ticks: list[tuple[float, bytes]] = field(default_factory=list)  # those that ended, packed
+    ticks: list[tuple[float, bytes]] = field(default_factory=list)  # those that ended, encoded
     _readings: list[Reading] = field(default_factory=list)  # of the tick that has not ended yet
     _rare: bool = False  # whether they hold what a probe found, or a gap
     _size: int = 0  # B of ticks and turns
-    _packer: Packer = field(default_factory=Packer)
+    _encoder: Encoder = field(default_factory=Encoder)
     _numbers: dict[Key, int] = field(default_factory=dict)  # ``known``, but labels as they were handed in
 
     def add(self, samples: Iterable[Sample], at: float, *, probed: bool) -> None:
@@ -58,15 +60,14 @@ class Waiting:
         self._rare |= probed and bool(taken)
 
     def gap(self, metric: str, labels: Labels, at: float) -> None:
-        """Takes a reading that failed: it is rare, too, and must not be passed over."""
+        """Takes a reading that failed. It makes its tick self-contained, as a probe's reading does."""
         self._announced(metric)
         self._readings.append((self._number(metric, labels), at - self.boot, math.nan))
         self._rare = True
 
     def event(self, t: float, kind: str, detail: str, source: str = "") -> None:
         """Takes an event, ``t`` s into the run."""
-        said = Event(t, kind, detail, source).said
-        row = {"t": float(t), "kind": _text(kind), "detail": _text(said)}
+        row = {"t": float(t), "kind": _text(kind), "detail": _text(detail), "source": _text(source)}
         self.chain.note("event", row)
         self.events.append(tuple(row.values()))
 
@@ -88,16 +89,16 @@ class Waiting:
         self.turns.append(tuple(row.values()))
 
     def end_tick(self, elapsed: float) -> None:
-        """Packs what was read since the last one; where there is no room it is dropped."""
-        packed = self._packer.pack(self._readings, alone=self._rare)
+        """Encodes what was read since the last tick; where there is no room it is dropped."""
+        encoded = self._encoder.encode(self._readings, self_contained=self._rare)
         self._readings, self._rare = [], False
-        if self._fits(len(packed), elapsed):
-            self.ticks.append((float(elapsed), packed))
+        if self._fits(len(encoded), elapsed):
+            self.ticks.append((float(elapsed), encoded))
         else:
-            self._packer = Packer()  # the next tick cannot lean on one that is dropped
+            self._encoder = Encoder()  # the next tick cannot lean on one that is dropped
 
     def clear(self) -> None:
-        """All of it is stored now."""
+        """Forgets the rows, which are stored now."""
         for rows in (self.series, self.turns, self.events, self.ticks):
             rows.clear()
         self._size = 0
@@ -131,7 +132,7 @@ class Waiting:
         return found
 
     def _fits(self, size: int, elapsed: float) -> bool:
-        """Whether so much more may wait; once it may not, that is an event of its own."""
+        """Whether there is room for so much more; the first time that there is none is an event."""
         if self._size <= self.room < self._size + size:
             why = f"from here on until the file could be written again: {self.room >> 20} MiB waited already"
             self.event(elapsed, "readings_lost", why)
@@ -145,5 +146,5 @@ def as_json(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """A text that SQLite can store: half a surrogate pair, as in names that are no UTF-8, is spelt out."""
+    """A text that SQLite can store. What was no UTF-8, as in some file names, is spelt out."""
     return text.encode("utf-8", "backslashreplace").decode()

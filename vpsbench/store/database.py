@@ -1,6 +1,6 @@
-"""The database file: is it ours, is it whole, is it of this format; opens it without harming it.
+"""The database file: checks that it is ours, whole and of a known format, and opens it without harm.
 
-A file is looked at before SQLite may write anything: a foreign, newer or damaged one stays as it is, and
+The checks come before SQLite may write anything. So a foreign, newer or damaged file stays as it is, and
 nothing appears beside it.
 """
 
@@ -12,13 +12,12 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from vpsbench.errors import FAILED, VpsbenchError
+from vpsbench.store.formats import Migrations, shipped
 
 APPLICATION_ID: Final = int.from_bytes(b"vpsb")  # marks a file as ours; file(1) shows it too
 # Magic, write version, user_version, application_id: https://www.sqlite.org/fileformat2.html, section 1.3
@@ -30,31 +29,9 @@ _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _OTHER: Final = "Another file can be named with --db."
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step from a format to the next."""
-
-    number: int
-    name: str
-    sql: str
-
-
-Migrations = tuple[Migration, ...]
-
-
 def default_path() -> Path:
     """Where runs are kept unless the user says otherwise, below the working directory."""
     return Path("reports/vpsbench.db")
-
-
-def shipped() -> Migrations:
-    """This version's migrations: ``migrations/NNNN_name.sql``, numbered from 1 without gaps."""
-    found = sorted(
-        (f for f in files("vpsbench.store").joinpath("migrations").iterdir() if f.name.endswith(".sql")),
-        key=lambda f: f.name,
-    )
-    split = [(f.name.removesuffix(".sql").partition("_"), f.read_text(encoding="utf-8")) for f in found]
-    return tuple(Migration(int(number), name, sql) for (number, _, name), sql in split)
 
 
 @contextmanager
@@ -120,7 +97,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def storing(db: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """A transaction on an open database of ours, which lies there.
+    """A transaction on an open database of ours, whose file is ``path``.
 
     Raises:
         VpsbenchError: the file cannot be written, or not any more.
@@ -147,7 +124,7 @@ def _require_permission(path: Path) -> None:
 
 
 def unwritable(path: Path, error: sqlite3.Error) -> VpsbenchError:
-    """What to tell the user when writing has failed."""
+    """The error for the user when writing has failed."""
     why, hint = {
         sqlite3.SQLITE_FULL: ("the disk is full", "Free some space there."),
         sqlite3.SQLITE_IOERR: ("the disk fails", "It may be full, over a quota or a limit, or broken."),
@@ -161,7 +138,7 @@ def unwritable(path: Path, error: sqlite3.Error) -> VpsbenchError:
 
 
 def damaged(path: Path, why: str) -> VpsbenchError:
-    """What to tell the user of a file that is ours but broken."""
+    """The error for the user of a file that is ours but broken."""
     return VpsbenchError(f"The database {path} is damaged: {why}.", f"Move it away. {_OTHER}")
 
 
@@ -226,7 +203,7 @@ def _is_new(path: Path) -> bool:
 
 
 def _check_whole(path: Path, steps: Migrations) -> None:
-    """Looks at every page; an older format is first migrated in a copy, as a trial."""
+    """Checks every page. An older format is first migrated in a copy, as a trial."""
     with readable(path, steps) as db:
         found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
     if found != "ok":
@@ -248,7 +225,7 @@ def _open(path: Path, steps: Migrations, stack: ExitStack) -> sqlite3.Connection
 
 
 def _open_in_place(path: Path, *, wal_mode: bool, stack: ExitStack) -> sqlite3.Connection | None:
-    """None where SQLite would have to make files beside this one, and cannot.
+    """A connection to the file itself; None where SQLite would need files beside it and cannot make them.
 
     Without a -wal all is in the file and nobody writes to it. Then it is opened as immutable, as SQLite
     would otherwise make a -wal and a -shm even for reading, and never remove them. With a -wal an
@@ -269,7 +246,7 @@ def _open_in_place(path: Path, *, wal_mode: bool, stack: ExitStack) -> sqlite3.C
 
 @contextmanager
 def _undisturbed(path: Path) -> Iterator[None]:
-    """An immutable file is read without locks; so says whether somebody wrote to it meanwhile."""
+    """Raises an error if somebody wrote to the file meanwhile, as an immutable file is read without locks."""
     before = path.stat()
     try:
         yield

@@ -1,14 +1,15 @@
-"""Takes the readings of packed ticks apart, many ticks at a time; ``migrations/`` describes the bytes."""
+"""Decodes the readings of many ticks at a time; ``migrations/`` describes the bytes."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.store.encode import DIGITS, LEANING, RAW, Unpacker, is_of_floats
+from vpsbench.store.encode import DEPENDENT, DIGITS, RAW, is_of_floats, is_self_contained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,14 +19,51 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
     Batch = tuple[Floats, Floats, Numbers]
 
-_BATCH: Final = 512  # ticks taken apart together: a few MB, and 100 times quicker than one by one
+_FOLLOWED: Final = bytes(range(0x80, 0x100))  # in a number: bytes after which more follow
+_BATCH: Final = 512  # ticks decoded together: a few MB, and 100 times quicker than one by one
 _ROOM: Final = 1 << 15  # readings of a series, at first; then twice as many as there are, again and again
 _LONGEST: Final = 10  # B of a number of 64 bits, seven to a byte
 _TENS: Final = np.array([10.0**digits for digits in range(max(DIGITS) + 2)])  # the last one stands for RAW
 
 
+def count_readings(encoded: bytes, plain: bytes) -> int:
+    """How many readings a decoded tick has."""
+    if is_of_floats(encoded[0]):
+        return len(plain) // 20
+    return len(plain.translate(None, _FOLLOWED)) // 4
+
+
+class Decoder:
+    """Decodes the ticks of one run, in their order, from any self-contained one on."""
+
+    def __init__(self) -> None:
+        self._before = b""
+
+    def decode(self, encoded: bytes, most: int = 0) -> bytes:
+        """The columns as plain bytes; of more than ``most`` of them only so many and one (0: all).
+
+        Raises:
+            ValueError: it is cut off, something follows it, or the tick before it is another one.
+        """
+        if len(encoded) < 2:
+            raise ValueError("readings are cut off")
+        body = encoded if is_of_floats(encoded[0]) else encoded[1:]
+        try:
+            before = b"" if is_self_contained(encoded) else self._before
+            stream = zlib.decompressobj(zdict=before) if before else zlib.decompressobj()
+            plain = stream.decompress(body, most + 1 if most else 0)
+        except zlib.error as error:
+            raise ValueError(f"readings cannot be decoded: {error}") from error
+        if most and len(plain) > most:
+            return plain
+        if not stream.eof or stream.unused_data:
+            raise ValueError("readings are cut off, or something follows them")
+        self._before = plain
+        return plain
+
+
 class _Column:
-    """Values that come bit by bit. Neither room that is not used takes memory, nor a value that stays."""
+    """A growing column of values. A constant one takes no memory, nor does room that is not used."""
 
     def __init__(self) -> None:
         self._values = np.empty(_ROOM)
@@ -57,7 +95,7 @@ class _Column:
 
 
 def columns(ticks: Iterable[bytes], count: int) -> Iterator[tuple[Floats, Floats]]:
-    """Times and values of each series, as of ``batches``; those that were read together share their times."""
+    """Times and values of each series, as of ``batches``. Those that were read together share their times."""
     found = [_Column() for _ in range(count)]
     times: list[list[Floats]] = [[] for _ in range(count)]
     for unsorted, values, series in batches(ticks, count):
@@ -81,16 +119,16 @@ def batches(ticks: Iterable[bytes], count: int) -> Iterator[Batch]:
     """Times in s, values and series (from 0 on) in the order of writing; a reading that failed is NaN.
 
     Args:
-        ticks: of one run, as they are stored, in their order. Where some are left out the next one must be
-            packed by itself.
+        ticks: of one run, as they are stored, in their order. Where some are left out, the next one must be
+            self-contained.
         count: how many series the run has.
 
     Raises:
         ValueError: the bytes make no sense.
     """
-    unpacker, latest, left = Unpacker(), _Latest(count), iter(ticks)
+    decoder, latest, left = Decoder(), _Latest(count), iter(ticks)
     while batch := list(islice(left, _BATCH)):
-        plain = [(packed[0], unpacker.unpack(packed)) for packed in batch]
+        plain = [(encoded[0], decoder.decode(encoded)) for encoded in batch]
         parts = [
             _of_floats(alike) if old else _of_numbers(list(alike), latest)
             for old, alike in groupby(plain, key=lambda one: is_of_floats(one[0]))
@@ -129,7 +167,7 @@ def _alike(plain: list[bytes]) -> Batch:
 
 
 class _Latest:
-    """What a leaning tick counts from: the first time of the tick before, and the latest of each series."""
+    """What a dependent tick counts from: the first time of the tick before, and each series' last number."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -138,10 +176,10 @@ class _Latest:
         self.numbers = np.zeros(count + 1, np.int64)
 
     def complete(
-        self, series: Numbers, digits: Numbers, times: Numbers, numbers: Numbers, *, leaning: bool
+        self, series: Numbers, digits: Numbers, times: Numbers, numbers: Numbers, *, dependent: bool
     ) -> None:
-        """Adds to the times and numbers of one tick, in place, what they count from, and remembers them."""
-        if leaning:
+        """Turns the differences of one tick into times and numbers, in place, and remembers those."""
+        if dependent:
             times += self.time
             numbers += np.where((self.digits[series] == digits) & (digits != RAW), self.numbers[series], 0)
         else:
@@ -162,10 +200,10 @@ def _of_numbers(ticks: list[tuple[int, bytes]], latest: _Latest) -> Batch:
     if digits.size and not RAW <= digits.min() <= digits.max() <= max(DIGITS):
         raise ValueError("there are readings of no known form")
     series, times = _checked(_sums(steps, starts, sizes), latest.count), _sums(times, starts, sizes)
-    leaning = [mark == LEANING for mark, _ in ticks]
-    for k in range(len(ticks)) if any(leaning) else (len(ticks) - 1,):
+    dependent = [mark == DEPENDENT for mark, _ in ticks]
+    for k in range(len(ticks)) if any(dependent) else (len(ticks) - 1,):
         own = slice(starts[k], starts[k] + sizes[k])
-        latest.complete(series[own], digits[own], times[own], growth[own], leaning=leaning[k])
+        latest.complete(series[own], digits[own], times[own], growth[own], dependent=dependent[k])
     values = np.where(digits == RAW, growth.view(np.float64), growth / _TENS[digits])
     return times.view(np.float64), values, series
 

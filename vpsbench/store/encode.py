@@ -1,11 +1,14 @@
-"""How the readings of a tick are packed; ``migrations/`` describes the bytes, ``readings`` takes them apart.
+"""Encodes the readings of a tick; ``migrations/`` describes the bytes, ``decode`` reads them.
 
 What a kernel counts are decimal numbers that grow a little each second. So a reading is kept as a whole
-number with so many digits behind the point, of which its growth since the tick before is written, in as few
-bytes as that needs. zlib does the rest, with the tick before as its dictionary: half of what floats take.
+number with so many digits behind the point. Of that number only its growth since the tick before is written,
+in as few bytes as it needs. zlib does the rest, with the tick before as its dictionary. The result takes half
+of what floats take.
 
-Packed by themselves are ticks that hold what a probe found, so that a long run can be read without unpacking
-all of it, and one in 32, so that one that is lost takes few along.
+Some ticks are self-contained, as they are encoded without the tick before. Those are:
+
+- ticks that hold what a probe found, so that a long run can be read without decoding all of it,
+- and one in 32 of the others, so that one that is lost takes few along.
 """
 
 from __future__ import annotations
@@ -16,22 +19,22 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-ALONE: Final = 1  # the first byte of a tick that is packed by itself,
-LEANING: Final = 2  # and of one that leans on those before it; older formats begin with zlib's own 0x78
+# The first byte of a tick. Older formats begin with zlib's own 0x78.
+SELF_CONTAINED: Final = 1
+DEPENDENT: Final = 2  # on the ticks before it
 DIGITS: Final = (0, 2, 3, 6, 9)  # behind the point: whole numbers, USER_HZ, ms, µs, ns
 RAW: Final = -1  # in their place: the number is the bits of the float64
 _TENS: Final = {digits: 10.0**digits for digits in DIGITS}
 _TRIED: Final = {first: tuple(dict.fromkeys((first, *DIGITS))) for first in DIGITS} | {RAW: DIGITS}
 _WHOLE: Final = 2**53  # below it float64 holds each whole number
 _NONE: Final = (0, 0)
-_OFTEN: Final = 32  # ticks from one that is packed by itself to the next
-_FOLLOWED: Final = bytes(range(0x80, 0x100))  # in a number: bytes after which more follow
+_OFTEN: Final = 32  # ticks from one that is self-contained to the next
 _WINDOW, _MEMORY = 12, 5  # zlib's, enough for two ticks; with its own settings it clears 256 kB for each
 Reading = tuple[int, float, float]  # series, time, value
 
 
-class Packer:
-    """Packs the ticks of one run, in their order."""
+class Encoder:
+    """Encodes the ticks of one run, in their order."""
 
     def __init__(self) -> None:
         self._before = b""
@@ -39,13 +42,13 @@ class Packer:
         self._known: dict[int, tuple[int, int]] = {}  # series -> digits and number of its latest reading
         self._count = 0
 
-    def pack(self, readings: Sequence[Reading], *, alone: bool = False) -> bytes:
-        """The column ``ticks.samples``; ``alone``: packed by itself in any case."""
-        if alone or self._count % _OFTEN == 0 or not self._before:
-            mark, self._time, self._known = ALONE, 0, {}
+    def encode(self, readings: Sequence[Reading], *, self_contained: bool = False) -> bytes:
+        """The column ``ticks.samples``; ``self_contained``: so in any case."""
+        if self_contained or self._count % _OFTEN == 0 or not self._before:
+            mark, self._time, self._known = SELF_CONTAINED, 0, {}
             stream = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY)
         else:
-            mark = LEANING
+            mark = DEPENDENT
             stream = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY, zdict=self._before)
         self._count += 1
         self._before = plain = self._plain(readings)
@@ -73,7 +76,7 @@ class Packer:
 
 
 def _exact(value: float, kept: int) -> tuple[int, int]:
-    """The digits, best those of last time, and the number that with them is the value to the last bit."""
+    """Digits and number that give the value to the last bit; the digits of last time where they do."""
     if -_WHOLE < value < _WHOLE:  # and not NaN
         for digits in _TRIED[kept]:
             number = round(value * _TENS[digits])
@@ -88,7 +91,7 @@ def _bits(value: float) -> int:
 
 
 def _around(step: int) -> int:
-    """The same step modulo 2^64: between a negative and a positive time there are more."""
+    """The step modulo 2^64, as the bits of a negative and a positive time are further apart."""
     return step if -_WHOLE < step < _WHOLE else (step + 2**63) % 2**64 - 2**63
 
 
@@ -107,48 +110,13 @@ def _numbers(values: Iterable[int]) -> bytes:
 _often: Final = lru_cache(maxsize=8)(_numbers)  # for columns that are the same in many ticks
 
 
-def stands_alone(packed: bytes) -> bool:
-    """Whether it was packed by itself."""
-    if is_of_floats(packed[0]):
-        return not packed[1] & 0x20  # FDICT, RFC 1950
-    return packed[0] == ALONE
+def is_self_contained(encoded: bytes) -> bool:
+    """Whether a tick can be decoded without the one before it."""
+    if is_of_floats(encoded[0]):
+        return not encoded[1] & 0x20  # FDICT, RFC 1950
+    return encoded[0] == SELF_CONTAINED
 
 
 def is_of_floats(mark: int) -> bool:
-    """Whether a first byte is that of the formats up to 4, which are zlib's from there on."""
-    return mark not in {ALONE, LEANING}
-
-
-def readings(packed: bytes, plain: bytes) -> int:
-    """How many readings there are in a tick that was unpacked."""
-    if is_of_floats(packed[0]):
-        return len(plain) // 20
-    return len(plain.translate(None, _FOLLOWED)) // 4
-
-
-class Unpacker:
-    """Unpacks the ticks of one run, in their order, from any that was packed by itself."""
-
-    def __init__(self) -> None:
-        self._before = b""
-
-    def unpack(self, packed: bytes, most: int = 0) -> bytes:
-        """The columns as plain bytes; of more than ``most`` of them only so many and one (0: all).
-
-        Raises:
-            ValueError: it is cut off, something follows it, or the tick before it is another one.
-        """
-        if len(packed) < 2:
-            raise ValueError("readings are cut off")
-        body = packed if is_of_floats(packed[0]) else packed[1:]
-        try:
-            stream = zlib.decompressobj() if stands_alone(packed) else zlib.decompressobj(zdict=self._before)
-            plain = stream.decompress(body, most + 1 if most else 0)
-        except zlib.error as error:
-            raise ValueError(f"readings cannot be unpacked: {error}") from error
-        if most and len(plain) > most:
-            return plain
-        if not stream.eof or stream.unused_data:
-            raise ValueError("readings are cut off, or something follows them")
-        self._before = plain
-        return plain
+    """Whether a tick's first byte is that of formats up to 4, which begin with zlib's header."""
+    return mark not in {SELF_CONTAINED, DEPENDENT}

@@ -32,7 +32,8 @@ from vpsbench.model import (
 )
 from vpsbench.store import database
 from vpsbench.store.decode import batches, columns
-from vpsbench.store.encode import stands_alone
+from vpsbench.store.encode import is_self_contained
+from vpsbench.store.older_events import older
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,15 +49,15 @@ _RUNS: Final = """
 _TURNS: Final = """
     SELECT probe, started, elapsed, status, detail, options, raw
     FROM turns WHERE run = ? ORDER BY started, id"""
-_TURNS_ALONE: Final = """
+_TURNS_WITHOUT_OUTPUT: Final = """
     SELECT probe, started, elapsed, status, detail, options, NULL FROM turns WHERE run = ? ORDER BY id"""
 _SERIES: Final = "SELECT metric, unit, kind, better, help, labels FROM series WHERE run = ? ORDER BY id"
 _TICKS: Final = "SELECT samples FROM ticks WHERE run = ? ORDER BY id"
-# Those that may stand alone, of this format and of older ones: SQLite is quick at leaving out the others.
-_ALONE: Final = """
+# Those that may be self-contained, of any format: SQLite is quick at leaving out the others.
+_SELF_CONTAINED: Final = """
     SELECT samples FROM ticks
     WHERE run = ? AND substr(samples, 1, 1) <> x'02' AND substr(samples, 1, 2) <> x'78bb' ORDER BY id"""
-_EVENTS: Final = "SELECT t, kind, detail FROM events WHERE run = ? ORDER BY id"
+_EVENTS: Final = "SELECT t, kind, detail, source FROM events WHERE run = ? ORDER BY id"
 
 
 def runs(path: Path) -> list[Run]:
@@ -70,7 +71,7 @@ def runs(path: Path) -> list[Run]:
 
 
 def head(path: Path, run: int | None = None) -> Record:
-    """A run without its series and its probes' raw output, however long it is: quickly read.
+    """A run without its series and its probes' raw output. Quick, however long the run is.
 
     Its turns and events stand in the order in which they were stored.
 
@@ -79,16 +80,17 @@ def head(path: Path, run: int | None = None) -> Record:
     """
     with _reading(path) as db:
         found = _found(db, path, run)
-        turns = (_turn(row) for row in db.execute(_TURNS_ALONE, (found.id,)))
+        turns = (_turn(row) for row in db.execute(_TURNS_WITHOUT_OUTPUT, (found.id,)))
         return Record(found, (), tuple(turns), tuple(_events(db, found.id)))
 
 
 def read(path: Path, run: int | None = None) -> Record:
     """One whole run; by default the latest.
 
-    Series are in a fixed order, by name and labels. One whose readings all failed has no times, only a
-    gap. Besides the stored events there is one ``counter_backwards`` for each counter that ever fell. One
-    that began anew because the machine did goes on from where it was.
+    - Series are in a fixed order, by name and labels.
+    - A series whose readings all failed has no times, only a gap.
+    - A counter that began anew because the machine did goes on from where it was.
+    - For each other counter that ever fell there is an event ``counter_backwards`` besides the stored ones.
 
     Raises:
         VpsbenchError: no such run, or the file is missing, foreign, newer or damaged.
@@ -103,7 +105,7 @@ def read(path: Path, run: int | None = None) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A run whose readings pass by once, some at a time, so that its length does not matter.
+    """A run whose readings are read once, a batch at a time, so that its length does not matter.
 
     Args:
         run: its own data.
@@ -184,7 +186,10 @@ def _turn(row: tuple[Any, ...]) -> Turn:
 
 
 def _events(db: sqlite3.Connection, run: int) -> list[Event]:
-    return [Event(t, kind, detail) for t, kind, detail in db.execute(_EVENTS, (run,))]
+    return [
+        older(t, kind, detail) if source is None else Event(t, kind, detail, source)
+        for t, kind, detail, source in db.execute(_EVENTS, (run,))
+    ]
 
 
 # --- series ----------------------------------------------------------------------------------------
@@ -194,7 +199,7 @@ def _all_series(db: sqlite3.Connection, run: Run) -> tuple[Series, ...]:
     heads = _heads(db, run.id)
     found = (
         _series(*head, *column, run.elapsed)
-        for head, column in zip(heads, columns(telling(db, run.id), len(heads)), strict=True)
+        for head, column in zip(heads, columns(needed_ticks(db, run.id), len(heads)), strict=True)
     )
     return tuple(sorted(found, key=_order))
 
@@ -207,19 +212,19 @@ def _heads(db: sqlite3.Connection, run: int) -> list[tuple[Metric, dict[str, str
 
 
 def _order(series: Series) -> tuple[str, list[tuple[str, int, str]]]:
-    # Shorter values first, so that vCPU 10 comes after vCPU 9.
+    # Shorter values come first, so that vCPU 10 comes after vCPU 9.
     return series.metric.name, [(key, len(value), value) for key, value in sorted(series.labels.items())]
 
 
-def telling(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
-    """The ticks that a judgement needs, as they are stored: all of a run of some hours.
+def needed_ticks(db: sqlite3.Connection, run: int) -> Iterator[bytes]:
+    """The ticks that a judgement needs, as they are stored.
 
-    Of a longer one those that hold what a probe found, and of the others, when only the monitors read, one in
-    32: counters lose nothing by that.
+    Of a run of some hours these are all. Of a longer one they are the ticks that hold what a probe found, and
+    one in 32 of those in which only the monitors read. Counters lose nothing by that.
     """
     whole = db.execute("SELECT count(*) FROM ticks WHERE run = ?", (run,)).fetchone()[0] <= _WHOLE
-    rows = db.execute(_TICKS if whole else _ALONE, (run,))
-    return (samples for (samples,) in rows if whole or stands_alone(samples))
+    rows = db.execute(_TICKS if whole else _SELF_CONTAINED, (run,))
+    return (samples for (samples,) in rows if whole or is_self_contained(samples))
 
 
 def _series(metric: Metric, labels: dict[str, str], times: Floats, values: Floats, end: float) -> Series:
@@ -241,7 +246,7 @@ def _gaps(times: Floats, failed: NDArray[np.bool_], end: float) -> tuple[tuple[f
 
 
 def _carried_on(series: Series, events: list[Event]) -> Series:
-    """A counter goes on over each reboot; one of our cgroup also in a new process, perhaps in another."""
+    """Lets a counter go on over each reboot. A cgroup's counter goes on over each new process of the run."""
     if series.metric.kind is not Kind.COUNTER:
         return series
     ours = series.metric.name.startswith("cgroup.")

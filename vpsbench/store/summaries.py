@@ -1,6 +1,6 @@
-"""The summary of a run, kept in the run's own database: what comparing needs, so that nobody judges twice.
+"""The summary of a run, kept in the run's own database, so that comparing need not judge the run again.
 
-It follows from the readings and is no evidence: the chain does not cover it, bundles leave it out, and
+It follows from the readings and is no evidence. The hash chain does not cover it, bundles leave it out, and
 whoever doubts it judges anew.
 """
 
@@ -25,14 +25,14 @@ _KEEP: Final = "INSERT OR REPLACE INTO summaries (run, program, mark, text) VALU
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A run as it is now: any tick, resumption or end later, it has another one."""
+    """Stands for a run as it is now. After any further tick, resumption or end the run has another mark."""
 
     run: int
     text: str
 
 
 def mark(path: Path, run: int | None = None) -> Mark | None:
-    """The mark of a run, by default of the latest; to be taken before what is summed up is read.
+    """The mark of a run, by default of the latest. It must be taken before the run is read.
 
     Raises:
         VpsbenchError: the database cannot be read.
@@ -42,7 +42,7 @@ def mark(path: Path, run: int | None = None) -> Mark | None:
 
 
 def kept(path: Path, run: int | None, program: str) -> str | None:
-    """The summary of a run, by default of the latest, where this program made it of the run as it is now.
+    """The summary of a run (by default the latest), if this program made it of the run as it is now.
 
     Raises:
         VpsbenchError: the database cannot be read.

@@ -1,8 +1,8 @@
-"""The collector: the only writer of the database. ``migrations/`` says how things are stored.
+"""The only writer of the database. ``migrations/`` says how things are stored.
 
-What is handed in is kept in memory until the end of the tick, then written in one transaction: the file
-is locked for milliseconds, and what was committed survives the death of this process. Each tick is a
-link of the run's chain, which is sealed where it begins, goes on and ends.
+What is handed in stays in memory until the end of the tick, and is then written in one transaction. So the
+file is locked for milliseconds only, and what was committed survives the death of this process. Each tick is
+a link of the run's hash chain, which is sealed where it begins, goes on and ends.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from vpsbench.integrity import hash_chain, seals
 from vpsbench.integrity.seals import Chain, Seal, Sealer
 from vpsbench.model import Guest, Labels, Metric, Plan, Profile, RunState, Sample, Turn
 from vpsbench.store import database
-from vpsbench.store.buffer import Waiting, as_json
-from vpsbench.store.encode import Packer
+from vpsbench.store.buffer import WriteBuffer, as_json
+from vpsbench.store.encode import Encoder
 
 _RUN: Final = """
     INSERT INTO runs (state, started, seed, profile, plan, guest)
@@ -29,7 +29,7 @@ _SERIES: Final = """
 _TURN: Final = """
     INSERT INTO turns (run, probe, started, elapsed, status, detail, options, raw)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_EVENT: Final = "INSERT INTO events (run, t, kind, detail) VALUES (?, ?, ?, ?)"
+_EVENT: Final = "INSERT INTO events (run, t, kind, detail, source) VALUES (?, ?, ?, ?, ?)"
 _TICK: Final = "INSERT INTO ticks (run, elapsed, samples, digest, others) VALUES (?, ?, ?, ?, ?)"
 _ROOM: Final = 16 * 1024**2  # B kept in memory while the file cannot be written: some hours of ticks
 _PATIENCE: Final = 500  # ms that a tick waits for another writer: the next tick tries again
@@ -38,13 +38,13 @@ _PATIENCE: Final = 500  # ms that a tick waits for another writer: the next tick
 class Collector:
     """Writes runs, one after another, to a database that it opens, migrates, or makes.
 
-    Every method that writes to the file raises ``VpsbenchError`` (exit status ``FAILED``) when that
-    fails. Nothing that was committed is lost then, and what waited goes on waiting for the next commit:
-    up to ``room`` bytes of it, packed. What comes after that is dropped, and an event says since when.
+    Every method that writes to the file raises ``VpsbenchError`` (exit status ``FAILED``) when that fails.
+    Nothing that was committed is lost then. What was not stays in memory for the next commit, up to ``room``
+    bytes of it. What comes after that is dropped, and an event says since when.
 
     Args:
         path: of the database.
-        room: B that may wait.
+        room: B that may wait in memory.
         sealer: signs where runs begin, go on and end; by default nobody does.
 
     Raises:
@@ -57,7 +57,7 @@ class Collector:
         self._sealer = sealer or Sealer()
         self._db = database.writable(path)
         self._run = 0
-        self._wait(Chain(), (), 0.0)
+        self._begin_buffer(Chain(), (), 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -89,9 +89,9 @@ class Collector:
             wall: Unix time now, s.
             boot: CLOCK_BOOTTIME now, s; every later ``at`` is stored relative to it.
             surroundings: versions, clocks and the like, as JSON can say them; sealed with the beginning.
-            names: what a redacted copy will leave out, and what each is; see ``private.Cleaner``.
+            names: what a redacted copy will leave out, and what each is; see ``redaction.Redactor``.
         """
-        self._wait(Chain(names), metrics, boot)
+        self._begin_buffer(Chain(names), metrics, boot)
         row = {
             "state": RunState.RUNNING,
             "started": float(wall),
@@ -132,8 +132,8 @@ class Collector:
             VpsbenchError: the file cannot be written.
         """
         known = self._db.execute("SELECT metric, labels, id FROM series WHERE run = ?", (run,))
-        self._wait(seals.so_far(self._db, run), metrics, boot)
-        self._waiting.known |= {
+        self._begin_buffer(seals.so_far(self._db, run), metrics, boot)
+        self._buffer.known |= {
             (name, tuple(sorted(json.loads(labels).items()))): number for name, labels, number in known
         }
         self._run = run
@@ -146,7 +146,7 @@ class Collector:
 
     def known(self) -> tuple[tuple[str, Labels], ...]:
         """Metric and labels of each series that the run has."""
-        return tuple(self._waiting.known)
+        return tuple(self._buffer.known)
 
     def add(self, samples: Iterable[Sample], at: float, *, probed: bool = False) -> None:
         """Takes readings; ``at`` (CLOCK_BOOTTIME, s) is the time of those that have none of their own.
@@ -160,7 +160,7 @@ class Collector:
             KeyError: a metric was not announced to ``begin``.
             ValueError: a value or time is not a finite number; what is missing is a gap.
         """
-        self._waiting.add(samples, at, probed=probed)
+        self._buffer.add(samples, at, probed=probed)
 
     def gap(self, metric: str, labels: Labels, at: float) -> None:
         """Notes that a reading failed.
@@ -168,35 +168,42 @@ class Collector:
         Raises:
             KeyError: the metric was not announced to ``begin``.
         """
-        self._waiting.gap(metric, labels, at)
+        self._buffer.gap(metric, labels, at)
 
     def event(self, kind: str, detail: str, at: float, source: str = "") -> None:
-        """Notes that something happened: to ``source``, a probe or monitor, or to the run."""
-        self._waiting.event(at - self._waiting.boot, kind, detail, source)
+        """Notes that something happened at that time (CLOCK_BOOTTIME, s).
+
+        Args:
+            kind: what, in a word.
+            detail: in words.
+            at: when.
+            source: the probe or monitor that it happened to; empty: the run itself.
+        """
+        self._buffer.event(at - self._buffer.boot, kind, detail, source)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""
-        self._waiting.turn(turn)
+        self._buffer.turn(turn)
 
     def commit(self, elapsed: float) -> None:
         """Ends a tick: stores all that waits, and how far the run came (s)."""
-        self._waiting.end_tick(elapsed)
-        ticks = self._chain.ticks_with_links(self._waiting.ticks or [(float(elapsed), Packer().pack([]))])
+        self._buffer.end_tick(elapsed)
+        ticks = self._chain.ticks_with_links(self._buffer.ticks or [(float(elapsed), Encoder().encode([]))])
         with database.storing(self._db, self._path):
-            self._insert(_SERIES, self._waiting.series)
-            self._insert(_TURN, self._waiting.turns)
-            self._insert(_EVENT, self._waiting.events)
-            seals.store_veils(self._db, self._run, self._chain)
+            self._insert(_SERIES, self._buffer.series)
+            self._insert(_TURN, self._buffer.turns)
+            self._insert(_EVENT, self._buffer.events)
+            seals.store_commitments(self._db, self._run, self._chain)
             self._insert(_TICK, ticks)
         self._chain.committed(len(ticks))
-        self._waiting.clear()
+        self._buffer.clear()
 
     def finish(self, state: RunState, elapsed: float) -> None:
         """Ends the run, with a last commit."""
         self.commit(elapsed)
         told = {"state": state, "elapsed": float(elapsed)}
-        seal = self._seal("end", told, self._waiting.boot + elapsed)
-        if self._waiting.events:  # what the seal lacks: that stands before the end
+        seal = self._seal("end", told, self._buffer.boot + elapsed)
+        if self._buffer.events:  # what the seal lacks: that stands before the end
             self.commit(elapsed)
             seal, _ = replace(self._sealer, stamp=None).seal("end", self._chain, told)
         with database.storing(self._db, self._path):
@@ -207,19 +214,19 @@ class Collector:
         self._chain.sealed(seal)
 
     def close(self) -> None:
-        """Closes the file; what was not committed is dropped, a run that was not finished stays "running"."""
+        """Closes the file. What was not committed is dropped; an unfinished run stays "running"."""
         self._db.close()
 
     @property
     def _chain(self) -> Chain:
-        return self._waiting.chain
+        return self._buffer.chain
 
-    def _wait(self, grown: Chain, metrics: Iterable[Metric], boot: float) -> None:
-        """From now on a run's rows wait here; nothing of another run does."""
-        self._waiting = Waiting(boot, {metric.name: metric for metric in metrics}, grown, self._room)
+    def _begin_buffer(self, grown: Chain, metrics: Iterable[Metric], boot: float) -> None:
+        """Begins an empty buffer for a run's rows."""
+        self._buffer = WriteBuffer(boot, {metric.name: metric for metric in metrics}, grown, self._room)
 
     def _hurry(self) -> None:
-        """From now on another writer is not waited for longer than a tick can bear."""
+        """From now on waits for another writer only as long as a tick can bear."""
         self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
 
     def _insert(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -1,1 +1,1 @@
-"""Puts the rooms together for the commands: a run's start, course and end, and stored runs."""
+"""Puts the rooms together for the commands: how a run starts, goes on and ends, and stored runs."""

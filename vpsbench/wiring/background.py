@@ -1,4 +1,4 @@
-"""Starts this very command once more, where the end of the login does not reach it."""
+"""Starts this command in the background, where the end of the login does not end it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _require_a_lasting_session() -> None:
 
 
 def _by_systemd(manager: Manager, log: Path) -> Callable[[], bool]:
-    """A unit of its own: no login's end, and no cleaning up after one, reaches it. Tells whether it ended."""
+    """Starts a unit, which no login's end reaches. Returns a function that says whether it has ended."""
     unit = f"{_UNIT}-{os.getpid()}"
     options = [f"--setenv={name}={value}" for name, value in _environment(log).items()]
     options += ["--property=KillMode=mixed", "--property=TimeoutStopSec=60"]  # its probe is its own to end
@@ -82,7 +82,7 @@ def _by_systemd(manager: Manager, log: Path) -> Callable[[], bool]:
 
 
 def _by_session(log: Path) -> Callable[[], bool]:
-    """A session of its own, without a terminal: nothing sends it SIGHUP. Tells whether it ended."""
+    """Starts a session without a terminal, so nothing sends SIGHUP. Returns the same for its process."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             again(),

@@ -1,4 +1,4 @@
-"""What a run may cost, or annoy a seller with: said before it begins, and refused where it may cost money."""
+"""Warns before a run of what it may cost or how it may annoy a seller; refuses it where it may cost money."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def writes(profile: Profile, guest: Guest, folder: Path) -> str:
 
 
 def warning(profile: Profile) -> str:
-    """What a person should know before a load as long as half an hour of full load; empty: it is shorter."""
+    """The warning before a load as long as half an hour of full load; empty: it is shorter."""
     if _longest(profile) * profile.duty < _LONG:
         return ""
     return (

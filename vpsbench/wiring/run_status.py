@@ -1,9 +1,8 @@
-"""Where a run stands, as seen from any terminal: by the lock, its note, and what is stored of it."""
+"""The status of a run, as any terminal can see it: from the lock, the run state file and the database."""
 
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,13 +29,6 @@ TELLING: Final = {
 }
 
 
-def add_db(parser: ArgumentParser) -> None:
-    """The option that all commands about a run have."""
-    parser.add_argument(
-        "--db", type=Path, metavar="FILE", help="the database (default: that of the latest run here)"
-    )
-
-
 def where(db: Path | None) -> Path:
     """The database that is meant: the named one, that of the latest run here, or the usual one."""
     told = lock.latest_run()
@@ -46,7 +38,7 @@ def where(db: Path | None) -> Path:
 
 
 def _may_exist(file: Path) -> bool:
-    """Whether it is there; one in another user's folder may be, and whoever opens it is told."""
+    """Whether a file is there. In another user's folder it may be; opening it will say."""
     try:
         return file.exists()
     except PermissionError:
@@ -54,8 +46,8 @@ def _may_exist(file: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """All that can be said of a run without judging it."""
+class RunStatus:
+    """What is known of a run without judging it."""
 
     db: Path
     run: Run
@@ -68,7 +60,7 @@ class Standing:
     stored: float | None  # how long ago something was stored, s; None: the run has ended
 
 
-def look(db: Path, number: int | None = None) -> Standing:
+def look(db: Path, number: int | None = None) -> RunStatus:
     """Looks once.
 
     Args:
@@ -88,7 +80,7 @@ def look(db: Path, number: int | None = None) -> Standing:
     head = reader.head(db, number)
     alive = process if ours and told and told.run == head.run.id else None
     note = RunStateFile(db).read()
-    return Standing(
+    return RunStatus(
         db=db,
         run=head.run,
         turns=head.turns,
@@ -102,7 +94,7 @@ def look(db: Path, number: int | None = None) -> Standing:
 
 
 def tell_if_going(db: Path, run: Run) -> None:
-    """Says that a run goes on while it is reported, and how far it is."""
+    """Tells the user where the run that is reported still goes on, and how far it is."""
     from vpsbench.runner.schedule import planned
     from vpsbench.wiring.measure import say
     from vpsbench.wiring.progress import clock_text
@@ -114,6 +106,6 @@ def tell_if_going(db: Path, run: Run) -> None:
 
 
 def _changed(db: Path) -> float:
-    """When the file, or what waits beside it to get into it, was last written to, Unix time."""
+    """When the database or its write-ahead log was last written to, Unix time."""
     files = (db, db.with_name(f"{db.name}-wal"))
     return max(file.stat().st_mtime for file in files if file.exists())

@@ -1,8 +1,8 @@
-"""Summaries of many runs: as their databases hold them, or judged side by side in processes of their own.
+"""Summaries of many runs: read from their databases, or made anew by several processes at once.
 
-A run is judged when it ends, and what comparing needs of that is kept in its database; so it goes along
-wherever the file is copied to. A summary counts only where the program that made it is this one, and the run
-is as it was then. Nothing else is remembered anywhere: to read a file does not change it.
+A run is judged when it ends, and what comparing needs is kept in its database. So the summary goes along
+wherever the file is copied to. It counts only where this very program made it, and the run is as it was then.
+Nothing else is remembered anywhere: reading a file does not change it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _known(one: Wanted) -> Outcome | None:
 
 
 def keep(path: Path, made_of: Mark | None, outcome: Summary) -> None:
-    """Keeps the summary of a run that has ended; says where that fails, which is no reason to fail."""
+    """Keeps the summary of a run that has ended. Where that fails the user is told, and nothing else ends."""
     from vpsbench.wiring.measure import say
 
     if made_of is None or outcome.state is RunState.RUNNING:
@@ -85,7 +85,7 @@ def keep(path: Path, made_of: Mark | None, outcome: Summary) -> None:
 
 
 def judged(one: Wanted) -> tuple[Outcome, Mark | None]:
-    """Reads and judges one run; tells also what it was made of."""
+    """Reads and judges one run; returns also the mark of what was judged."""
     from vpsbench.analyzer.verdict.judge import judge
     from vpsbench.store.reader import read
 

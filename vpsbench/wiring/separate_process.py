@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that a run of days does not hold the libraries that it began with."""
+"""Does work in a process of its own, so that a run of days does not keep its first libraries in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs a user means: files, patterns, one run of many in a file, each under a name of its own."""
+"""Finds the runs that a user means: files, patterns, or one run of many in a file, each with a name."""
 
 from __future__ import annotations
 
