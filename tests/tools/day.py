@@ -22,12 +22,10 @@ from types import MappingProxyType
 import numpy as np
 
 from tests.builders.example_run import BOOT, GUEST, PLAN, PROFILE, WALL
-from vpsbench import metrics, monitors, plugins, probes
+from vpsbench import metrics
 from vpsbench.model import Kind, Labels, Metric, Record, RunState, Sample, Series, Status, Turn
-from vpsbench.monitors import Monitor
-from vpsbench.probes import Probe, score
+from vpsbench.probes import score
 from vpsbench.probes.fio import metrics as fio
-from vpsbench.runner.tick import METRICS
 from vpsbench.store.writer import Collector
 
 DAY, HOUR = 86_400, 3600
@@ -39,6 +37,7 @@ BINS = 4  # a second, of the CPU loops
 ROUND = (("cpu", 0, 600), ("disk", 700, 300), ("score", 1100, 60))  # probe, start in the hour, seconds
 BENCHMARKS = ("hashing", "compression", "json", "sqlite", "regex", "float", "bigint")
 _NONE: Mapping[int, Path] = MappingProxyType({})
+_NAMED = {metric.name: metric for metric in metrics.owners()}
 _OF_DISKS = ("io_time", "read_bytes", "read_time", "reads", "write_bytes", "write_time", "writes")
 
 
@@ -65,7 +64,7 @@ def write(
         profile = replace(PROFILE, name="day", duration=float(seconds), tick=1.0)
         collector.begin(
             profile=profile, plan=replace(PLAN, name=f"VPS {seed}", price=f"{seed} EUR a month"),
-            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=_metrics(),
+            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=list(metrics.owners()),
             wall=WALL, boot=BOOT,
         )  # fmt: skip
         for second, (late, *row) in zip(range(seconds), rows, strict=False):
@@ -91,13 +90,7 @@ def _keep(path: Path, copy: Path, second: int) -> None:
     part.replace(copy)
 
 
-def _metrics() -> list[Metric]:
-    watched = [m for one in plugins.collect(monitors, "MONITOR", Monitor).values() for m in one.metrics]
-    active = [m for one in plugins.collect(probes, "PROBE", Probe).values() for m in one.metrics]
-    return [*METRICS, *watched, *active]
-
-
-def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
+def _watched_again(real: Record) -> tuple[list[tuple[Metric, Labels]], Iterator[list[float]]]:
     """What the monitors read before the first turn, without end: counters go on from where they were."""
     times = real.named(metrics.WALL_OFFSET)[0].times
     ticks = (times > times[0] + SETTLED) & (times < real.turns[0].started - 1)
@@ -112,23 +105,31 @@ def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[lis
             row = np.where(counts, counted, after)
             yield row.tolist()
 
-    return [(one.metric.name, _labels(one)) for one in watched], rows()
+    return [(one.metric, _labels(one)) for one in watched], rows()
 
 
 def _watched(
     rng: np.random.Generator, seconds: int
-) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
+) -> tuple[list[tuple[Metric, Labels]], Iterator[list[float]]]:
     """What the monitors read: which series; and for each second how late it was, s, and the values."""
-    counters: list[tuple[str, Labels]] = [
-        *(("cpu.time", (("state", s), ("vcpu", v))) for s in CPU_STATES for v in VCPUS),
-        *((f"disk.{kind}", (("device", d),)) for kind in _OF_DISKS for d in ("vda", "vdb")),
-        *((f"pressure.{k}", (("resource", r),)) for k in ("some", "full") for r in ("cpu", "io", "memory")),
-        *((f"vm.{kind}", ()) for kind in ("pgfault", "pgmajfault", "pswpin", "pswpout")),
-        ("system.context_switches", ()),
+    counters: list[tuple[Metric, Labels]] = [
+        *((_NAMED["cpu.time"], (("state", s), ("vcpu", v))) for s in CPU_STATES for v in VCPUS),
+        *((_NAMED[f"disk.{kind}"], (("device", d),)) for kind in _OF_DISKS for d in ("vda", "vdb")),
+        *(
+            (_NAMED[f"pressure.{k}"], (("resource", r),))
+            for k in ("some", "full")
+            for r in ("cpu", "io", "memory")
+        ),
+        *((_NAMED[f"vm.{kind}"], ()) for kind in ("pgfault", "pgmajfault", "pswpin", "pswpout")),
+        (_NAMED["system.context_switches"], ()),
     ]
-    gauges: list[tuple[str, Labels]] = [
-        *((f"memory.{kind}", ()) for kind in ("total", "free", "available", "cached")),
-        *(("system.running", ()), ("clock.wall_offset", ()), ("instrument.tick_cost", ())),
+    gauges: list[tuple[Metric, Labels]] = [
+        *((_NAMED[f"memory.{kind}"], ()) for kind in ("total", "free", "available", "cached")),
+        *(
+            (_NAMED["system.running"], ()),
+            (_NAMED["clock.wall_offset"], ()),
+            (_NAMED["instrument.tick_cost"], ()),
+        ),
     ]
     steps = rng.exponential(0.05, (seconds, len(counters))).round(2).cumsum(axis=0)
     levels = 1e9 + rng.normal(0, 1e5, (seconds, len(gauges))).cumsum(axis=0).round()
@@ -164,7 +165,7 @@ def _loops(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[
             values = {"wall": 1 / BINS, "gap": gap, "gap_max": gap / 2, "short_gap": 1e-4, "irq": 0.0,
                       "iterations": round(done), "own_wait": 1e-4, "long_own_wait": 0.0,
                       "own_wait_in_gaps": 0.0, "steal": round(gap, 2)}  # fmt: skip
-            yield from ((at, Sample(f"cpu.loop.{name}", v, labels)) for name, v in values.items())
+            yield from ((at, Sample(_NAMED[f"cpu.loop.{name}"], v, labels)) for name, v in values.items())
 
 
 def _loops_again(real: Record, hour: int) -> Iterator[tuple[float, Sample]]:
@@ -175,7 +176,7 @@ def _loops_again(real: Record, hour: int) -> Iterator[tuple[float, Sample]]:
                 range(length), cycle(one.values.tolist()), cycle((one.times % 1).tolist()), strict=False
             )
             for second, value, late in again:
-                yield hour + start + second + late, Sample(one.metric.name, value, _labels(one))
+                yield hour + start + second + late, Sample(one.metric, value, _labels(one))
 
 
 def _labels(series: Series) -> Labels:
