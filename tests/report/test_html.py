@@ -21,7 +21,7 @@ from vpsbench.model import Judgement, Record, Series
 from vpsbench.report import glossary, html
 from vpsbench.report.charts import gallery
 from vpsbench.report.charts.vegalite import Chart, Clock, Curve, Scale, lines, scatter
-from vpsbench.wording.reader import plain
+from vpsbench.wording.text import plain
 
 LIMIT = 2_000_000  # B
 

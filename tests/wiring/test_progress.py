@@ -6,7 +6,8 @@ from rich.console import Console
 from vpsbench.model import Sample, Status, Turn
 from vpsbench.monitors import cpu_times
 from vpsbench.probes.fio import metrics as fio
-from vpsbench.wiring.progress import Readings, TerminalProgress, clock_text
+from vpsbench.wiring.progress import Readings, TerminalProgress
+from vpsbench.wording.figures import clock_text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.4, "1:05"), (14340, "3:59:00"), (-3, "0:00")])
@@ -26,14 +27,14 @@ def test_steal_is_a_share_of_the_last_seconds() -> None:
     readings.see(tick(100, 1000))
     assert "steal" not in readings.text("cpu"), "one reading of a counter says nothing"
     readings.see(tick(101, 1003))
-    assert readings.text("cpu") == "steal 25.0%"
+    assert readings.text("cpu") == "steal 25 %"
 
 
 def test_own_waiting_is_not_shown_as_lost() -> None:
     readings = Readings()
     values = {"wall": 1.0, "gap": 0.6, "own_wait": 0.5, "own_wait_in_gaps": 0.5}
     readings.see([Sample(f"cpu.loop.{name}", value) for name, value in values.items()])
-    assert readings.text("cpu") == "lost to the outside 20.0%"
+    assert readings.text("cpu") == "lost to the outside 20 %"
     assert readings.text("disk") == ""
 
 

@@ -77,8 +77,8 @@ def _events(standing: Standing) -> list[Any]:
 
 def text(standing: Standing) -> str:
     """The same for a person."""
-    from vpsbench.wiring.progress import clock_text
-    from vpsbench.wording.reader import plain
+    from vpsbench.wording.figures import clock_text
+    from vpsbench.wording.text import plain
 
     run, note, turn = standing.run, standing.note, _now(standing)
     plan = f" against {run.plan.name}" if run.plan else ""

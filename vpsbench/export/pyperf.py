@@ -43,7 +43,7 @@ def _write(source: Source, file: IO[str]) -> None:
 
 
 def _compressed(name: str) -> str:
-    """A name by which pyperf takes a file for compressed , which this one never is."""
+    """Why a name will not do by which pyperf would take the file for compressed; empty for others."""
     return "it would not be compressed, as pyperf expects of .gz" if name.endswith(".gz") else ""
 
 

@@ -14,10 +14,10 @@ from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Statu
 from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.probes.held_memory import metrics as held
 from vpsbench.report.charts.load import in_words
-from vpsbench.wording.reader import duration, moment, plain, quantity
+from vpsbench.wording.figures import MIB, duration, moment, quantity, share
+from vpsbench.wording.text import plain
 
 EVENTS = 200  # shown; the database holds all of them
-_MIB = 1024**2
 # What pyperf notes with each score of the code that the work runs in; OpenSSL's version says its own name.
 _LIBRARIES = {
     "python_version": "Python ",
@@ -146,8 +146,8 @@ def _load(record: Record) -> Section:
 def _spent(turns: list[Turn], elapsed: float) -> str:
     total = sum(t.elapsed for t in turns)
     count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
-    share = f", {100 * total / elapsed:.3g} % of the run" if elapsed > 0 else ""
-    return f"{count}, {duration(total)} in all{share}"
+    part = f", {100 * total / elapsed:.3g} % of the run" if elapsed > 0 else ""
+    return f"{count}, {duration(total)} in all{part}"
 
 
 def _events(record: Record) -> Section:
@@ -174,7 +174,7 @@ def _settings(record: Record) -> Section:
         _fact("planned duration", duration(profile.duration)),
         _fact("monitors read every", duration(profile.tick)),
         _fact("may write to disk", f"{quantity(profile.write_budget, 'B')} in all"),
-        _fact("may load the machine for", f"{quantity(profile.duty, '1', share=True)} of a turn's time"),
+        _fact("may load the machine for", f"{share(profile.duty)} of a turn's time"),
         *_turn_facts(profile),
         _claims(record),
         *_plan_facts(record.run.plan),
@@ -205,7 +205,7 @@ def _turn_facts(profile: Profile) -> list[Fact]:
 def _option(value: Any) -> str:  # noqa: ANN401  as a TOML file can say it
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
-    if isinstance(value, int) and value >= _MIB and value % _MIB == 0:  # only sizes are so large and round
+    if isinstance(value, int) and value >= MIB and value % MIB == 0:  # only sizes are so large and round
         return quantity(value, "B")
     return str(value)
 
@@ -238,7 +238,7 @@ def _promised(field: str, value: Any) -> str:  # noqa: ANN401  a plan's fields h
     if field == "disk_bandwidth":
         return quantity(value, "B/s")
     if field == "cpu_share":
-        return quantity(value, "1", share=True)
+        return share(value)
     return quantity(value, "1") if isinstance(value, int | float) else str(value)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from vpsbench.model import Alternative, Finding, Judgement, Level, PromiseVerdict, Run, Word
 from vpsbench.report.account import sections
-from vpsbench.wording.reader import duration, figure, listed, moment, plain, sentence
+from vpsbench.wording.figures import duration, figure, moment
+from vpsbench.wording.text import listed, plain, sentence
 
 _WIDTH = 76  # columns, as mail has them
 

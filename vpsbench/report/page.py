@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from vpsbench.analyzer.verdict.judge import NOTHING
 from vpsbench.model import Check, Finding, Judgement, Level, PromiseVerdict, Run, RunState, Word
 from vpsbench.report.account import Section, sections
-from vpsbench.wording.reader import duration, figure, listed, moment, plain, sentence
+from vpsbench.wording.figures import duration, figure, moment
+from vpsbench.wording.text import listed, plain, sentence
 
 OURS = 2000  # characters of a text of our own, which may quote several from outside
 FIRST_SCREEN = 6  # lines of a list that the first screen has room for

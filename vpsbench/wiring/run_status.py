@@ -105,7 +105,7 @@ def tell_if_going(db: Path, run: Run) -> None:
     """Says that a run goes on while it is reported, and how far it is."""
     from vpsbench.runner.schedule import planned
     from vpsbench.wiring.measure import say
-    from vpsbench.wiring.progress import clock_text
+    from vpsbench.wording.figures import clock_text
 
     told = lock.told()
     if told and lock.holder() is not None and (Path(told.db), told.run) == (db.absolute(), run.id):

@@ -28,7 +28,8 @@ from vpsbench.report.charts.vegalite import (
     Spec,
     stack,
 )
-from vpsbench.wording.reader import listed, plain, quantity
+from vpsbench.wording.figures import share
+from vpsbench.wording.text import listed, plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -136,9 +137,9 @@ def _in_all(table: accounting.Bins, parts: _Parts, *, explained: bool) -> str:
     found, wanted = _split(_whole(table), parts), max(float(table.wanted.sum()), 1e-9)
     said = []
     for key in ("delivered", *(k for k in parts if k != "delivered")):
-        part, share = parts[key], round(float(found[key][0]) / wanted, 4)
+        part, taken = parts[key], round(float(found[key][0]) / wanted, 4)
         means = f" ({part.means})" if explained and part.means else ""
-        said.append(f"{quantity(share, '1', share=True)} {part.name}{means}")
+        said.append(f"{share(taken)} {part.name}{means}")
     return f"In all: {listed(said)}."
 
 

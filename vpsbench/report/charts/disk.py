@@ -31,6 +31,7 @@ from vpsbench.report.charts.vegalite import (
     lines,
     scatter,
 )
+from vpsbench.wording.figures import duration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,7 +147,7 @@ def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         Curve("p99.9", _steps(rows[:, (0, 3, 3, 3)], width), RED),
     ]
     note = (
-        f"Of each {width / 60:.3g} minutes; pale band: what p99 may be, at 95 % on each side. The scale is "
+        f"Of each {duration(width)}; pale band: what p99 may be, at 95 % on each side. The scale is "
         "logarithmic. Waits for a vCPU behind other programs of this guest are taken out"
         + ("." if free is None else ", and reads beside its own I/O are left out.")
     )

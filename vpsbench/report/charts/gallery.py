@@ -25,7 +25,8 @@ from vpsbench.report.charts.memory_speed import speed_charts
 from vpsbench.report.charts.merge import merge_chart
 from vpsbench.report.charts.vegalite import Absent, Chart, Clock, Curve, Scale, bands, lines, shade, tail
 from vpsbench.report.charts.work_rate import rate_chart
-from vpsbench.wording.reader import listed, plain
+from vpsbench.wording.figures import scale
+from vpsbench.wording.text import listed, plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -84,11 +85,11 @@ def memory_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         yield Absent("Memory", "its size was not read")
         return
     most = max(float(s.values.max()) for _, s in found)
-    size, unit, form = (1024.0**3, "GiB", ".2~f") if most >= 1024**3 else (1024.0**2, "MiB", ".0f")
+    size, unit = scale(most, "B")
     colours = shade(_MEMORY.values())
     curves = [Curve(name, _size(s, record, clock), colours[name]) for name, s in found]
     top = float(np.ceil(10.5 * most / size)) / 10
-    spec = lines(clock, Scale(1 / size, form, (0, top)), curves)
+    spec = lines(clock, Scale(1 / size, ".2~f" if top < 100 else ".0f", (0, top)), curves)
     shows = ("ballooned_memory", "missing_memory", "memory_guarantee")
     yield Chart("memory", f"Memory, {unit}", _READING, spec, shows=shows)
 

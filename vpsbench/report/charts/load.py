@@ -18,7 +18,8 @@ from vpsbench.analyzer.cpu import accounting
 from vpsbench.model import Record, Turn
 from vpsbench.report.charts.course import COLUMNS, Grid, merged, trace
 from vpsbench.report.charts.vegalite import GREY, Absent, Chart, Clock, Curve, Scale, lines, shade
-from vpsbench.wording.reader import duration, listed, quantity
+from vpsbench.wording.figures import duration, share
+from vpsbench.wording.text import listed
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -113,12 +114,12 @@ def in_words(record: Record) -> tuple[str, ...]:
     vcpus, elapsed = max(run.guest.limits.vcpus_online, 1), run.elapsed
     said = []
     if run.profile.duty < 1:
-        said.append(f"capped: a turn may load the machine for {_percent(run.profile.duty)} of its time")
+        said.append(f"capped: a turn may load the machine for {share(run.profile.duty)} of its time")
     if found.rows and elapsed > 0:
         load = steps(np.concatenate(list(found.rows.values()), axis=1), vcpus)
         busy = float(load.until(load.edges[-1:])[0]) * vcpus
-        share = _percent(busy / vcpus / elapsed)
-        said.append(f"{duration(busy)} of vCPU time, {share} of what all vCPUs had in this run")
+        part = share(busy / vcpus / elapsed)
+        said.append(f"{duration(busy)} of vCPU time, {part} of what all vCPUs had in this run")
         said += [_fully(load.full()), _highest(load, elapsed)]
     if found.unknown:
         probes = listed(sorted({turn.probe for turn in found.unknown}))
@@ -126,21 +127,17 @@ def in_words(record: Record) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _percent(share: float) -> str:
-    return quantity(share, "1", share=True)
-
-
 def _fully(stretches: list[float]) -> str:
     if not stretches:
-        return f"never were all vCPUs loaded fully ({_percent(FULL)} and more)"
+        return f"never were all vCPUs loaded fully ({share(FULL)} and more)"
     return (
-        f"all vCPUs loaded fully ({_percent(FULL)} and more) for {duration(sum(stretches))} in all, "
+        f"all vCPUs loaded fully ({share(FULL)} and more) for {duration(sum(stretches))} in all, "
         f"{duration(max(stretches))} at the longest stretch"
     )
 
 
 def _highest(load: Load, elapsed: float) -> str:
-    highest = _percent(load.highest(_HOUR, elapsed))
+    highest = share(load.highest(_HOUR, elapsed))
     if elapsed < _HOUR:
         return f"average over the whole run, which was shorter than an hour: {highest}"
     return f"highest average over any 60 minutes: {highest}"
@@ -163,7 +160,7 @@ def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         all_ = [spell for spells in found.spells.values() for spell in spells]
         cap = Load(np.array([0.0, clock.span]), np.array([duty]))
         curves.append(Curve("cap", _course(cap, all_, clock), GREY))
-        note += f" The cap was {_percent(duty)}."
+        note += f" The cap was {share(duty)}."
     yield Chart("load", _TITLE, note, lines(clock, Scale(1, ".0%", (0, 1)), curves))
 
 

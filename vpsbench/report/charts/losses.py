@@ -12,7 +12,7 @@ from vpsbench.analyzer.cpu import accounting, daily_rhythm
 from vpsbench.model import Record
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.report.charts.vegalite import BLUE, GREY, Absent, Chart, Clock, Curve, Scale, scatter
-from vpsbench.wording.reader import duration
+from vpsbench.wording.figures import duration
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats

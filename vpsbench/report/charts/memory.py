@@ -11,7 +11,7 @@ from vpsbench.analyzer.memory import page_touches
 from vpsbench.model import Record
 from vpsbench.report.charts.vegalite import Absent, Chart, Clock, Scale, Spec, frame, table, y_value
 from vpsbench.wording.figures import span
-from vpsbench.wording.reader import listed
+from vpsbench.wording.text import listed
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.memory.page_touches import Round

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from vpsbench.wording.reader import plain
+from vpsbench.wording.text import plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats

@@ -27,7 +27,8 @@ from vpsbench.report.charts.vegalite import (
     Scale,
     lines,
 )
-from vpsbench.wording.reader import listed, plain, quantity
+from vpsbench.wording.figures import share
+from vpsbench.wording.text import listed, plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -93,12 +94,8 @@ def _slowest(usual: dict[tuple[str, str], float]) -> list[str]:
 def _medians(usual: dict[tuple[str, str], float], shown: list[str]) -> str:
     said = []
     for vcpu in shown:
-        rates = [f"{_percent(rate)} {arm}" for (v, arm), rate in usual.items() if v == vcpu]
+        rates = [f"{share(round(rate, 2))} {arm}" for (v, arm), rate in usual.items() if v == vcpu]
         said.append(f"vCPU {plain(vcpu, 20)} {' and '.join(rates)}")
     left = len({vcpu for vcpu, _ in usual}) - len(shown)
     more = f" (the slowest; {left} more were no slower)" if left else ""
     return f"Medians: {listed(said)}{more}."
-
-
-def _percent(rate: float) -> str:
-    return quantity(round(rate, 2), "1", share=True)

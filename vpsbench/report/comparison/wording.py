@@ -10,7 +10,8 @@ from vpsbench.compare.contest import ALPHA, Caveat, Cell, Comparison, Row, Stand
 from vpsbench.compare.figures import Figure
 from vpsbench.compare.summary import Summary
 from vpsbench.model import Level, Word
-from vpsbench.wording.reader import duration, listed, number, plain, quantity
+from vpsbench.wording.figures import duration, number, quantity, share
+from vpsbench.wording.text import listed, plain
 
 # The figures that stand in the first table, in its order; all of them stand below it.
 KEY: Final = (
@@ -57,7 +58,7 @@ def amount(value: float, unit: str) -> str:
     if unit == "1/s":
         size, letter = next((s for s in _LARGE if abs(value) >= s[0]), (1.0, ""))
         return f"{number(value / size)} {letter}/s" if letter else f"{number(value)}/s"
-    return quantity(value, unit, share=unit == "1")
+    return share(value) if unit == "1" else quantity(value, unit)
 
 
 def shown(cell: Cell) -> Shown:
@@ -173,7 +174,7 @@ def method(comparison: Comparison) -> str:
     return (
         "A run is behind only where another exceeds it by more than chance allows. Pairs compared: "
         f"{comparison.comparisons:,}; the chance that any two which are equal are said to differ is at most "
-        f"{100 * ALPHA:.0f} %. Errors come from batches of readings, which allows for readings that hang "
+        f"{share(ALPHA)}. Errors come from batches of readings, which allows for readings that hang "
         "together; intervals are of 95 % each. What is said holds for the time that was measured, not for "
         "other days."
     )
