@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from vpsbench.analyzer.verdict import declaration
 from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Status, Turn
 from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.probes.held_memory import metrics as held
+from vpsbench.probes.score_suite import raw_outputs
 from vpsbench.report.charts.load import in_words
 from vpsbench.wording.figures import MIB, duration, moment, quantity, share
 from vpsbench.wording.text import plain
@@ -155,7 +155,7 @@ def _events(record: Record) -> Section:
     shown = [
         _fact(
             f"{duration(e.t)} into the run ({moment(record.run.started + e.t)})",
-            f"{e.kind.replace('_', ' ')}: {e.detail}",
+            f"{e.kind.replace('_', ' ')}: {e.said}",
         )
         for e in events[:EVENTS]
     ]
@@ -244,15 +244,7 @@ def _promised(field: str, value: Any) -> str:  # noqa: ANN401  a plan's fields h
 
 def _scores(turns: tuple[Turn, ...]) -> list[Fact]:
     """The versions behind the scores; old runs noted fewer of them."""
-    noted = [
-        json.loads(text)["metadata"]
-        for turn in turns
-        for name, text in turn.raw.items()
-        if name.startswith("pyperf-")
-    ]
-    found = dict.fromkeys(
-        ", ".join(said + one[key] for key, said in _LIBRARIES.items() if key in one) for one in noted
-    )
+    found = raw_outputs.versions(turns, _LIBRARIES)
     note = "scores are strictly comparable only where these versions are the same"
     return [_fact("scores made with", *found, note)] if found else []
 

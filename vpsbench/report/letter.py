@@ -30,7 +30,7 @@ def _lines(judgement: Judgement, broken: list[PromiseVerdict]) -> Iterator[str]:
     yield from _paragraph(_opening(run, len(broken)))
     for number, promise in enumerate(broken, 1):
         yield from _promise(number, promise, judgement)
-    if doubts := [f.claim for f in judgement.findings if f.level is Level.DOUBT]:
+    if doubts := [f.said for f in judgement.findings if f.level is Level.DOUBT]:
         yield from _paragraph("What has to be said of the measurement itself:")
         for doubt in doubts:
             yield from _point(sentence(plain(doubt)))
@@ -68,7 +68,7 @@ def _promise(number: int, promise: PromiseVerdict, judgement: Judgement) -> Iter
     yield from _paragraph(f"{number}. Promised: {sentence(plain(promise.text))}", "   ")
     yield from _point(f"Found: {sentence(plain(promise.because, 2000))}")
     for finding in judgement.findings:
-        if finding.level is Level.STRONG and finding.claim in promise.because:
+        if finding.level is Level.STRONG and finding in promise.grounds:
             yield from _ground(finding, judgement.record.run)
 
 

@@ -13,6 +13,7 @@ from vpsbench.analyzer.signs import disk_burst
 from vpsbench.analyzer.signs.disk_burst import Stretch
 from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Record
+from vpsbench.probes.fio.jobs import DRAINED
 from vpsbench.report.charts.losses import ByHour
 from vpsbench.report.charts.vegalite import (
     BLACK,
@@ -66,8 +67,8 @@ def burst_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 
 def _burst(record: Record, part: Stretch, found: change_point.Knee | None) -> Chart:
     after = disk_burst.followers(record, part) if found else {}
-    groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get("drained", []))]
-    groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != "drained"]))
+    groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get(DRAINED, []))]
+    groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != DRAINED]))
     curves = [
         Curve(name, np.concatenate([_points(one, part.start) for one in some]), shade, _POINT)
         for name, shade, some in groups

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpsbench.analyzer.signs.disk_burst import FOLLOWING
 from vpsbench.model import Metric, Record, Series
 from vpsbench.monitors import memory as meminfo
 from vpsbench.monitors import pressure, vmstat, xen_memory
 from vpsbench.probes.fio import metrics as fio
+from vpsbench.probes.fio.jobs import AFTER_BURST
 from vpsbench.probes.held_memory import metrics as held
 from vpsbench.report.charts.course import COLUMNS, envelope, growth, merged
 from vpsbench.report.charts.cpu import loop_charts, system_chart
@@ -181,7 +181,7 @@ def _tail(series: tuple[Series, ...]) -> tuple[Floats, Floats] | None:
 def disk_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Each fio job's operations a second and mean latency."""
     iops, latency = (
-        tuple(s for s in record.named(metric) if not s.labels["job"].startswith(FOLLOWING))
+        tuple(s for s in record.named(metric) if s.labels["job"] not in AFTER_BURST)
         for metric in (fio.DIRECT.iops, fio.DIRECT.latency)
     )
     colours = shade(sorted({s.labels["job"] for s in (*iops, *latency)}))  # the same in both charts
