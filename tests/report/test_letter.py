@@ -62,7 +62,7 @@ def _said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, st
 
 @pytest.mark.parametrize(
     ("plan", "said"),
-    [(None, "no promise was given"), (Plan(name="VPS 1"), "shows no broken promise (its verdict: ")],
+    [(None, "was given no plan"), (Plan(name="VPS 1"), "shows no broken promise (its verdict: ")],
 )
 def test_nothing_to_write_is_said_and_is_a_status(
     plan: Plan | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""The account of a run below its findings: the machine, the load, the settings, how to repeat it."""
+"""The part of a report below the findings: the machine, the load, the settings, how to repeat it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,10 @@ def _machine(guest: Guest) -> Section:
         *(_fact(name, value) for name, value in sorted(guest.facts.items())),
     ]
     return Section(
-        "machine", "The machine", "As found when the run began, each with what it rests on.", tuple(facts)
+        "machine",
+        "The machine",
+        "As found when the run began. Each line says what it rests on.",
+        tuple(facts),
     )
 
 
@@ -97,7 +100,7 @@ def _unmeasured(judgement: Judgement) -> Section:
     record = judgement.record
     facts = [_fact(s.probe, s.reason) for s in judgement.skipped]
     facts += [
-        _fact(c.name, c.because, *([f"What would mend it: {c.remedy}"] if c.remedy else []))
+        _fact(c.name, c.because, *([f"What would help: {c.remedy}"] if c.remedy else []))
         for c in record.run.guest.capabilities
         if not c.available
     ]
@@ -106,7 +109,7 @@ def _unmeasured(judgement: Judgement) -> Section:
         for t in record.turns
         if t.status not in {Status.OK, Status.SKIPPED}
     ]
-    note = "What is missing here is neither good nor bad: nothing is known about it."
+    note = "What is missing here is neither good nor bad. Nothing is known about it."
     if not facts:
         note = "Every probe and every source that this profile asks for was there."
     if any(f.level == Level.NOT_MEASURABLE for f in judgement.findings):
@@ -264,12 +267,12 @@ def _repeat(record: Record) -> Section:
         _fact("run", f"number {run.id} in its database, {run.state}"),
     )
     note = (
-        "Anyone with access to the machine can repeat the measurement, with the settings above. Figures "
-        "differ a little from run to run; a verdict that holds shows again. `vpsbench evidence` makes "
-        "a bundle in which anyone can check that no reading was changed since it was stored. Whether a "
-        "reading was true when it was taken it cannot show: it is what this machine's kernel and clocks "
-        "said, and whoever is root on it could have altered that. Repeating would show it."
+        "Anyone with access to the machine can repeat the measurement with the settings above. Figures "
+        "differ a little from run to run. A verdict that holds shows again. `vpsbench evidence` makes "
+        "a bundle in which anyone can check that no reading was changed since it was stored. The bundle "
+        "cannot show whether a reading was true when it was taken. A reading is what this machine's kernel "
+        "and clocks said, and whoever is root on it could have altered that. Repeating would show it."
     )
     if plan:
-        note += " PLAN.toml is a file with the promises that stand among the settings."
+        note += " PLAN.toml is a file with the promises that are listed among the settings."
     return Section("repeat", "How to reproduce this", note, facts)

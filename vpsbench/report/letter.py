@@ -31,7 +31,7 @@ def _lines(judgement: Judgement, broken: list[PromiseVerdict]) -> Iterator[str]:
     for number, promise in enumerate(broken, 1):
         yield from _promise(number, promise, judgement)
     if doubts := [f.said for f in judgement.findings if f.level is Level.DOUBT]:
-        yield from _paragraph("What has to be said of the measurement itself:")
+        yield from _paragraph("Doubts about the measurement itself:")
         for doubt in doubts:
             yield from _point(sentence(plain(doubt)))
     yield from _repeat(judgement)
@@ -99,9 +99,10 @@ def _repeat(judgement: Judgement) -> Iterator[str]:
     )
     yield from ("", f"    {command}")
     yield from _paragraph(
-        "PLAN.toml holds the promises above. All readings are kept; I can send them as one file that you "
-        "can check with vpsbench verify, or with openssl and sha256sum alone. That shows that no reading was "
-        "changed since it was stored. To see whether the readings themselves are true, please measure again."
+        "PLAN.toml holds the promises above. All readings are kept, and I can send them as one file. You "
+        "can check it with vpsbench verify, or with openssl and sha256sum alone. That shows that no reading "
+        "was changed since it was stored. To see whether the readings themselves are true, please measure "
+        "again."
     )
 
 

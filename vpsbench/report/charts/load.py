@@ -1,7 +1,7 @@
-"""The CPU load that vpsbench put on the machine: its course, and what a seller's fair-use rule asks of it.
+"""The CPU load that vpsbench put on the machine, over time and as a seller's fair-use rule asks for it.
 
-The CPU probe's loops say of each bin how long they wanted to run; of all other turns the CPU time that
-their processes used is known, and taken as spread evenly over the turn.
+The CPU probe's loops say of each bin how much time they demanded. Of all other turns the CPU time that their
+processes used is known. It is taken as spread evenly over the turn.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from vpsbench import metrics
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.model import Record, Turn
-from vpsbench.report.charts.course import COLUMNS, Grid, merged, trace
-from vpsbench.report.charts.vegalite import GREY, Absent, Chart, Clock, Curve, Scale, lines, shade
+from vpsbench.report.charts.columns import COLUMNS, Grid, merged, trace
+from vpsbench.report.charts.vegalite import GREY, Absent, Chart, Curve, Scale, TimeAxis, lines, shade
 from vpsbench.wording.figures import duration, share
 from vpsbench.wording.text import listed
 
@@ -143,7 +143,7 @@ def _highest(load: Load, elapsed: float) -> str:
     return f"highest average over any 60 minutes: {highest}"
 
 
-def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def load_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """How much of all vCPUs' time each probe's turns took."""
     found = applied(record)
     if not found.rows:
@@ -152,22 +152,24 @@ def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     vcpus = max(record.run.guest.limits.vcpus_online, 1)
     colours = shade(found.rows)
     curves = [
-        Curve(probe, _course(steps(rows, vcpus), found.spells[probe], clock), colours[probe])
+        Curve(probe, _line(steps(rows, vcpus), found.spells[probe], t_axis), colours[probe])
         for probe, rows in found.rows.items()
     ]
-    note = "Of the cpu probe as it went, of the others the mean of a turn; between turns only monitors ran."
+    note = (
+        "The cpu probe's load as it went; of the others, the mean of a turn. Between turns only monitors ran."
+    )
     if (duty := record.run.profile.duty) < 1:
         all_ = [spell for spells in found.spells.values() for spell in spells]
-        cap = Load(np.array([0.0, clock.span]), np.array([duty]))
-        curves.append(Curve("cap", _course(cap, all_, clock), GREY))
+        cap = Load(np.array([0.0, t_axis.span]), np.array([duty]))
+        curves.append(Curve("cap", _line(cap, all_, t_axis), GREY))
         note += f" The cap was {share(duty)}."
-    yield Chart("load", _TITLE, note, lines(clock, Scale(1, ".0%", (0, 1)), curves))
+    yield Chart("load", _TITLE, note, lines(t_axis, Scale(1, ".0%", (0, 1)), curves))
 
 
-def _course(load: Load, spells: list[tuple[float, float]], clock: Clock) -> Floats:
+def _line(load: Load, spells: list[tuple[float, float]], t_axis: TimeAxis) -> Floats:
     """Rows for a line that is drawn in these spells."""
-    begins, ends = np.array(merged(sorted(spells), clock.span / (3 * COLUMNS))).T
-    edges = np.unique(np.concatenate([np.linspace(0, clock.span, COLUMNS + 1), begins, ends]))
+    begins, ends = np.array(merged(sorted(spells), t_axis.span / (3 * COLUMNS))).T
+    edges = np.unique(np.concatenate([np.linspace(0, t_axis.span, COLUMNS + 1), begins, ends]))
     middle = (edges[:-1] + edges[1:]) / 2
     inside = ((begins[:, None] <= middle) & (middle < ends[:, None])).any(axis=0)
     mean = np.diff(load.until(edges)) / np.diff(edges)
