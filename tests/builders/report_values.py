@@ -28,6 +28,7 @@ from vpsbench.model import (
     Record,
     Run,
     RunState,
+    Selected,
     Series,
     Skipped,
     Status,
@@ -36,6 +37,8 @@ from vpsbench.model import (
     Verdict,
     Word,
 )
+from vpsbench.monitors import memory as meminfo
+from vpsbench.probes.cpu_loop.metrics import GAP, STEAL
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -169,13 +172,13 @@ def a_guest() -> Guest:
 FINDINGS = (
     Finding(
         sign="missing_memory", level=Level.CLEAN, claim="The guest has the memory that was promised.",
-        promised="2 GiB", measured=1.91 * GIB, unit="B", series=("memory.total",),
+        promised="2 GiB", measured=1.91 * GIB, unit="B", series=(meminfo.TOTAL,),
     ),
     Finding(
         sign="hidden_steal", level=Level.STRONG,
         claim="vCPU 1 lost at least 9.1 % of its time to the outside without the kernel being told.",
         promised="at most 1 % unreported", measured=0.102, interval=(0.091, 0.113), unit="1",
-        since=30.0, until=520.0, series=("cpu.loop.gap{vcpu=1}", "cpu.loop.steal{vcpu=1}"),
+        since=30.0, until=520.0, series=tuple(Selected(metric, (("vcpu", "1"),)) for metric in (GAP, STEAL)),
         alternatives=(
             Alternative("Other processes of this guest", ruled_out=True, because="their wait was subtracted"),
             Alternative("A cap that was sold as such", ruled_out=None, because="the plan does not say"),
@@ -242,7 +245,7 @@ def a_nasty_judgement() -> Judgement:
     )
     finding = Finding(
         sign=NASTY, level=Level.STRONG, claim=NASTY, promised=NASTY, measured=1.0, unit=NASTY,
-        series=(NASTY,),
+        series=(Selected(Metric(NASTY, NASTY, Kind.GAUGE, "neither", NASTY), ((NASTY, NASTY),)),),
         alternatives=(Alternative(NASTY, None, NASTY),),
     )  # fmt: skip
     verdict = Verdict(Word.BROKEN, NASTY, (PromiseVerdict(NASTY, NASTY, Word.BROKEN, NASTY),))

@@ -12,19 +12,25 @@ from tests.builders import sign_records
 from vpsbench.analyzer.verdict.judge import judge
 from vpsbench.compare import price
 from vpsbench.compare.contest import Cell, Comparison, Standing, contest
-from vpsbench.compare.estimate import Better, Readings, estimate
-from vpsbench.compare.figures import Figure, figures
+from vpsbench.compare.estimate import Readings, estimate
+from vpsbench.compare.figures import Figure, Subject, figures
 from vpsbench.compare.summary import Promised, Summary, conditions, summary
-from vpsbench.model import Event, Record, RunState, Status, Turn, Word
+from vpsbench.model import Better, Event, Record, RunState, Status, Turn, Word
 from vpsbench.report.comparison import wording
 
+SUBJECTS = {"cpu": Subject.WORK, "score": Subject.SCORE, "memory": Subject.SPEED, "disk": Subject.DISK}
 CONDITIONS = {"profile": "quick", "duty": "100 %", "Python": "3.11", "fio": "fio-3.33"}
 
 
 def figure(values: Any, name: str = "cpu.work", better: Better = "higher", unit: str = "1/s") -> Figure:  # noqa: ANN401  what numpy takes
     readings = np.asarray(values, dtype=np.float64)
     return Figure(
-        name, name, unit, better, estimate(Readings(np.arange(float(readings.size)), readings), better)
+        name,
+        name,
+        SUBJECTS[name.split(".", maxsplit=1)[0]],
+        unit,
+        better,
+        estimate(Readings(np.arange(float(readings.size)), readings), better),
     )
 
 
@@ -113,11 +119,13 @@ def test_promises_are_told_line_by_line() -> None:
 
 def test_what_was_not_the_same_is_named_with_what_it_touches() -> None:
     other = CONDITIONS | {"Python": "3.13", "fio": "fio-3.38"}
-    found = compared(run(figure([1.0])), run(figure([1.0]), conditions=other))
+    both = figure([1.0]), figure([1.0], "disk.mix.iops")
+    found = compared(run(*both), run(*both, conditions=other))
+    work, disk = found.rows
     assert [caveat.what for caveat in found.caveats] == ["Python", "fio"]
     python, fio = found.caveats
     assert python.values == (("3.11", (0,)), ("3.13", (1,)))
-    assert (python.spoils("cpu.work"), python.spoils("disk.mix.iops"), fio.spoils("disk.mix.iops")) == (
+    assert (python.spoils(work), python.spoils(disk), fio.spoils(disk)) == (
         True,
         False,
         True,

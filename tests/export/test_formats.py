@@ -19,8 +19,9 @@ from tests.builders import example_run
 from tests.export.test_pyperf import command, refused
 from tests.places import TREE
 from tests.tools import day
-from vpsbench.export.queries import QUERIES
-from vpsbench.export.tables import write_csv, write_parquet
+from vpsbench.export.csv import write_csv
+from vpsbench.export.parquet import write_parquet
+from vpsbench.export.plain_tables.queries import QUERIES
 from vpsbench.model import Kind, Metric, Run, RunState
 from vpsbench.monitors import cpu_times
 from vpsbench.monitors import memory as meminfo

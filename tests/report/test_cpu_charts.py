@@ -244,4 +244,4 @@ def test_a_sweep_shows_where_a_cap_begins() -> None:
 
 
 def test_without_a_sweep_there_is_no_chart_of_it() -> None:
-    assert absent(a_record(), "wanted to run").because == "no sweep over duty cycles ran"
+    assert absent(a_record(), "a vCPU demanded").because == "no sweep over duty cycles ran"

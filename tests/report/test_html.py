@@ -20,8 +20,8 @@ from vpsbench.files.replace import replacing, require_writable
 from vpsbench.model import Judgement, Record, Series
 from vpsbench.report import glossary, html
 from vpsbench.report.charts import gallery
-from vpsbench.report.charts.vegalite import Chart, Clock, Curve, Scale, lines, scatter
-from vpsbench.wording.reader import plain
+from vpsbench.report.charts.vegalite import Chart, Curve, Scale, TimeAxis, lines, scatter
+from vpsbench.wording.text import plain
 
 LIMIT = 2_000_000  # B
 
@@ -173,7 +173,7 @@ def test_only_what_is_quoted_is_code() -> None:
 
 def test_names_in_a_chart_are_text() -> None:
     rows = np.array([[0.0, 1, 1, 1], [5, 1, 1, 1]])
-    chart = Chart("x", "x", "", lines(Clock(10), Scale(1, "~s"), [Curve("<b>&\"'</svg>", rows, "#000")]))
+    chart = Chart("x", "x", "", lines(TimeAxis(10), Scale(1, "~s"), [Curve("<b>&\"'</svg>", rows, "#000")]))
     svg = str(html.still(chart))
     assert "<b>" not in svg
     assert svg.count("</svg>") == 1

@@ -13,13 +13,14 @@ from vpsbench.commands.letter import COMMAND
 from vpsbench.model import Judgement, Level, Plan, Word
 from vpsbench.report.letter import letter
 
-CLAIM = next(f.claim for f in report_values.FINDINGS if f.level is Level.STRONG)
+STRONG = next(f for f in report_values.FINDINGS if f.level is Level.STRONG)
 
 
 def _broken() -> Judgement:
     found = report_values.a_judgement()
     promises = tuple(
-        replace(p, because=CLAIM) if p.word is Word.BROKEN else p for p in found.verdict.promises
+        replace(p, because=STRONG.said, grounds=(STRONG,)) if p.word is Word.BROKEN else p
+        for p in found.verdict.promises
     )
     return replace(found, verdict=replace(found.verdict, promises=promises))
 
@@ -28,7 +29,7 @@ def test_letter_has_the_broken_promise_its_figures_and_how_to_repeat_it() -> Non
     text = letter(_broken())
     flat = " ".join(text.split())
     for part in (
-        "Promised: 2 shared vCPUs.", CLAIM, "Measured: 10.2 % (interval: 9.1 % to 11.3 %).",
+        "Promised: 2 shared vCPUs.", STRONG.claim, "Measured: 10.2 % (interval: 9.1 % to 11.3 %).",
         "Seen from 2026-11-18 11:07:10 UTC to 2026-11-18 11:15:20 UTC.", "was ruled out",
         "A cap that was sold as such, could not be decided from within", "wall clock ran 0.4 s away",
         "vpsbench run --profile", "--seed 42", "Kind regards",
@@ -61,7 +62,7 @@ def _said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, st
 
 @pytest.mark.parametrize(
     ("plan", "said"),
-    [(None, "no promise was given"), (Plan(name="VPS 1"), "shows no broken promise (its verdict: ")],
+    [(None, "was given no plan"), (Plan(name="VPS 1"), "shows no broken promise (its verdict: ")],
 )
 def test_nothing_to_write_is_said_and_is_a_status(
     plan: Plan | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

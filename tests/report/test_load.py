@@ -11,7 +11,7 @@ from tests.builders.report_values import a_record, series
 from vpsbench.analyzer.verdict.judge import completed
 from vpsbench.model import Record, Series, Status, Turn
 from vpsbench.report.charts.load import Load, applied, in_words, load_chart, steps
-from vpsbench.report.charts.vegalite import Absent, Chart, Clock
+from vpsbench.report.charts.vegalite import Absent, Chart, TimeAxis
 
 VCPUS = 2
 
@@ -86,7 +86,7 @@ def test_what_is_not_known_is_not_zero() -> None:
     assert said[-1] == "on top, not known: 1 of the turns of score"
     only = a_load([], [turn("score", 0, 50)], 200)
     assert in_words(only) == ("on top, not known: 1 of the turns of score",)
-    assert [type(one) for one in load_chart(only, Clock(200))] == [Absent]
+    assert [type(one) for one in load_chart(only, TimeAxis(200))] == [Absent]
 
 
 def test_loops_of_a_turn_in_which_the_run_was_killed_count() -> None:
@@ -126,7 +126,7 @@ def test_the_load_between_two_times_is_the_sum_of_all_steps() -> None:
 def test_the_chart_shows_each_probe_while_it_ran_and_the_cap() -> None:
     turns = [turn("cpu", 0, 300), turn("disk", 600, 100)]
     found = [*loops(0, 300, duty=0.3), cost("disk", [700.0], [20.0])]
-    [chart] = load_chart(a_load(found, turns, 1000, duty=0.3), Clock(1000))
+    [chart] = load_chart(a_load(found, turns, 1000, duty=0.3), TimeAxis(1000))
     assert isinstance(chart, Chart)
     curves = {v["of"]: v for v in chart.spec["data"]["values"]}
     assert curves.keys() == {"cpu", "disk", "cap"}

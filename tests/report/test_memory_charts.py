@@ -7,14 +7,14 @@ import pytest
 
 from tests.builders.sign_records import build
 from vpsbench.report.charts.memory import COLUMNS, touch_histograms
-from vpsbench.report.charts.vegalite import Absent, Chart, Clock, Spec
+from vpsbench.report.charts.vegalite import Absent, Chart, Spec, TimeAxis
 
-CLOCK = Clock(600.0)
+T_AXIS = TimeAxis(600.0)
 
 
 def charts(**rounds: object) -> list[Chart]:
     record = build({"rounds": {"touches": 3000, "hot": 2000, **rounds}})
-    return [one for one in touch_histograms(record, CLOCK) if isinstance(one, Chart)]
+    return [one for one in touch_histograms(record, T_AXIS) if isinstance(one, Chart)]
 
 
 def cells(spec: Spec) -> dict[str, list[float]]:
@@ -23,7 +23,7 @@ def cells(spec: Spec) -> dict[str, list[float]]:
 
 
 def test_no_rounds_no_picture() -> None:
-    (absent,) = touch_histograms(build({}), CLOCK)
+    (absent,) = touch_histograms(build({}), T_AXIS)
     assert isinstance(absent, Absent)
 
 

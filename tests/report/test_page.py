@@ -40,13 +40,13 @@ def test_the_headline_says_no_more_than_the_verdict(word: Word, promises: list[s
 
 
 def test_what_is_said_of_a_promise_is_not_cut() -> None:
-    long = "It held. " + "So much was seen of it. " * 40
-    verdict = Verdict(
-        Word.KEPT, "x", (PromiseVerdict("cpu", "2 vCPUs", Word.KEPT, long.strip(), settle="More."),)
-    )
+    long = "So much was seen of it. " * 40
+    ground = replace(FINDINGS[0], claim="It held. Well.", further=long.strip())
+    found = PromiseVerdict("cpu", "2 vCPUs", Word.KEPT, ground.said, settle="More.", grounds=(ground,) * 2)
+    verdict = Verdict(Word.KEPT, "x", (found,))
     (promise,) = page.build(replace(a_judgement(), verdict=verdict)).promises
-    assert promise.found == "It held."
-    assert promise.more.endswith("So much was seen of it. More.")
+    assert promise.found == "It held. Well."
+    assert promise.more == f"{long}More."
 
 
 def test_without_a_plan_nothing_is_said_to_be_promised() -> None:

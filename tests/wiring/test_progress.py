@@ -7,7 +7,8 @@ from vpsbench.model import Sample, Status, Turn
 from vpsbench.monitors import cpu_times
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.probes.fio import metrics as fio
-from vpsbench.wiring.progress import Readings, TerminalProgress, clock_text
+from vpsbench.wiring.progress import Readings, TerminalProgress
+from vpsbench.wording.figures import clock_text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.4, "1:05"), (14340, "3:59:00"), (-3, "0:00")])
@@ -27,7 +28,7 @@ def test_steal_is_a_share_of_the_last_seconds() -> None:
     readings.see(tick(100, 1000))
     assert "steal" not in readings.text("cpu"), "one reading of a counter says nothing"
     readings.see(tick(101, 1003))
-    assert readings.text("cpu") == "steal 25.0%"
+    assert readings.text("cpu") == "steal 25 %"
 
 
 def test_own_waiting_is_not_shown_as_lost() -> None:
@@ -39,7 +40,7 @@ def test_own_waiting_is_not_shown_as_lost() -> None:
         loop.RUN_QUEUE_DELAY_IN_GAPS: 0.5,
     }
     readings.see([Sample(metric, value) for metric, value in values.items()])
-    assert readings.text("cpu") == "lost to the outside 20.0%"
+    assert readings.text("cpu") == "lost to the outside 20 %"
     assert readings.text("disk") == ""
 
 

@@ -23,14 +23,16 @@ def _configure(parser: ArgumentParser) -> None:
         "runs",
         metavar="RUN",
         nargs="+",
-        help="a database (its latest run), FILE#3 or FILE:3 (run 3), FILE:all, a quoted pattern; with NAME= "
-        "before it, the name to show it by",
+        help="a database (its latest run is meant), FILE#3 or FILE:3 for run 3, FILE:all, or a quoted "
+        "pattern; NAME= before it names the run",
     )
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the comparison as one HTML file")
     parser.add_argument("--json", metavar="FILE", help="write the comparison as JSON; - is standard output")
     parser.add_argument("--quiet", action="store_true", help="do not print the comparison here")
     parser.add_argument(
-        "--no-cache", action="store_true", help="judge every run anew, whatever summary its database holds"
+        "--no-cache",
+        action="store_true",
+        help="judge every run anew, even where its database holds a summary",
     )
     parser.add_argument(
         "--keep",
@@ -101,7 +103,7 @@ def _compared(words: list[str], *, anew: bool, keeps: bool) -> tuple[Comparison,
 
 
 def _outcomes(wanted: list[Wanted], *, anew: bool, keeps: bool) -> dict[Wanted, Outcome]:
-    """What came of each run, in the order asked for; says how far it came where somebody watches."""
+    """What came of each run, in the order asked for. Shows progress where somebody watches."""
     from rich.console import Console
     from rich.progress import track
 

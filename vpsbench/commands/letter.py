@@ -30,7 +30,7 @@ def _run(args: Namespace) -> int:
 def _nothing(word: str, planned: bool) -> str:  # noqa: FBT001  a fact of the run, not a switch
     """Why there is nothing to write, and what would change that."""
     if not planned:
-        return "Nothing to write: no promise was given to this run (--plan), so none was broken."
+        return "Nothing to write: this run was given no plan (--plan), so no promise was broken."
     if word == "suspect":
         return (
             "Nothing to write yet: there are signs, but no proof, that a promise was broken. "

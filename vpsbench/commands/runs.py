@@ -49,7 +49,8 @@ def _table(runs: list[Run]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from vpsbench.wording.reader import duration, moment, plain
+    from vpsbench.wording.figures import duration, moment
+    from vpsbench.wording.text import plain
 
     table = Table("id", "when", "profile", "plan", "length", "state", "host name", box=None)
     for run in runs:

@@ -70,8 +70,8 @@ def _events(status: RunStatus) -> list[Any]:
 
 def text(status: RunStatus) -> str:
     """The same for a person."""
-    from vpsbench.wiring.progress import clock_text
-    from vpsbench.wording.reader import plain
+    from vpsbench.wording.figures import clock_text
+    from vpsbench.wording.text import plain
 
     run, note, turn = status.run, status.note, _now(status)
     plan = f" against {run.plan.name}" if run.plan else ""

@@ -57,7 +57,7 @@ def _document(found: Checked) -> dict[str, object]:
 
 
 def _show(found: Checked) -> None:
-    from vpsbench.wording.reader import plain
+    from vpsbench.wording.text import plain
 
     for name, value in found.about.items():
         print(f"{plain(name)}: {plain(value)}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from vpsbench.compare import price
 from vpsbench.compare.estimate import student
-from vpsbench.compare.figures import Figure, group
+from vpsbench.compare.figures import Figure, Subject, rank
 from vpsbench.compare.summary import Summary
 
 if TYPE_CHECKING:
@@ -20,22 +20,24 @@ if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 ALPHA: Final = 0.05  # the chance that any two equal runs of the whole comparison are said to differ
-# What ought to be the same, and the figures (by the start of their names) that it touches where it is not.
-CONDITIONS: Final[dict[str, tuple[str, ...]]] = {
-    "profile": ("",),
-    "planned duration": ("",),
-    "duty": ("",),
-    "monitors' interval": ("cpu.",),
-    "vpsbench": ("",),
-    "Python": ("score.", "cpu.work"),
-    "architecture": ("score.", "cpu.work"),
-    "memory area": ("memory.bandwidth", "memory.latency"),
-    "score libraries": ("score.",),
-    "score suite": ("score.",),
-    "fio": ("disk.",),
-    "fio engine": ("disk.",),
-    "fio file": ("disk.",),
-    "disk cache": ("disk.",),
+_ALL: Final = tuple(Subject)
+_COMPUTED: Final = (Subject.SCORE, Subject.WORK)
+# What ought to be the same, and of which subjects the figures are touched where it is not.
+CONDITIONS: Final[dict[str, tuple[Subject, ...]]] = {
+    "profile": _ALL,
+    "planned duration": _ALL,
+    "duty": _ALL,
+    "monitors' interval": (Subject.WORK, Subject.LOSS),
+    "vpsbench": _ALL,
+    "Python": _COMPUTED,
+    "architecture": _COMPUTED,
+    "memory area": (Subject.SPEED,),
+    "score libraries": (Subject.SCORE,),
+    "score suite": (Subject.SCORE,),
+    "fio": (Subject.DISK,),
+    "fio engine": (Subject.DISK,),
+    "fio file": (Subject.DISK,),
+    "disk cache": (Subject.DISK,),
 }
 
 
@@ -75,6 +77,7 @@ class Row:
 
     name: str
     title: str
+    subject: Subject
     unit: str
     better: str
     cells: tuple[Cell | None, ...]
@@ -87,16 +90,21 @@ class Caveat:
     Args:
         what: a name of ``CONDITIONS``.
         values: what it was, and in which runs (their places).
-        touches: the figures that are not strictly comparable, by the starts of their names; "": all.
+        touches: the subjects whose figures are not strictly comparable.
     """
 
     what: str
     values: tuple[tuple[str, tuple[int, ...]], ...]
-    touches: tuple[str, ...]
+    touches: tuple[Subject, ...]
 
-    def spoils(self, figure: str) -> bool:
+    @property
+    def touches_all(self) -> bool:
+        """Whether no figure is spared."""
+        return self.touches == _ALL
+
+    def spoils(self, row: Row) -> bool:
         """Whether a figure's differences may come from this."""
-        return figure.startswith(self.touches)
+        return row.subject in self.touches
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +132,13 @@ def contest(labels: list[str], runs: list[Summary]) -> Comparison:
     for place, run in enumerate(runs):
         for figure in run.figures:
             named[figure.name][place] = figure
-    order = sorted(named, key=group)
     tests = sum(_pairs(found) for found in named.values())
     prices = [price.parse(run.price) if run.price else None for run in runs]
+    rows = [_row(found, ALPHA / max(tests, 1), prices) for found in named.values()]
     return Comparison(
         labels=tuple(labels),
         runs=tuple(runs),
-        rows=tuple(_row(named[name], ALPHA / max(tests, 1), prices) for name in order),
+        rows=tuple(sorted(rows, key=lambda row: rank(row.subject))),
         caveats=tuple(_caveats(runs)),
         comparisons=tests,
         unpriced=tuple(k for k, run in enumerate(runs) if run.price and prices[k] is None),
@@ -152,7 +160,7 @@ def _row(all_: list[Figure | None], alpha: float, prices: list[price.Price | Non
         None if figure is None else Cell(figure, _ratio(figure.found.value, best), next(standings))
         for figure in all_
     ]
-    return Row(head.name, head.title, head.unit, head.better, tuple(_priced(cells, prices)))
+    return Row(head.name, head.title, head.subject, head.unit, head.better, tuple(_priced(cells, prices)))
 
 
 def _ratio(value: float, best: float) -> float | None:

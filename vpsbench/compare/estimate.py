@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, expm1, sqrt
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from vpsbench.analyzer.statistics.dependent import correlation_time
+from vpsbench.model import Better
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
-Better = Literal["higher", "lower", "neither"]
 MEMORIES: Final = 5.0  # a batch is at least that many autocorrelation times long
 FEWEST: Final = 4  # batches below which no error is given
 MOST: Final = (
@@ -29,7 +29,7 @@ _LEAST_SPREAD: Final = 10  # readings; a tenth and nine tenths of fewer are just
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """The course of one figure: rising times in s since the run began, and as many values."""
+    """One figure over time: rising times in s since the run began, and as many values."""
 
     times: Floats
     values: Floats

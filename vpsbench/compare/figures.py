@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
-from vpsbench.compare.estimate import Better, Estimate, Readings, estimate
-from vpsbench.model import Metric, Record, Series, Turn
+from vpsbench.compare.estimate import Estimate, Readings, estimate
+from vpsbench.model import Better, Metric, Record, Series, Turn
 from vpsbench.probes import bandwidth, score
 from vpsbench.probes.fio import metrics as fio
 from vpsbench.probes.held_memory import metrics as held
@@ -21,7 +22,17 @@ _STEAL_SLOT: Final = 5.0  # s; steal comes in ticks of 10 ms
 _BLOCKS: Final = {"seqread", "seqwrite"}  # jobs of large blocks: bytes a second say more than I/Os
 _FLUSH: Final = "fdatasync"
 _TAIL: Final = "0.99"
-_GROUPS: Final = ("score", "cpu", "memory", "disk")  # the order in which figures are shown
+
+
+class Subject(StrEnum):
+    """What a figure tells of, in words, and in the order in which figures are shown."""
+
+    SCORE = "scores"
+    WORK = "CPU work"
+    LOSS = "CPU time lost"
+    SPEED = "memory speed"
+    TOUCH = "first touch of memory"
+    DISK = "the disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +40,9 @@ class Figure:
     """One thing that runs are compared by.
 
     Args:
-        name: such as ``disk.randread-qd1.iops``; its first part is the group.
+        name: such as ``disk.randread-qd1.iops``.
         title: in words.
+        subject: what it tells of.
         unit: SI, as of a ``Metric``.
         better: which way is better.
         found: the estimate.
@@ -38,6 +50,7 @@ class Figure:
 
     name: str
     title: str
+    subject: Subject
     unit: str
     better: Better
     found: Estimate
@@ -51,17 +64,25 @@ class Figure:
 def figures(record: Record) -> tuple[Figure, ...]:
     """All figures of a run, in a fixed order; what was not measured is not there."""
     found = [*_cpu(record), *_scores(record), *_memory(record), *_disk(record)]
-    return tuple(sorted(found, key=lambda figure: group(figure.name)))
+    return tuple(sorted(found, key=lambda figure: rank(figure.subject)))
 
 
-def group(name: str) -> int:
-    """The place of a figure's group among all of them."""
-    return _GROUPS.index(name.split(".", maxsplit=1)[0])
+def rank(subject: Subject) -> int:
+    """Where figures of a subject stand among all of them."""
+    return list(Subject).index(subject)
 
 
-def _figure(name: str, title: str, unit: str, better: Better, readings: Readings) -> Iterator[Figure]:
+class _Head(NamedTuple):
+    """What a figure is called, and what it tells of."""
+
+    name: str
+    title: str
+    subject: Subject
+
+
+def _figure(head: _Head, unit: str, better: Better, readings: Readings) -> Iterator[Figure]:
     if readings.values.size:
-        yield Figure(name, title, unit, better, estimate(readings, better))
+        yield Figure(*head, unit, better, estimate(readings, better))
 
 
 # --- CPU -------------------------------------------------------------------------------------------
@@ -73,21 +94,22 @@ def _cpu(record: Record) -> Iterator[Figure]:
         return
     work = _work(table)
     total = Readings(work.times, work.values * len(accounting.vcpus(record)))
-    yield from _figure("cpu.work", "work, all vCPUs", "1/s", "higher", total)
-    yield from _figure("cpu.work.vcpu", "work, each busy vCPU", "1/s", "higher", work)
+    yield from _figure(_Head("cpu.work", "work, all vCPUs", Subject.WORK), "1/s", "higher", total)
+    each = _Head("cpu.work.vcpu", "work, each busy vCPU", Subject.WORK)
+    yield from _figure(each, "1/s", "higher", work)
     lost = accounting.cut(table, SLOT)
-    yield from _figure(
-        "cpu.lost", "CPU time lost to the host", "1", "lower", Readings(lost.start, accounting.lost(lost))
-    )
+    head = _Head("cpu.lost", "CPU time lost to the host", Subject.LOSS)
+    yield from _figure(head, "1", "lower", Readings(lost.start, accounting.lost(lost)))
     clock = record.run.guest.steal_clock.value
     if clock or (clock is None and table.steal.any()):  # a counter that may not count says nothing by its 0
         stolen = accounting.cut(table, _STEAL_SLOT)
         shares = Readings(stolen.start, accounting.reported(stolen))
-        yield from _figure("cpu.stolen", "CPU time stolen, as reported", "1", "lower", shares)
+        head = _Head("cpu.stolen", "CPU time stolen, as reported", Subject.LOSS)
+        yield from _figure(head, "1", "lower", shares)
 
 
 def _work(table: accounting.Bins) -> Readings:
-    """Turns of the loop a second that its own guest left to it: what the host took is missing from it."""
+    """Rounds of the loop in each second that its own guest left to it, less what the host took."""
     counted = table.iterations > 0  # records before they were counted have none
     slots, place = np.unique(table.middle[counted] // SLOT, return_inverse=True)
     done, wanted, own = (
@@ -110,7 +132,8 @@ def _scores(record: Record) -> Iterator[Figure]:
         suite = {s.labels["benchmark"] for s in series}
         means = [(turn.started, _geometric(series, suite, turn)) for turn in turns]
         rows = np.array([(at, speed) for at, speed in means if speed is not None]).reshape(-1, 2)
-        yield from _figure(f"score.{arm}", title, "1/s", "higher", Readings(rows[:, 0], rows[:, 1]))
+        head = _Head(f"score.{arm}", title, Subject.SCORE)
+        yield from _figure(head, "1/s", "higher", Readings(rows[:, 0], rows[:, 1]))
 
 
 def _geometric(series: tuple[Series, ...], suite: set[str], turn: Turn) -> float | None:
@@ -128,9 +151,11 @@ def _geometric(series: tuple[Series, ...], suite: set[str], turn: Turn) -> float
 
 
 def _memory(record: Record) -> Iterator[Figure]:
-    yield from _plain(record, "memory.bandwidth", bandwidth.TRIAD, "memory bandwidth, one vCPU")
-    yield from _plain(record, "memory.latency", bandwidth.LATENCY, "memory latency")
-    yield from _plain(record, "memory.first_touch", held.FIRST_TOUCH, "memory, first touch of a page")
+    bandwidth_head = _Head("memory.bandwidth", "memory bandwidth, one vCPU", Subject.SPEED)
+    yield from _stored(record, bandwidth_head, bandwidth.TRIAD)
+    yield from _stored(record, _Head("memory.latency", "memory latency", Subject.SPEED), bandwidth.LATENCY)
+    touch = _Head("memory.first_touch", "memory, first touch of a page", Subject.TOUCH)
+    yield from _stored(record, touch, held.FIRST_TOUCH)
 
 
 def _disk(record: Record) -> Iterator[Figure]:
@@ -139,16 +164,18 @@ def _disk(record: Record) -> Iterator[Figure]:
         said = "write and fsync" if job == _FLUSH else job.replace("-qd", " QD")
         kind = "bandwidth" if job in _BLOCKS else "iops"
         metric = fio.DIRECT.bandwidth if job in _BLOCKS else fio.DIRECT.iops
-        yield from _plain(record, f"disk.{job}.{kind}", metric, f"disk {said}", job=job)
+        head = _Head(f"disk.{job}.{kind}", f"disk {said}", Subject.DISK)
+        yield from _stored(record, head, metric, job=job)
         title = "fsync p99" if job == _FLUSH else f"disk {said} p99"
-        yield from _plain(record, f"disk.{job}.p99", fio.DIRECT.quantile, title, job=job, q=_TAIL)
+        head = _Head(f"disk.{job}.p99", title, Subject.DISK)
+        yield from _stored(record, head, fio.DIRECT.quantile, job=job, q=_TAIL)
 
 
-def _plain(record: Record, name: str, metric: Metric, title: str, **labels: str) -> Iterator[Figure]:
+def _stored(record: Record, head: _Head, metric: Metric, **labels: str) -> Iterator[Figure]:
     """A figure that is one stored series as it is."""
     for one in record.named(metric, **labels):
-        yield from _figure(name, title, one.metric.unit, one.metric.better, _course(one))
+        yield from _figure(head, one.metric.unit, one.metric.better, _readings(one))
 
 
-def _course(series: Series) -> Readings:
+def _readings(series: Series) -> Readings:
     return Readings(series.times, series.values)

@@ -9,6 +9,8 @@ from typing import Any, Final
 from vpsbench.compare.figures import Figure, figures
 from vpsbench.model import Judgement, Level, Record, RunState, Word
 from vpsbench.probes import bandwidth, score
+from vpsbench.probes.score_suite import raw_outputs
+from vpsbench.wording.figures import quantity, size
 
 TOLD: Final = (Level.STRONG, Level.NOTICE, Level.DOUBT)
 # pyperf's notes, and what goes before each: OpenSSL and the suite say their own names.
@@ -72,7 +74,7 @@ def summary(judgement: Judgement) -> Summary:
         price=None if plan is None else plan.price,
         word=verdict.word,
         promises=tuple(Promised(p.item, p.promise, p.word) for p in verdict.promises),
-        told=tuple(Told(f.sign, f.level, f.claim) for f in judgement.findings if f.level in TOLD),
+        told=tuple(Told(f.sign, f.level, f.said) for f in judgement.findings if f.level in TOLD),
         conditions=conditions(record),
         figures=figures(record),
     )
@@ -83,7 +85,7 @@ def conditions(record: Record) -> dict[str, str]:
     guest, profile = record.run.guest, record.run.profile
     return {
         "profile": profile.name,
-        "planned duration": f"{profile.duration:g} s",
+        "planned duration": f"{profile.duration:g} s",  # exact: equal words mean equal conditions
         "duty": f"{profile.duty:.0%}",
         "monitors' interval": f"{profile.tick:g} s",
         "vpsbench": guest.vpsbench,
@@ -97,18 +99,13 @@ def conditions(record: Record) -> dict[str, str]:
 
 def _memory_conditions(record: Record) -> dict[str, str]:
     """How much memory was gone over: a smaller area fits better into caches."""
-    areas = {f"{value / 2**20:.0f} MiB" for s in record.named(bandwidth.AREA) for value in s.values.tolist()}
+    areas = {size(value) for s in record.named(bandwidth.AREA) for value in s.values.tolist()}
     return {"memory area": " or ".join(sorted(areas))} if areas else {}
 
 
 def _score_conditions(record: Record) -> dict[str, str]:
     """The libraries that the suite's work runs in, from pyperf's own notes, and what the suite was."""
-    found = {
-        ", ".join(said + notes[key] for key, said in _LIBRARIES.items() if key in notes)
-        for turn in record.turns
-        for name, text in turn.raw.items()
-        if name.startswith("pyperf-") and (notes := json.loads(text)["metadata"])
-    }
+    found = raw_outputs.versions(record.turns, _LIBRARIES)
     suite = sorted({s.labels["benchmark"] for s in record.named(score.TIME)})
     said = {"score libraries": " or ".join(sorted(found))} if found else {}
     return said | ({"score suite": ", ".join(suite)} if suite else {})
@@ -128,9 +125,7 @@ def _fio_conditions(record: Record) -> dict[str, str]:
     found = {
         "fio": {str(one["fio version"]) for one in outputs if "fio version" in one},
         "fio engine": {str(o["ioengine"]) for o in options if "ioengine" in o},
-        "fio file": {
-            f"{int(o['size']) / 2**30:.3g} GiB" for o in options if str(o.get("size", "")).isdigit()
-        },
+        "fio file": {quantity(int(o["size"]), "B") for o in options if str(o.get("size", "")).isdigit()},
         "disk cache": {_cache(str(o["direct"]), cached=cached) for o in options if "direct" in o},
     }
     return {name: " or ".join(sorted(values)) for name, values in found.items() if values}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from pathlib import Path
+from typing import IO, Any, Final
 
-from vpsbench.export.queries import QUERIES
+from vpsbench.export import Export, Source
+from vpsbench.export.plain_tables.queries import QUERIES
 from vpsbench.model import Run
 
 _TABLES: Final[dict[str, dict[str, Any]]] = {
@@ -56,3 +58,15 @@ def metadata(run: Run, database: str) -> str:
         "databases": {database: {"tables": _TABLES, "queries": queries}},
     }
     return json.dumps(found, indent=2) + "\n"
+
+
+def _write(source: Source, file: IO[str]) -> None:
+    from vpsbench.store.reader import head
+
+    database = Path(source.others.get("sqlite", "vpsbench")).stem
+    file.write(metadata(head(source.database, source.run_id).run, database))
+
+
+EXPORT: Final = Export(
+    name="datasette", help="metadata with which Datasette shows what --sqlite wrote", text=_write
+)

@@ -9,11 +9,10 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import IO, TYPE_CHECKING, Final
 
 from vpsbench.errors import VpsbenchError
+from vpsbench.export import Export, Source
 from vpsbench.model import Judgement, Kind, Word
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ def render(stream: Stream, judgement: Judgement) -> bytes:
         VpsbenchError: prometheus-client is not installed.
     """
     try:
-        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415  an optional extra
-        from prometheus_client.registry import Collector  # noqa: PLC0415  likewise
+        from prometheus_client import CollectorRegistry, generate_latest  # an optional extra
+        from prometheus_client.registry import Collector
     except ImportError as error:
         raise VpsbenchError(
             "The format of Prometheus needs prometheus-client, which is not installed.",
@@ -55,7 +54,7 @@ def render(stream: Stream, judgement: Judgement) -> bytes:
 
 
 def _series(stream: Stream) -> Iterator[Family]:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415  an optional extra
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # an optional extra
 
     grouped: dict[str, list[int]] = defaultdict(list)
     for place, (metric, _) in enumerate(stream.heads):
@@ -78,6 +77,8 @@ def _series(stream: Stream) -> Iterator[Family]:
 
 def _last(stream: Stream) -> dict[int, float]:
     """The value of each series with the latest time."""
+    import numpy as np
+
     found: dict[int, tuple[float, float]] = {}
     for times, values, places in stream.readings:
         order = np.lexsort((times, places))  # stable: of several of one time the last one stays last
@@ -96,7 +97,7 @@ def _name(text: str) -> str:
 
 
 def _verdict(judgement: Judgement) -> Iterator[Family]:
-    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  an optional extra
+    from prometheus_client.core import GaugeMetricFamily  # an optional extra
 
     run = judgement.record.run
     ended = GaugeMetricFamily("vpsbench_run_end_timestamp_seconds", "When the run ended, Unix time")
@@ -113,3 +114,19 @@ def _verdict(judgement: Judgement) -> Iterator[Family]:
     for (sign, level), number in sorted(count.items()):
         findings.add_metric([sign, level], number)
     yield from (ended, verdict, findings)
+
+
+def _write(source: Source, file: IO[str]) -> None:
+    from vpsbench.analyzer.verdict.judge import judge
+    from vpsbench.store.reader import read, stream
+
+    judgement = judge(read(source.database, source.run_id))
+    with stream(source.database, judgement.record.run.id) as found:
+        file.write(render(found, judgement).decode())
+
+
+EXPORT: Final = Export(
+    name="prometheus",
+    help="the last readings and the verdict for Prometheus (pip install 'vpsbench[prometheus]')",
+    text=_write,
+)

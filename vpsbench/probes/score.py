@@ -16,7 +16,8 @@ import pyperf
 from vpsbench.model import Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes.conduct.duty_cycle import DutyCycle
-from vpsbench.probes.score_suite.outputs import ARMS, put_together, raw_name
+from vpsbench.probes.score_suite.outputs import ARMS, put_together
+from vpsbench.probes.score_suite.raw_outputs import raw_name
 from vpsbench.probes.score_suite.suite import BENCHMARKS
 
 TIME: Final = Metric(

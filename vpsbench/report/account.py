@@ -1,8 +1,7 @@
-"""The account of a run below its findings: the machine, the load, the settings, how to repeat it."""
+"""The part of a report below the findings: the machine, the load, the settings, how to repeat it."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from vpsbench.analyzer.verdict import declaration
 from vpsbench.model import Guest, Judgement, Level, Plan, Profile, Record, Status, Turn
 from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.probes.held_memory import metrics as held
+from vpsbench.probes.score_suite import raw_outputs
 from vpsbench.report.charts.load import in_words
-from vpsbench.wording.reader import duration, moment, plain, quantity
+from vpsbench.wording.figures import MIB, duration, moment, quantity, share
+from vpsbench.wording.text import plain
 
 EVENTS = 200  # shown; the database holds all of them
-_MIB = 1024**2
 # What pyperf notes with each score of the code that the work runs in; OpenSSL's version says its own name.
 _LIBRARIES = {
     "python_version": "Python ",
@@ -89,7 +89,10 @@ def _machine(guest: Guest) -> Section:
         *(_fact(name, value) for name, value in sorted(guest.facts.items())),
     ]
     return Section(
-        "machine", "The machine", "As found when the run began, each with what it rests on.", tuple(facts)
+        "machine",
+        "The machine",
+        "As found when the run began. Each line says what it rests on.",
+        tuple(facts),
     )
 
 
@@ -97,7 +100,7 @@ def _unmeasured(judgement: Judgement) -> Section:
     record = judgement.record
     facts = [_fact(s.probe, s.reason) for s in judgement.skipped]
     facts += [
-        _fact(c.name, c.because, *([f"What would mend it: {c.remedy}"] if c.remedy else []))
+        _fact(c.name, c.because, *([f"What would help: {c.remedy}"] if c.remedy else []))
         for c in record.run.guest.capabilities
         if not c.available
     ]
@@ -106,7 +109,7 @@ def _unmeasured(judgement: Judgement) -> Section:
         for t in record.turns
         if t.status not in {Status.OK, Status.SKIPPED}
     ]
-    note = "What is missing here is neither good nor bad: nothing is known about it."
+    note = "What is missing here is neither good nor bad. Nothing is known about it."
     if not facts:
         note = "Every probe and every source that this profile asks for was there."
     if any(f.level == Level.NOT_MEASURABLE for f in judgement.findings):
@@ -146,8 +149,8 @@ def _load(record: Record) -> Section:
 def _spent(turns: list[Turn], elapsed: float) -> str:
     total = sum(t.elapsed for t in turns)
     count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
-    share = f", {100 * total / elapsed:.3g} % of the run" if elapsed > 0 else ""
-    return f"{count}, {duration(total)} in all{share}"
+    part = f", {100 * total / elapsed:.3g} % of the run" if elapsed > 0 else ""
+    return f"{count}, {duration(total)} in all{part}"
 
 
 def _events(record: Record) -> Section:
@@ -174,7 +177,7 @@ def _settings(record: Record) -> Section:
         _fact("planned duration", duration(profile.duration)),
         _fact("monitors read every", duration(profile.tick)),
         _fact("may write to disk", f"{quantity(profile.write_budget, 'B')} in all"),
-        _fact("may load the machine for", f"{quantity(profile.duty, '1', share=True)} of a turn's time"),
+        _fact("may load the machine for", f"{share(profile.duty)} of a turn's time"),
         *_turn_facts(profile),
         _claims(record),
         *_plan_facts(record.run.plan),
@@ -205,7 +208,7 @@ def _turn_facts(profile: Profile) -> list[Fact]:
 def _option(value: Any) -> str:  # noqa: ANN401  as a TOML file can say it
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
-    if isinstance(value, int) and value >= _MIB and value % _MIB == 0:  # only sizes are so large and round
+    if isinstance(value, int) and value >= MIB and value % MIB == 0:  # only sizes are so large and round
         return quantity(value, "B")
     return str(value)
 
@@ -238,21 +241,13 @@ def _promised(field: str, value: Any) -> str:  # noqa: ANN401  a plan's fields h
     if field == "disk_bandwidth":
         return quantity(value, "B/s")
     if field == "cpu_share":
-        return quantity(value, "1", share=True)
+        return share(value)
     return quantity(value, "1") if isinstance(value, int | float) else str(value)
 
 
 def _scores(turns: tuple[Turn, ...]) -> list[Fact]:
     """The versions behind the scores; old runs noted fewer of them."""
-    noted = [
-        json.loads(text)["metadata"]
-        for turn in turns
-        for name, text in turn.raw.items()
-        if name.startswith("pyperf-")
-    ]
-    found = dict.fromkeys(
-        ", ".join(said + one[key] for key, said in _LIBRARIES.items() if key in one) for one in noted
-    )
+    found = raw_outputs.versions(turns, _LIBRARIES)
     note = "scores are strictly comparable only where these versions are the same"
     return [_fact("scores made with", *found, note)] if found else []
 
@@ -272,12 +267,12 @@ def _repeat(record: Record) -> Section:
         _fact("run", f"number {run.id} in its database, {run.state}"),
     )
     note = (
-        "Anyone with access to the machine can repeat the measurement, with the settings above. Figures "
-        "differ a little from run to run; a verdict that holds shows again. `vpsbench evidence` makes "
-        "a bundle in which anyone can check that no reading was changed since it was stored. Whether a "
-        "reading was true when it was taken it cannot show: it is what this machine's kernel and clocks "
-        "said, and whoever is root on it could have altered that. Repeating would show it."
+        "Anyone with access to the machine can repeat the measurement with the settings above. Figures "
+        "differ a little from run to run. A verdict that holds shows again. `vpsbench evidence` makes "
+        "a bundle in which anyone can check that no reading was changed since it was stored. The bundle "
+        "cannot show whether a reading was true when it was taken. A reading is what this machine's kernel "
+        "and clocks said, and whoever is root on it could have altered that. Repeating would show it."
     )
     if plan:
-        note += " PLAN.toml is a file with the promises that stand among the settings."
+        note += " PLAN.toml is a file with the promises that are listed among the settings."
     return Section("repeat", "How to reproduce this", note, facts)

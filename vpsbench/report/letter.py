@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from vpsbench.model import Alternative, Finding, Judgement, Level, PromiseVerdict, Run, Word
 from vpsbench.report.account import sections
-from vpsbench.wording.reader import duration, figure, listed, moment, plain, sentence
+from vpsbench.wording.figures import duration, figure, moment
+from vpsbench.wording.text import listed, plain, sentence
 
 _WIDTH = 76  # columns, as mail has them
 
@@ -29,8 +30,8 @@ def _lines(judgement: Judgement, broken: list[PromiseVerdict]) -> Iterator[str]:
     yield from _paragraph(_opening(run, len(broken)))
     for number, promise in enumerate(broken, 1):
         yield from _promise(number, promise, judgement)
-    if doubts := [f.claim for f in judgement.findings if f.level is Level.DOUBT]:
-        yield from _paragraph("What has to be said of the measurement itself:")
+    if doubts := [f.said for f in judgement.findings if f.level is Level.DOUBT]:
+        yield from _paragraph("Doubts about the measurement itself:")
         for doubt in doubts:
             yield from _point(sentence(plain(doubt)))
     yield from _repeat(judgement)
@@ -67,7 +68,7 @@ def _promise(number: int, promise: PromiseVerdict, judgement: Judgement) -> Iter
     yield from _paragraph(f"{number}. Promised: {sentence(plain(promise.text))}", "   ")
     yield from _point(f"Found: {sentence(plain(promise.because, 2000))}")
     for finding in judgement.findings:
-        if finding.level is Level.STRONG and finding.claim in promise.because:
+        if finding.level is Level.STRONG and finding in promise.grounds:
             yield from _ground(finding, judgement.record.run)
 
 
@@ -98,9 +99,10 @@ def _repeat(judgement: Judgement) -> Iterator[str]:
     )
     yield from ("", f"    {command}")
     yield from _paragraph(
-        "PLAN.toml holds the promises above. All readings are kept; I can send them as one file that you "
-        "can check with vpsbench verify, or with openssl and sha256sum alone. That shows that no reading was "
-        "changed since it was stored. To see whether the readings themselves are true, please measure again."
+        "PLAN.toml holds the promises above. All readings are kept, and I can send them as one file. You "
+        "can check it with vpsbench verify, or with openssl and sha256sum alone. That shows that no reading "
+        "was changed since it was stored. To see whether the readings themselves are true, please measure "
+        "again."
     )
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from vpsbench.analyzer.verdict.judge import NOTHING
 from vpsbench.model import Check, Finding, Judgement, Level, PromiseVerdict, Run, RunState, Word
 from vpsbench.report.account import Section, sections
-from vpsbench.wording.reader import duration, figure, listed, moment, plain, sentence
+from vpsbench.wording.figures import duration, figure, moment
+from vpsbench.wording.text import listed, plain, sentence
 
 OURS = 2000  # characters of a text of our own, which may quote several from outside
 FIRST_SCREEN = 6  # lines of a list that the first screen has room for
@@ -177,9 +178,18 @@ def _weight(verdict: PromiseVerdict) -> int:
 
 def _promise(verdict: PromiseVerdict) -> Promise:
     """What was found, its first sentence apart: the table shows that first."""
-    said = f"{sentence(verdict.because)} {verdict.settle}".strip()
-    first, _, more = plain(said, OURS).partition(". ")
-    return Promise(plain(verdict.text), sentence(first), more, verdict.word)
+    first, more = _found(verdict)
+    more = f"{more} {verdict.settle}".strip()
+    return Promise(plain(verdict.text), sentence(plain(first, OURS)), plain(more, OURS), verdict.word)
+
+
+def _found(verdict: PromiseVerdict) -> tuple[str, str]:
+    """What a promise's verdict rests on: the first finding's claim, and all that is said beside it."""
+    if not verdict.grounds:
+        return verdict.because, ""
+    first = verdict.grounds[0]
+    others = [said for said in dict.fromkeys(f.said for f in verdict.grounds) if said != first.said]
+    return first.claim, " ".join(filter(None, [first.further, *others]))
 
 
 def _untold(judgement: Judgement) -> tuple[str, ...]:
@@ -190,7 +200,7 @@ def _untold(judgement: Judgement) -> tuple[str, ...]:
         measured = f"{duration(run.elapsed)} of {duration(run.profile.duration)} were measured"
         planned = f"did not end as planned ({run.state})"
         said.append(f"The run {'has not ended' if run.state == RunState.RUNNING else planned}: {measured}.")
-    said += [f.claim for f in judgement.findings if f.level == Level.DOUBT]
+    said += [f.said for f in judgement.findings if f.level == Level.DOUBT]
     said += [
         f"“{a.cause}” could not be excluded as a cause of “{_sign(f)}”: {a.because}"
         for f in judgement.findings
@@ -223,7 +233,7 @@ def _claim(finding: Finding, check: Check | None, started: float) -> Claim:
         about=check.promise if check else "",
         level=finding.level,
         label=_LEVELS[finding.level],
-        claim=plain(finding.claim, OURS),
+        claim=plain(finding.said, OURS),
         promised=plain(finding.promised or ""),
         measured=plain(figure(finding.measured, finding.interval, finding.unit)),
         period=_period(finding, started),

@@ -44,7 +44,7 @@ def writes(profile: Profile, guest: Guest, folder: Path) -> str:
     """What may be written to the disk, and to which; empty: nothing."""
     if not any(turn.probe == "disk" for turn in profile.turns):
         return ""
-    from vpsbench.wording.reader import quantity
+    from vpsbench.wording.figures import quantity
 
     where = guest.facts.get("disk.file_system", "an unknown file system")
     between = guest.facts.get("disk.between", "nothing")
@@ -71,7 +71,7 @@ def _longest(profile: Profile) -> float:
 
 
 def _load(profile: Profile) -> str:
-    from vpsbench.wording.reader import duration
+    from vpsbench.wording.figures import duration
 
     how = "fully" if profile.duty == 1 else f"at {100 * profile.duty:g} %"
     return f"loads vCPUs {how} for {duration(_longest(profile))} at a stretch"

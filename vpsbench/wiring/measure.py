@@ -78,7 +78,7 @@ def say(text: str) -> None:
 def announce(number: int, order: RunOrder) -> None:
     """Says what is measured, and what that may cost."""
     from vpsbench.runner.schedule import planned
-    from vpsbench.wiring.progress import clock_text
+    from vpsbench.wording.figures import clock_text
 
     profile, plan = order.profile, order.plan
     what = f"against {plan.name}" if plan else "no plan (--plan tests a seller's promises)"

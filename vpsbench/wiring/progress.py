@@ -13,17 +13,11 @@ from vpsbench.model import Metric, Sample, Status, Turn
 from vpsbench.monitors import cpu_times, memory
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.probes.fio.metrics import DIRECT
+from vpsbench.wording.figures import clock_text, percent, size
 
 LOOP: Final = (loop.WALL, loop.RUN_QUEUE_DELAY, loop.GAP, loop.RUN_QUEUE_DELAY_IN_GAPS)
 # By name, as each tick looks at a hundred samples and comparing objects takes twice as long.
 SHOWN: Final = {metric.name: metric for metric in (memory.AVAILABLE, DIRECT.iops, *LOOP)}
-
-
-def clock_text(seconds: float) -> str:
-    """``9:05`` or ``3:59:00``."""
-    minutes, secs = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
 class Readings:
@@ -57,13 +51,13 @@ class Readings:
         """The readings in a few words."""
         parts = []
         if len(self._steal) > 1 and (whole := self._steal[-1][1] - self._steal[0][1]) > 0:
-            parts.append(f"steal {(self._steal[-1][0] - self._steal[0][0]) / whole:.1%}")
+            parts.append(f"steal {percent((self._steal[-1][0] - self._steal[0][0]) / whole)}")
         if probe == "cpu" and (lost := self._lost()) is not None:
-            parts.append(f"lost to the outside {lost:.1%}")
+            parts.append(f"lost to the outside {percent(lost)}")
         if probe == "disk" and DIRECT.iops in self._last:
             parts.append(f"{self._last[DIRECT.iops]:,.0f} IOPS")
         if memory.AVAILABLE in self._last:
-            parts.append(f"{self._last[memory.AVAILABLE] / 2**30:.1f} GiB free")
+            parts.append(f"{size(self._last[memory.AVAILABLE])} free")
         return ", ".join(parts)
 
 

@@ -97,7 +97,7 @@ def tell_if_going(db: Path, run: Run) -> None:
     """Tells the user where the run that is reported still goes on, and how far it is."""
     from vpsbench.runner.schedule import planned
     from vpsbench.wiring.measure import say
-    from vpsbench.wiring.progress import clock_text
+    from vpsbench.wording.figures import clock_text
 
     told = lock.latest_run()
     if told and lock.holder() is not None and (Path(told.db), told.run) == (db.absolute(), run.id):

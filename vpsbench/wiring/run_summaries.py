@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 512 * 1024**2  # B of free memory for each process: twice what judging a day takes
 # All that a summary comes from; what only shows it, or measures, may change.
-ROOMS: Final = ("analyzer", "compare", "errors", "model", "plugins", "store", "wording")
+ROOMS: Final = (
+    *("analyzer", "compare", "errors", "guest", "kernel_text", "metrics", "model", "monitors", "plugins"),
+    *("probes", "store", "wording"),
+)
 
 Outcome = Summary | VpsbenchError
 

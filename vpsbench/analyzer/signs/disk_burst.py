@@ -20,6 +20,7 @@ from vpsbench.model import Finding, Level, Record, Selected, Series
 from vpsbench.monitors import disks
 from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.probes.fio import metrics as fio
+from vpsbench.probes.fio.jobs import AFTER_BURST, DRAINED
 from vpsbench.wording.figures import percent
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ BLOCK: Final = 4096  # B, of the burst job's reads
 GOES_ON: Final = 0.3  # s that a job works on after its last whole second, and logs nothing
 IN_FLIGHT: Final = 64.0  # reads: two queues full, which a job's start and end may add or lose
 ALIKE: Final = 0.25  # by which two rates may differ and still be one limit's
-FOLLOWING: Final = ("drained", "refill")  # how the names of their jobs begin
 LAST: Final = 3  # readings, by which a load has drained the bucket again: so long the probe looks on
 SOONER: Final = 600.0  # s after a burst until which doses belong to it
 
@@ -134,14 +134,14 @@ def _after(record: Record, job: str, end: float) -> Stretch | None:
 def followers(record: Record, burst: Stretch) -> dict[str, list[Stretch]]:
     """By job, what the probe did after a burst that fell: larger reads, and loads after rests."""
     names = {s.labels["job"] for s in record.named(METRIC)}
-    found = {name: _after(record, name, burst.end) for name in sorted(names) if name.startswith(FOLLOWING)}
+    found = {name: _after(record, name, burst.end) for name in sorted(names) if name in AFTER_BURST}
     return {name: [one] for name, one in found.items() if one}
 
 
 def reloads(record: Record, burst: Stretch, fall: change_point.Knee) -> Iterator[Reload]:
     """The rests that followed a burst, and what each load after them got."""
     parts = followers(record, burst)
-    before = max([burst, *parts.pop("drained", [])], key=lambda one: one.end)
+    before = max([burst, *parts.pop(DRAINED, [])], key=lambda one: one.end)
     found = [one for some in parts.values() for one in some]
     capped = kind(record, burst, fall)
     kept = _kept(burst, before, fall.low) if capped == "both" else 0.0

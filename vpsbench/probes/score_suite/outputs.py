@@ -7,13 +7,10 @@ from typing import Final
 
 import pyperf
 
+from vpsbench.probes.score_suite import raw_outputs
+from vpsbench.probes.score_suite.raw_outputs import Output
+
 ARMS: Final = {"single": "one vCPU", "all": "all vCPUs"}
-_RAW: Final = "pyperf"
-
-
-def raw_name(benchmark: str, arm: str, vcpu: int) -> str:
-    """Under which name a turn keeps an output of pyperf."""
-    return f"{_RAW}-{benchmark}-{arm}-{vcpu}"
 
 
 def put_together(raws: Iterable[Mapping[str, str]]) -> pyperf.BenchmarkSuite | None:
@@ -27,9 +24,7 @@ def put_together(raws: Iterable[Mapping[str, str]]) -> pyperf.BenchmarkSuite | N
     Raises:
         ValueError: Python or the machine changed in between; pyperf says what.
     """
-    found = [
-        _renamed(name, text) for raw in raws for name, text in raw.items() if name.startswith(f"{_RAW}-")
-    ]
+    found = [_renamed(output) for raw in raws for output in raw_outputs.of(raw)]
     if not found:
         return None
     suite = pyperf.BenchmarkSuite(found[:1])
@@ -38,9 +33,8 @@ def put_together(raws: Iterable[Mapping[str, str]]) -> pyperf.BenchmarkSuite | N
     return suite
 
 
-def _renamed(name: str, text: str) -> pyperf.Benchmark:
+def _renamed(output: Output) -> pyperf.Benchmark:
     """The benchmark of one output, named after its work and its arm."""
-    _, work, arm, _ = name.split("-")
-    benchmark = pyperf.Benchmark.loads(text)
-    benchmark.update_metadata({"name": f"{work} on {ARMS[arm]}"})
+    benchmark = pyperf.Benchmark.loads(output.text)
+    benchmark.update_metadata({"name": f"{output.work} on {ARMS[output.arm]}"})
     return benchmark

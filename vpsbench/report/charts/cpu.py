@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
+from vpsbench.analyzer.signs import cpu_burst, cpu_quota, hidden_steal, missing_vcpu, reported_steal
 from vpsbench.model import Metric, Record, Series
 from vpsbench.monitors import cpu_times
 from vpsbench.probes.cpu_loop import metrics as loop
-from vpsbench.report.charts.course import SEEN, grid, growth, trace
+from vpsbench.report.charts.columns import WIDE, grid, growth, trace
 from vpsbench.report.charts.vegalite import (
     BLUE,
     GREEN,
@@ -24,23 +25,26 @@ from vpsbench.report.charts.vegalite import (
     WINE,
     Absent,
     Chart,
-    Clock,
     Spec,
+    TimeAxis,
     stack,
 )
-from vpsbench.wording.reader import listed, plain, quantity
+from vpsbench.wording.figures import share
+from vpsbench.wording.text import listed, plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
 SHOWN = 4  # vCPUs with a chart of their own; of more, all together and those that lost most
 _NEEDED: Final = (loop.GAP, loop.RUN_QUEUE_DELAY, loop.RUN_QUEUE_DELAY_IN_GAPS)
-_SHOWS: Final = ("cpu_burst", "hidden_steal", "reported_steal", "cpu_quota", "missing_vcpu")
+_SHOWS: Final = tuple(
+    one.SIGN.name for one in (cpu_burst, hidden_steal, reported_steal, cpu_quota, missing_vcpu)
+)
 _LOOP_TITLE = "where the time went while vpsbench kept it busy"
 
 
 class _Part(NamedTuple):
-    """One part of the ledger as it is shown."""
+    """One part of the CPU time accounting as it is shown."""
 
     name: str
     colour: str
@@ -67,8 +71,8 @@ _STATES = {  # what is shown: from which states of the kernel, and its colour
 }
 
 
-def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
-    """A stack a vCPU: the six parts of the ledger."""
+def loop_charts(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
+    """A stack a vCPU: the six parts of its CPU time accounting."""
     found = {v: accounting.bins(record, vcpu=v) for v in measured(record)}
     if not found:
         yield Absent(f"Each vCPU: {_LOOP_TITLE}", "the cpu probe gave no readings")
@@ -80,12 +84,12 @@ def loop_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     if len(found) > SHOWN:
         shown[f"All {len(found)} vCPUs together"] = accounting.bins(record)
         worst = worst[: SHOWN - 1]
-        statement += f" Of {len(found)} vCPUs the {len(worst)} are shown that lost most."
+        statement += f" Shown are the {len(worst)} of {len(found)} vCPUs that lost most."
     shown |= {f"vCPU {plain(v, 20)}": found[v] for v in found if v in worst}
     for k, (name, table) in enumerate(shown.items()):
         explained = k == 0 or name == telling
         note = _in_all(table, parts, explained=explained) + (statement if explained else "")
-        spec = _loop_stack(table, clock, parts)
+        spec = _loop_stack(table, t_axis, parts)
         shows = _SHOWS if name == telling else ()
         yield Chart(f"loop-{k}", f"{name}: {_LOOP_TITLE}", note, spec, shows=shows)
 
@@ -100,11 +104,11 @@ def measured(record: Record) -> list[str]:
 
 
 def _known(record: Record) -> tuple[_Parts, str]:
-    """The ledger's parts that are known here; and what to say of the steal clock."""
+    """The parts that are known here, and what to say of the steal clock."""
     found = {k: v for k, v in _PARTS.items() if v.source is None or record.named(v.source)}
     answer, counted = record.run.guest.steal_clock, record.named(loop.STEAL)
     because = plain(answer.because, 200)
-    white = "Shares of the time in which the loop wanted to run; blank: not measured then."
+    white = "Shares of the time that the loop demanded. Blank: not measured then."
     if counted and answer.value:
         return found, f" Steal clock: there is one ({because}). {white}"
     if answer.value is None and any(s.values.any() for s in counted):
@@ -114,7 +118,10 @@ def _known(record: Record) -> tuple[_Parts, str]:
     has = "cannot be known here" if answer.value is None else "none"
     del found["reported"]
     found["hidden"] = _LOST
-    return found, f" Steal clock: {has} ({because}), so what of the loss is steal is not measurable. {white}"
+    return (
+        found,
+        f" Steal clock: {has} ({because}). So the part of the loss that is steal is not measurable. {white}",
+    )
 
 
 def _split(sums: dict[str, Floats], parts: _Parts) -> dict[str, Floats]:
@@ -136,25 +143,25 @@ def _in_all(table: accounting.Bins, parts: _Parts, *, explained: bool) -> str:
     found, wanted = _split(_whole(table), parts), max(float(table.wanted.sum()), 1e-9)
     said = []
     for key in ("delivered", *(k for k in parts if k != "delivered")):
-        part, share = parts[key], round(float(found[key][0]) / wanted, 4)
+        part, taken = parts[key], round(float(found[key][0]) / wanted, 4)
         means = f" ({part.means})" if explained and part.means else ""
-        said.append(f"{quantity(share, '1', share=True)} {part.name}{means}")
+        said.append(f"{share(taken)} {part.name}{means}")
     return f"In all: {listed(said)}."
 
 
-def _loop_stack(table: accounting.Bins, clock: Clock, parts: _Parts) -> Spec:
+def _loop_stack(table: accounting.Bins, t_axis: TimeAxis, parts: _Parts) -> Spec:
     # Loops on several vCPUs end their bins at the same moments: the distinct ones are the rhythm.
-    over = grid(np.unique(np.round(table.middle, 1)), (), clock.span)
+    over = grid(np.unique(np.round(table.middle, 1)), (), t_axis.span)
     sums = {name: over.total(table.middle, getattr(table, name)) for name in accounting.SUMMED}
     filled = sums["wanted"] > 0
     found = _split(sums, parts)
     shares = tuple(found[k] / np.where(filled, sums["wanted"], 1.0) for k in parts)
     return stack(
-        clock, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares, SEEN), 110
+        t_axis, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares, WIDE), 110
     )
 
 
-def system_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def system_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """CPU time of the whole guest by state, as the kernel counts it."""
     title = "CPU time of the whole guest, as the kernel counts it"
     steps: dict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
@@ -169,14 +176,14 @@ def system_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     if example is None:
         yield Absent(title, "the CPU counters were not read")
         return
-    over = grid(example.times, example.gaps, clock.span)
+    over = grid(example.times, example.gaps, t_axis.span)
     sums = {state: sum(over.total(*one) for one in all_) for state, all_ in steps.items()}
     whole = np.asarray(sum(sums.values()), dtype=float)
     filled = whole > 0
     present = {n: s for n, (s, _) in _STATES.items() if set(s) & sums.keys()}
     shares = [sum(sums[x] for x in s if x in sums) / np.where(filled, whole, 1.0) for s in present.values()]
     rows = trace(over, filled, tuple(np.asarray(s, dtype=float) for s in shares))
-    note = "Share of all vCPUs; what is missing to 100 % was idle. It includes vpsbench itself."
+    note = "Share of all vCPUs, vpsbench itself included. What is missing to 100 % was idle."
     if "steal" not in sums:
         note += " This kernel counts no steal."
-    yield Chart("system", title, note, stack(clock, [(n, _STATES[n][1]) for n in present], rows, 130))
+    yield Chart("system", title, note, stack(t_axis, [(n, _STATES[n][1]) for n in present], rows, 130))

@@ -1,4 +1,4 @@
-"""The disk's burst, its knee and its refill; how long single reads took, over the run and by the hour."""
+"""The disk's burst, its change point and refill; how long single reads took, over the run and by hour."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from vpsbench.analyzer.burst import refill
 from vpsbench.analyzer.disk import sparse_reads
-from vpsbench.analyzer.signs import disk_burst
+from vpsbench.analyzer.signs import disk_burst, disk_contention
 from vpsbench.analyzer.signs.disk_burst import Stretch
 from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Record
+from vpsbench.probes.fio.jobs import DRAINED
 from vpsbench.report.charts.losses import ByHour
 from vpsbench.report.charts.vegalite import (
     BLACK,
@@ -23,14 +24,15 @@ from vpsbench.report.charts.vegalite import (
     RED,
     Absent,
     Chart,
-    Clock,
     Curve,
     Scale,
     Spec,
+    TimeAxis,
     colour,
     lines,
     scatter,
 )
+from vpsbench.wording.figures import duration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,9 +49,9 @@ _LARGE: Final = 70
 _TICKS: Final = 8
 
 
-def burst_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def burst_charts(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """The longest burst with what followed it, and dose and response."""
-    del clock
+    del t_axis
     parts = disk_burst.stretches(record, "burst")
     if not parts:
         yield Absent(_BURST, "no long job at full rate ran")
@@ -65,8 +67,8 @@ def burst_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
 
 def _burst(record: Record, part: Stretch, found: change_point.Knee | None) -> Chart:
     after = disk_burst.followers(record, part) if found else {}
-    groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get("drained", []))]
-    groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != "drained"]))
+    groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get(DRAINED, []))]
+    groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != DRAINED]))
     curves = [
         Curve(name, np.concatenate([_points(one, part.start) for one in some]), shade, _POINT)
         for name, shade, some in groups
@@ -81,8 +83,8 @@ def _burst(record: Record, part: Stretch, found: change_point.Knee | None) -> Ch
     if found:
         spec["layer"] += [_rule("x", found.at, BLACK), _rule("y", found.low, GREY)]
         note += (
-            " Dashed: the knee, where a bucket would have run dry, and the low rate after it."
-            " What lies above the low rate before the knee is the bucket."
+            " Dashed: the change point, where a bucket would have run dry, and the low rate after it."
+            " What lies above the low rate before the change point is the bucket."
         )
     return Chart("burst", _BURST, note, spec, shows=(disk_burst.SIGN.name,))
 
@@ -121,13 +123,13 @@ def _doses(loads: list[refill.Reload]) -> Chart:
     spec = scatter(x, Scale(1, "~s", (0.0, top)), groups)
     _with_legend(spec, {one.name: one.colour for one in groups})
     note = (
-        "A bucket fills at its low rate, so what comes back grows with the rest, on a line through the "
+        "A bucket fills at its low rate. So what comes back grows with the rest, on a line through the "
         "origin. A neighbour who left, or a cache, gives back all or nothing, whatever the rest."
     )
     return Chart("refill", _REFILL, note, spec, shows=(disk_burst.SIGN.name,))
 
 
-def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def sparse_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """Quantiles of the background's reads over time; those beside this guest's own I/O are left out."""
     found, free, kept = _kept(record)
     if kept.at.size < _FEWEST:
@@ -136,7 +138,7 @@ def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         )
         yield Absent(_SPARSE, because)
         return
-    width = min(600.0, max(clock.span / _PARTS, _FEWEST * kept.every))
+    width = min(600.0, max(t_axis.span / _PARTS, _FEWEST * kept.every))
     rows = sparse_reads.quantiles(kept, width, _FEWEST)
     lowest, highest = 1000 * float(rows[:, 1:].min()), 1000 * float(rows[:, 1:].max())
     ends = (float(10 ** np.floor(np.log10(lowest))), float(10 ** np.ceil(np.log10(highest))))
@@ -146,12 +148,12 @@ def sparse_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         Curve("p99.9", _steps(rows[:, (0, 3, 3, 3)], width), RED),
     ]
     note = (
-        f"Of each {width / 60:.3g} minutes; pale band: what p99 may be, at 95 % on each side. The scale is "
+        f"Each step is {duration(width)}. Pale band: what p99 may be, at 95 % on each side. The scale is "
         "logarithmic. Waits for a vCPU behind other programs of this guest are taken out"
         + ("." if free is None else ", and reads beside its own I/O are left out.")
     )
     scale = Scale(1000.0, "~g", (ends[0], max(ends[1], 10 * ends[0])), log=True)
-    yield Chart("sparse", _SPARSE, note, lines(clock, scale, curves), shows=("disk_contention",))
+    yield Chart("sparse", _SPARSE, note, lines(t_axis, scale, curves), shows=(disk_contention.SIGN.name,))
 
 
 def _kept(record: Record) -> tuple[sparse_reads.Reads, NDArray[np.bool_] | None, sparse_reads.Reads]:
@@ -166,13 +168,13 @@ _HOURS: Final = ByHour(
     "p99 of single reads of 4 KiB by hour of the day (UTC), ms",
     "one hour of one day; reads beside this guest's own I/O are left out, where that is counted.",
     lambda greatest: Scale(1000.0, "~g", (0.0, 1150.0 * greatest)),
-    "disk_contention",
+    disk_contention.SIGN.name,
 )
 
 
-def sparse_hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def sparse_hour_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """The tail of the background's reads by hour of the day, over runs of a day and more."""
-    del clock
+    del t_axis
     kept = _kept(record)[2]
     if kept.at.size:  # else the chart over the run says so
         yield _HOURS.chart(sparse_reads.hourly(record, kept), record.run.elapsed)

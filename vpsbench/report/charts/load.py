@@ -1,7 +1,7 @@
-"""The CPU load that vpsbench put on the machine: its course, and what a seller's fair-use rule asks of it.
+"""The CPU load that vpsbench put on the machine, over time and as a seller's fair-use rule asks for it.
 
-The CPU probe's loops say of each bin how long they wanted to run; of all other turns the CPU time that
-their processes used is known, and taken as spread evenly over the turn.
+The CPU probe's loops say of each bin how much time they demanded. Of all other turns the CPU time that their
+processes used is known. It is taken as spread evenly over the turn.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from vpsbench import metrics
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.model import Record, Turn
-from vpsbench.report.charts.course import COLUMNS, Grid, merged, trace
-from vpsbench.report.charts.vegalite import GREY, Absent, Chart, Clock, Curve, Scale, lines, shade
-from vpsbench.wording.reader import duration, listed, quantity
+from vpsbench.report.charts.columns import COLUMNS, Grid, merged, trace
+from vpsbench.report.charts.vegalite import GREY, Absent, Chart, Curve, Scale, TimeAxis, lines, shade
+from vpsbench.wording.figures import duration, share
+from vpsbench.wording.text import listed
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -113,12 +114,12 @@ def in_words(record: Record) -> tuple[str, ...]:
     vcpus, elapsed = max(run.guest.limits.vcpus_online, 1), run.elapsed
     said = []
     if run.profile.duty < 1:
-        said.append(f"capped: a turn may load the machine for {_percent(run.profile.duty)} of its time")
+        said.append(f"capped: a turn may load the machine for {share(run.profile.duty)} of its time")
     if found.rows and elapsed > 0:
         load = steps(np.concatenate(list(found.rows.values()), axis=1), vcpus)
         busy = float(load.until(load.edges[-1:])[0]) * vcpus
-        share = _percent(busy / vcpus / elapsed)
-        said.append(f"{duration(busy)} of vCPU time, {share} of what all vCPUs had in this run")
+        part = share(busy / vcpus / elapsed)
+        said.append(f"{duration(busy)} of vCPU time, {part} of what all vCPUs had in this run")
         said += [_fully(load.full()), _highest(load, elapsed)]
     if found.unknown:
         probes = listed(sorted({turn.probe for turn in found.unknown}))
@@ -126,27 +127,23 @@ def in_words(record: Record) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _percent(share: float) -> str:
-    return quantity(share, "1", share=True)
-
-
 def _fully(stretches: list[float]) -> str:
     if not stretches:
-        return f"never were all vCPUs loaded fully ({_percent(FULL)} and more)"
+        return f"never were all vCPUs loaded fully ({share(FULL)} and more)"
     return (
-        f"all vCPUs loaded fully ({_percent(FULL)} and more) for {duration(sum(stretches))} in all, "
+        f"all vCPUs loaded fully ({share(FULL)} and more) for {duration(sum(stretches))} in all, "
         f"{duration(max(stretches))} at the longest stretch"
     )
 
 
 def _highest(load: Load, elapsed: float) -> str:
-    highest = _percent(load.highest(_HOUR, elapsed))
+    highest = share(load.highest(_HOUR, elapsed))
     if elapsed < _HOUR:
         return f"average over the whole run, which was shorter than an hour: {highest}"
     return f"highest average over any 60 minutes: {highest}"
 
 
-def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def load_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """How much of all vCPUs' time each probe's turns took."""
     found = applied(record)
     if not found.rows:
@@ -155,22 +152,24 @@ def load_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     vcpus = max(record.run.guest.limits.vcpus_online, 1)
     colours = shade(found.rows)
     curves = [
-        Curve(probe, _course(steps(rows, vcpus), found.spells[probe], clock), colours[probe])
+        Curve(probe, _line(steps(rows, vcpus), found.spells[probe], t_axis), colours[probe])
         for probe, rows in found.rows.items()
     ]
-    note = "Of the cpu probe as it went, of the others the mean of a turn; between turns only monitors ran."
+    note = (
+        "The cpu probe's load as it went; of the others, the mean of a turn. Between turns only monitors ran."
+    )
     if (duty := record.run.profile.duty) < 1:
         all_ = [spell for spells in found.spells.values() for spell in spells]
-        cap = Load(np.array([0.0, clock.span]), np.array([duty]))
-        curves.append(Curve("cap", _course(cap, all_, clock), GREY))
-        note += f" The cap was {_percent(duty)}."
-    yield Chart("load", _TITLE, note, lines(clock, Scale(1, ".0%", (0, 1)), curves))
+        cap = Load(np.array([0.0, t_axis.span]), np.array([duty]))
+        curves.append(Curve("cap", _line(cap, all_, t_axis), GREY))
+        note += f" The cap was {share(duty)}."
+    yield Chart("load", _TITLE, note, lines(t_axis, Scale(1, ".0%", (0, 1)), curves))
 
 
-def _course(load: Load, spells: list[tuple[float, float]], clock: Clock) -> Floats:
+def _line(load: Load, spells: list[tuple[float, float]], t_axis: TimeAxis) -> Floats:
     """Rows for a line that is drawn in these spells."""
-    begins, ends = np.array(merged(sorted(spells), clock.span / (3 * COLUMNS))).T
-    edges = np.unique(np.concatenate([np.linspace(0, clock.span, COLUMNS + 1), begins, ends]))
+    begins, ends = np.array(merged(sorted(spells), t_axis.span / (3 * COLUMNS))).T
+    edges = np.unique(np.concatenate([np.linspace(0, t_axis.span, COLUMNS + 1), begins, ends]))
     middle = (edges[:-1] + edges[1:]) / 2
     inside = ((begins[:, None] <= middle) & (middle < ends[:, None])).any(axis=0)
     mean = np.diff(load.until(edges)) / np.diff(edges)

@@ -1,4 +1,4 @@
-"""What busy vCPUs lost to the outside, by the hour of the day and by how much they wanted to run."""
+"""What busy vCPUs lost to the outside, by the hour of the day and by how much they demanded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting, daily_rhythm
+from vpsbench.analyzer.signs import cpu_quota
+from vpsbench.analyzer.signs import daily_rhythm as daily_rhythm_sign
 from vpsbench.model import Record
 from vpsbench.probes.cpu_loop import metrics as loop
-from vpsbench.report.charts.vegalite import BLUE, GREY, Absent, Chart, Clock, Curve, Scale, scatter
-from vpsbench.wording.reader import duration
+from vpsbench.report.charts.vegalite import BLUE, GREY, Absent, Chart, Curve, Scale, TimeAxis, scatter
+from vpsbench.wording.figures import duration
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _DAY = daily_rhythm.DAY
 _SMALL, _LARGE = 18, 60  # px², of points
 _BARE = (np.nan, np.nan)  # no interval
-_MEAN = "Large: their mean, with its 95 % interval, from the days alone; at the upper edge it goes on."
+_MEAN = "Large points: their mean, with its 95 % interval, from the days alone. At the upper edge it goes on."
 _FEWEST = 3  # days below which an interval says less than the days themselves
 
 
@@ -75,13 +77,13 @@ _LOSS: Final = ByHour(
     "CPU time lost to the outside, by hour of the day (UTC)",
     "one hour of one day, what its minutes of load lost, all vCPUs together.",
     _scale,
-    "daily_rhythm",
+    daily_rhythm_sign.SIGN.name,
 )
 
 
-def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def hour_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """Loss by hour of the day, over runs of a day and more."""
-    del clock
+    del t_axis
     yield _LOSS.chart(daily_rhythm.course(record), record.run.elapsed)
 
 
@@ -89,10 +91,10 @@ def _rows(points: list[tuple[float, float, float, float]]) -> Floats:
     return np.array(points).reshape(-1, 4)
 
 
-def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def duty_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """Loss by duty, where the probe swept it: a quota takes nothing below it, a neighbour at any duty."""
-    del clock
-    title = "CPU time lost to the outside, by how much of the time a vCPU wanted to run"
+    del t_axis
+    title = "CPU time lost to the outside, by the share of time that a vCPU demanded"
     steps = sorted({s.labels["duty"] for s in record.named(loop.WALL, arm="sweep")}, key=float)
     each, means = [], []
     for duty in steps:
@@ -111,10 +113,10 @@ def duty_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         yield Absent(title, "no sweep over duty cycles ran")
         return
     note = (
-        "A cap takes nothing from a vCPU that wants less than it leaves; neighbours take their part of "
-        "little, too. Small points: each vCPU; large: all together."
+        "A cap takes nothing from a vCPU that demands less than it leaves. Neighbours take their part of "
+        "little, too. Small points: each vCPU. Large points: all together."
     )
     groups = [Curve("one vCPU", _rows(each), GREY, _SMALL), Curve("all vCPUs", _rows(means), BLUE, _LARGE)]
-    x = ("wanted, % of the time", 105.0, [100 * float(duty) for duty in steps])
+    x = ("demanded, % of the time", 105.0, [100 * float(duty) for duty in steps])
     spec = scatter(x, _scale(float(_rows(each)[:, 1].max())), groups)
-    yield Chart("duty", title, note, spec, shows=("cpu_quota",))
+    yield Chart("duty", title, note, spec, shows=(cpu_quota.SIGN.name,))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.memory import page_touches
+from vpsbench.analyzer.signs import vanishing_memory
 from vpsbench.model import Record
-from vpsbench.report.charts.vegalite import Absent, Chart, Clock, Scale, Spec, frame, table, y_value
+from vpsbench.report.charts.vegalite import Absent, Chart, Scale, Spec, TimeAxis, frame, table, y_value
 from vpsbench.wording.figures import span
-from vpsbench.wording.reader import listed
+from vpsbench.wording.text import listed
 
 if TYPE_CHECKING:
     from vpsbench.analyzer.memory.page_touches import Round
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 COLUMNS: Final = 40  # at most; of more rounds, neighbours share one
 TOLD: Final = 6  # rounds whose age is told one by one
 HEIGHT: Final = 130  # px
-_SHOWS: Final = ("vanishing_memory",)
+_SHOWS: Final = (vanishing_memory.SIGN.name,)
 _TITLES: Final = {
     "held": "Touching memory again that had been left alone: how long it took, µs, round by round",
     "hot": "The control: touching memory that was kept in use, µs",
 }
 
 
-def touch_histograms(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def touch_histograms(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """A picture for each arm, on the same scales."""
-    del clock
+    del t_axis
     rounds = [one for one in page_touches.rounds(record) if one.held.sum() and one.hot.sum()]
     if not rounds:
         yield Absent(_TITLES["held"], "the memory probe gave no full round")
@@ -61,12 +62,10 @@ def _note(rounds: list[Round], slow: float | None) -> str:
     when = f"{len(rounds)} rounds."
     if len(rounds) <= TOLD and np.isfinite(ages).all():
         when = f"Rounds came {listed([span(age) for age in ages])} after the pages were written."
-    reading = (
-        "Each column is a round, darker where more of its touches fell; times are on a logarithmic scale."
-    )
+    reading = "Each column is a round, and darker where more of its touches fell. The scale is logarithmic."
     border = "No group of slow pages stands apart."
     if slow is not None:
-        border = "Above the dashed line is a second, slow group: what vanishing_memory weighs."
+        border = "Above the dashed line lies a second, slow group, which vanishing_memory weighs."
     return f"{reading} {when} {border}"
 
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from vpsbench.model import Record
 from vpsbench.probes import bandwidth
-from vpsbench.report.charts.course import envelope
-from vpsbench.report.charts.vegalite import Absent, Chart, Clock, Curve, Scale, lines, shade
+from vpsbench.report.charts.columns import envelope
+from vpsbench.report.charts.vegalite import Absent, Chart, Curve, Scale, TimeAxis, lines, shade
 
 _WHOSE: Final = "one vCPU"
 _NOTE: Final = (
     "It depends on the machine's kind and on its neighbours' work: no finding rests on it. Line: mean of a "
-    "column; pale band: its lowest and highest reading."
+    "column. Pale band: its lowest and highest reading."
 )
 _CHARTS: Final = (  # metric, anchor, title, factor, format
     (bandwidth.TRIAD, "bandwidth", "Memory's bandwidth on one vCPU (triad), GB/s", 1e-9, ".1f"),
@@ -21,7 +21,7 @@ _CHARTS: Final = (  # metric, anchor, title, factor, format
 )
 
 
-def speed_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def speed_charts(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """One chart for each of the two."""
     for metric, name, title, factor, form in _CHARTS:
         found = [s for s in record.named(metric) if s.values.size]
@@ -30,5 +30,5 @@ def speed_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
             continue
         top = 1.1 * factor * max(float(s.values.max()) for s in found)
         colour = shade([_WHOSE])[_WHOSE]
-        curves = [Curve(_WHOSE, envelope(s.times, s.values, s.gaps, clock.span), colour) for s in found]
-        yield Chart(name, title, _NOTE, lines(clock, Scale(factor, form, (0, top)), curves))
+        curves = [Curve(_WHOSE, envelope(s.times, s.values, s.gaps, t_axis.span), colour) for s in found]
+        yield Chart(name, title, _NOTE, lines(t_axis, Scale(factor, form, (0, top)), curves))

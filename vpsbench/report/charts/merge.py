@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vpsbench.analyzer.signs import merged_memory
 from vpsbench.analyzer.signs.merged_memory import STEPS, ages
 from vpsbench.model import Record
-from vpsbench.report.charts.vegalite import Absent, Chart, Clock, tail
+from vpsbench.report.charts.vegalite import Absent, Chart, TimeAxis, tail
 from vpsbench.wording.figures import span
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ _NAMES: Final = {
 }
 
 
-def merge_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def merge_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """The oldest pages' first writes by arm, and the second writes to those in pairs."""
-    del clock
+    del t_axis
     found = [one for one in ages(record) if all(one.first[arm].sum() for arm in _NAMES)]
     if not found:
         yield Absent(_TITLE, "the merge probe gave no readings")
@@ -36,9 +37,9 @@ def merge_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         curves["pages in equal pairs, second write"] = _tail(oldest.second["duplicate"])
     note = (
         f"After {span(oldest.age)}. Where the host had merged equal pages, their line stays high to the "
-        "right of the control's, and a second write's does not. Both axes are logarithmic."
+        "right of the control's. That of a second write does not. Both axes are logarithmic."
     )
-    yield Chart("merge", _TITLE, note, tail(curves), shows=("merged_memory",))
+    yield Chart("merge", _TITLE, note, tail(curves), shows=(merged_memory.SIGN.name,))
 
 
 def _tail(counts: Floats) -> tuple[Floats, Floats]:

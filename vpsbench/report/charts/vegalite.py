@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from vpsbench.wording.reader import plain
+from vpsbench.wording.text import plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -80,7 +80,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TimeAxis:
     """The time axis that all charts of a page share."""
 
     span: float  # s
@@ -138,11 +138,11 @@ def colour(field: str, colours: dict[str, str]) -> Spec:
     return {"field": field, "type": "nominal", "scale": scale}
 
 
-def x_time(clock: Clock) -> Spec:
+def x_time(t_axis: TimeAxis) -> Spec:
     """The shared axis. ``from`` and ``to`` are what the zoom moves."""
     scale = {"domainMin": {"expr": "from"}, "domainMax": {"expr": "to"}, "nice": False}
     axis = {
-        "title": f"time since the run began, {clock.unit[0]}",
+        "title": f"time since the run began, {t_axis.unit[0]}",
         "tickCount": {"expr": "width / 64"},
         "grid": True,
     }
@@ -167,9 +167,9 @@ def _decades(low: float, high: float) -> list[float]:
     return [float(f"1e{k}") for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
 
 
-def over_time(clock: Clock, height: int, data: Spec, layer: list[Spec]) -> Spec:
+def over_time(t_axis: TimeAxis, height: int, data: Spec, layer: list[Spec]) -> Spec:
     """A chart on the shared time axis."""
-    params = [{"name": "from", "value": 0}, {"name": "to", "value": round(clock.end, 6)}]
+    params = [{"name": "from", "value": 0}, {"name": "to", "value": round(t_axis.end, 6)}]
     return frame(height, data, layer) | {"params": params}
 
 
@@ -181,14 +181,14 @@ def frame(height: int, data: Spec, layer: list[Spec]) -> Spec:
     }  # fmt: skip
 
 
-def lines(clock: Clock, scale: Scale, curves: list[Curve]) -> Spec:
+def lines(t_axis: TimeAxis, scale: Scale, curves: list[Curve]) -> Spec:
     """Step lines of the means, over a pale band from the least to the greatest value."""
     data = table({
-        c.name: {"t": c.rows[:, 0] / clock.unit[1]}
+        c.name: {"t": c.rows[:, 0] / t_axis.unit[1]}
         | {name: c.rows[:, k] * scale.factor for k, name in enumerate(("y", "low", "high"), 1)}
         for c in curves
     })  # fmt: skip
-    shared = {"x": x_time(clock), "color": colour("of", {c.name: c.colour for c in curves})}
+    shared = {"x": x_time(t_axis), "color": colour("of", {c.name: c.colour for c in curves})}
     step = {"interpolate": "step-after", "clip": True}
     band = {
         "mark": {"type": "area", "opacity": 0.25, **step},
@@ -198,18 +198,18 @@ def lines(clock: Clock, scale: Scale, curves: list[Curve]) -> Spec:
         "mark": {"type": "line", "strokeWidth": 1.5, "strokeCap": "round", **step},
         "encoding": {**shared, "y": y_value("y", scale)},
     }
-    return over_time(clock, 130, data, [band, line])
+    return over_time(t_axis, 130, data, [band, line])
 
 
-def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int) -> Spec:
+def stack(t_axis: TimeAxis, parts: list[tuple[str, str]], rows: Floats, height: int) -> Spec:
     """Shares of a whole on top of each other; ``rows`` are (time in s, one share a part)."""
     tops = np.cumsum(rows[:, 1:], axis=1)
     floors = tops - rows[:, 1:]
     data = table({
-        name: {"t": rows[:, 0] / clock.unit[1], "y": floors[:, k], "top": tops[:, k]}
+        name: {"t": rows[:, 0] / t_axis.unit[1], "y": floors[:, k], "top": tops[:, k]}
         for k, (name, _) in enumerate(parts)
     })  # fmt: skip
-    across = x_time(clock)
+    across = x_time(t_axis)
     across["axis"] |= {"grid": False}  # lines would look like parts where little was measured
     area = {
         "mark": {"type": "area", "interpolate": "step-after", "clip": True},
@@ -220,12 +220,12 @@ def stack(clock: Clock, parts: list[tuple[str, str]], rows: Floats, height: int)
             "color": colour("of", dict(parts)),
         },
     }
-    return over_time(clock, height, data, [area])
+    return over_time(t_axis, height, data, [area])
 
 
-def bands(clock: Clock, spells: dict[str, list[tuple[float, float]]]) -> Spec:
+def bands(t_axis: TimeAxis, spells: dict[str, list[tuple[float, float]]]) -> Spec:
     """A row a name, and a bar for each of its spells of (start, end) in seconds."""
-    per = clock.unit[1]
+    per = t_axis.unit[1]
     data = table({
         name: dict(zip(("t", "end"), np.array(all_).T / per, strict=True)) for name, all_ in spells.items()
     })  # fmt: skip
@@ -234,14 +234,14 @@ def bands(clock: Clock, spells: dict[str, list[tuple[float, float]]]) -> Spec:
     bar = {
         "mark": {"type": "bar", "height": 14, "clip": True, "strokeWidth": 0.5},
         "encoding": {
-            "x": x_time(clock),
+            "x": x_time(t_axis),
             "x2": {"field": "end"},
             "y": {"field": "of", "type": "nominal", "axis": axis, "sort": None},
             "fill": colours,
             "stroke": colours,
         },
     }
-    return over_time(clock, 22 * len(spells), data, [bar])
+    return over_time(t_axis, 22 * len(spells), data, [bar])
 
 
 def tail(arms: dict[str, tuple[Floats, Floats]]) -> Spec:

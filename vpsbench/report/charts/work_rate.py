@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
+from vpsbench.analyzer.signs import slow_vcpu
 from vpsbench.model import Record
-from vpsbench.report.charts.course import envelope
+from vpsbench.report.charts.columns import envelope
 from vpsbench.report.charts.cpu import SHOWN, measured
 from vpsbench.report.charts.vegalite import (
     BLACK,
@@ -22,12 +23,13 @@ from vpsbench.report.charts.vegalite import (
     WINE,
     Absent,
     Chart,
-    Clock,
     Curve,
     Scale,
+    TimeAxis,
     lines,
 )
-from vpsbench.wording.reader import listed, plain, quantity
+from vpsbench.wording.figures import share
+from vpsbench.wording.text import listed, plain
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
@@ -37,13 +39,14 @@ _LEAST: Final = 0.01  # s delivered in a bin, below which its rate is noise
 _COLOURS: Final = ((BLUE, SKY), (RED, ORANGE), (WINE, PINK), (BLACK, GREY))  # together, alone
 _ARMS: Final = {"together": accounting.TOGETHER, "alone": {"single"}}
 _NOTE: Final = (
-    "Turns of the loop in each second in which the vCPU really ran: stolen time is not in it. A lower rate "
-    "while all run together than alone means that they share a core (SMT) or a cache; a lower rate now and "
-    "then, a neighbour on the same core or a slower clock. Line: mean; pale band: lowest and highest reading."
+    "Rounds of the loop in each second in which the vCPU really ran: stolen time is left out. A lower rate "
+    "while all run together than alone means that they share a core (SMT) or a cache. A lower rate now and "
+    "then means a neighbour on the same core, or a slower clock. Line: mean. Pale band: lowest and highest "
+    "reading."
 )
 
 
-def rate_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
+def rate_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """The loops' rate by vCPU, those that ran alone apart from all together."""
     found = {
         (vcpu, arm): rows
@@ -61,19 +64,21 @@ def rate_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     curves = [
         Curve(
             f"vCPU {plain(vcpu, 20)} {arm}",
-            envelope(rows[:, 0], rows[:, 1] / best, (), clock.span),
+            envelope(rows[:, 0], rows[:, 1] / best, (), t_axis.span),
             _COLOURS[shown.index(vcpu)][list(_ARMS).index(arm)],
         )
         for (vcpu, arm), rows in found.items()
         if vcpu in shown
     ]
-    spec = lines(clock, Scale(1, ".0%", (0, 1.1)), curves)
+    spec = lines(t_axis, Scale(1, ".0%", (0, 1.1)), curves)
     alone = "" if any(arm == "alone" for _, arm in usual) else " No vCPU ran alone in this run."
-    yield Chart("rate", _TITLE, f"{_medians(usual, shown)} {_NOTE}{alone}", spec, shows=("slow_vcpu",))
+    yield Chart(
+        "rate", _TITLE, f"{_medians(usual, shown)} {_NOTE}{alone}", spec, shows=(slow_vcpu.SIGN.name,)
+    )
 
 
 def _rates(record: Record, vcpu: str, arms: set[str]) -> Floats:
-    """Rows of (time, turns a second delivered) in the order of time."""
+    """Rows of (time, rounds of the loop a second delivered) in the order of time."""
     found = []
     for table in (accounting.bins(record, vcpu=vcpu, arm=arm) for arm in arms):
         delivered = table.wanted - table.gap - table.short_gap
@@ -93,12 +98,8 @@ def _slowest(usual: dict[tuple[str, str], float]) -> list[str]:
 def _medians(usual: dict[tuple[str, str], float], shown: list[str]) -> str:
     said = []
     for vcpu in shown:
-        rates = [f"{_percent(rate)} {arm}" for (v, arm), rate in usual.items() if v == vcpu]
+        rates = [f"{share(round(rate, 2))} {arm}" for (v, arm), rate in usual.items() if v == vcpu]
         said.append(f"vCPU {plain(vcpu, 20)} {' and '.join(rates)}")
     left = len({vcpu for vcpu, _ in usual}) - len(shown)
     more = f" (the slowest; {left} more were no slower)" if left else ""
     return f"Medians: {listed(said)}{more}."
-
-
-def _percent(rate: float) -> str:
-    return quantity(round(rate, 2), "1", share=True)

@@ -20,7 +20,8 @@ from vpsbench.files.replace import replacing
 from vpsbench.report.charts.vegalite import Chart
 from vpsbench.report.comparison import charts, wording
 from vpsbench.report.html import Script
-from vpsbench.wording.reader import moment, plain
+from vpsbench.wording.figures import moment
+from vpsbench.wording.text import plain
 
 HEADS: Final = (
     ("value", "value"), ("interval", "95 % interval"), ("ratio", "to the best"), ("standing", "standing"),

@@ -25,7 +25,7 @@ def document(comparison: Comparison, left_out: dict[str, str]) -> dict[str, Any]
             {
                 "name": row.name, "title": row.title, "unit": row.unit, "better": row.better,
                 "runs": [_cell(name, c) for name, c in zip(names, row.cells, strict=True) if c is not None],
-                "not_strictly_comparable": [c.what for c in comparison.caveats if c.spoils(row.name)],
+                "not_strictly_comparable": [c.what for c in comparison.caveats if c.spoils(row)],
             }
             for row in comparison.rows
         ],

@@ -13,7 +13,7 @@ from rich.text import Text
 from vpsbench.compare.contest import Cell, Comparison, Standing
 from vpsbench.model import Word
 from vpsbench.report.comparison import wording as words
-from vpsbench.wording.reader import plain
+from vpsbench.wording.text import plain
 
 ACROSS: Final = 6  # runs; with more, each gets a line and only the key figures are shown
 _FIRST: Final = 26  # columns that a figure's title takes

@@ -10,7 +10,8 @@ from vpsbench.compare.contest import ALPHA, Caveat, Cell, Comparison, Row, Stand
 from vpsbench.compare.figures import Figure
 from vpsbench.compare.summary import Summary
 from vpsbench.model import Level, Word
-from vpsbench.wording.reader import duration, listed, number, plain, quantity
+from vpsbench.wording.figures import duration, number, quantity, share
+from vpsbench.wording.text import listed, plain
 
 # The figures that stand in the first table, in its order; all of them stand below it.
 KEY: Final = (
@@ -27,7 +28,7 @@ STANDINGS: Final = {
 SHORT: Final = {Standing.BEST: "★", Standing.LEVEL: "≈", Standing.BEHIND: "▼", Standing.UNKNOWN: "?"}
 HOW_TO_READ: Final = (
     "★ best value   ≈ level with it: the difference may be noise   ▼ behind for real   ? not told: too few "
-    "readings, or they hang together too long"
+    "readings, or readings that depend on each other for too long"
 )
 FIELDS: Final = {
     "spread": "spread (p10 to p90)",
@@ -57,7 +58,7 @@ def amount(value: float, unit: str) -> str:
     if unit == "1/s":
         size, letter = next((s for s in _LARGE if abs(value) >= s[0]), (1.0, ""))
         return f"{number(value / size)} {letter}/s" if letter else f"{number(value)}/s"
-    return quantity(value, unit, share=unit == "1")
+    return share(value) if unit == "1" else quantity(value, unit)
 
 
 def shown(cell: Cell) -> Shown:
@@ -147,7 +148,7 @@ def labels(comparison: Comparison) -> tuple[str, ...]:
 
 def spoilt(comparison: Comparison, row: Row) -> bool:
     """Whether something that was not the same touches this figure, and not all of them alike."""
-    return any("" not in one.touches and one.spoils(row.name) for one in comparison.caveats)
+    return any(not one.touches_all and one.spoils(row) for one in comparison.caveats)
 
 
 def caveat(one: Caveat, names: Sequence[str]) -> str:
@@ -155,9 +156,7 @@ def caveat(one: Caveat, names: Sequence[str]) -> str:
     values = "; ".join(
         f"{plain(value, 160)} in {_some([names[k] for k in places])}" for value, places in one.values
     )
-    what = (
-        "all figures" if "" in one.touches else f"figures of {listed([t.rstrip('.') for t in one.touches])}"
-    )
+    what = "all figures" if one.touches_all else f"figures of {listed(list(one.touches))}"
     return f"{one.what}: {values}. Touches {what}."
 
 
@@ -169,13 +168,13 @@ def _some(names: list[str], most: int = 6) -> str:
 def method(comparison: Comparison) -> str:
     """What "for real" means here."""
     if not comparison.comparisons:
-        return "No run has readings enough to tell a difference from noise: measure for longer."
+        return "No run has enough readings to tell a difference from noise. Measure for longer."
     return (
         "A run is behind only where another exceeds it by more than chance allows. Pairs compared: "
-        f"{comparison.comparisons:,}; the chance that any two which are equal are said to differ is at most "
-        f"{100 * ALPHA:.0f} %. Errors come from batches of readings, which allows for readings that hang "
-        "together; intervals are of 95 % each. What is said holds for the time that was measured, not for "
-        "other days."
+        f"{comparison.comparisons:,}. The chance that any two equal runs are said to differ is at most "
+        f"{share(ALPHA)}. Errors come from batches of readings, as readings close in time depend on each "
+        "other. Each interval is of 95 %. All this holds for the time that was measured, and not for other "
+        "days."
     )
 
 

@@ -1,6 +1,6 @@
 """A run as a plain SQLite database, which needs no knowledge of how vpsbench packs its readings.
 
-``schema.sql`` describes its tables and views; docs/sql.md has questions to ask of them.
+``plain_tables/schema.sql`` describes its tables and views; docs/sql.md has questions to ask of them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from vpsbench.export.tables import label_text
+from vpsbench.export import Export, Source
+from vpsbench.export.plain_tables.rows import label_text
 from vpsbench.model import Finding, Judgement
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def write(stream: Stream, judgement: Judgement, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = OFF")  # what is not finished is thrown away as a whole
         db.execute("PRAGMA synchronous = OFF")
-        db.executescript(files("vpsbench.export").joinpath("schema.sql").read_text(encoding="utf-8"))
+        db.executescript(
+            files("vpsbench.export").joinpath("plain_tables", "schema.sql").read_text(encoding="utf-8")
+        )
         db.execute("BEGIN")
         for table, rows in _small(stream, judgement).items():
             _insert(db, table, rows)
@@ -74,7 +77,7 @@ def _small(stream: Stream, judgement: Judgement) -> dict[str, Rows]:
 def _finding(found: Finding) -> tuple[Any, ...]:
     measured, low, high = map(_finite, (found.measured, *(found.interval or (None, None))))
     return (
-        None, found.sign, found.level, found.claim, found.promised, measured, low, high, found.unit,
+        None, found.sign, found.level, found.said, found.promised, measured, low, high, found.unit,
         found.since, found.until,
     )  # fmt: skip
 
@@ -92,3 +95,23 @@ def _run(judgement: Judgement) -> tuple[Any, ...]:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _write(source: Source, path: Path) -> None:
+    from dataclasses import replace
+
+    from vpsbench.analyzer.verdict.judge import judge
+    from vpsbench.store.reader import read, stream
+
+    judgement = judge(read(source.database, source.run_id))
+    # What it rests on is no longer needed, and is most of what is in memory.
+    judgement = replace(judgement, record=replace(judgement.record, series=()))
+    with stream(source.database, judgement.record.run.id) as found:
+        write(found, judgement, path)
+
+
+EXPORT: Final = Export(
+    name="sqlite",
+    help="readings, findings and all else as plain tables of a new SQLite database",
+    file=_write,
+)

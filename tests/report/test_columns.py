@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.builders.report_values import counter, series
-from vpsbench.report.charts.course import COLUMNS, envelope, growth
+from vpsbench.report.charts.columns import COLUMNS, envelope, growth
 
 
 def drawn_over(rows: np.ndarray, t: float) -> bool:

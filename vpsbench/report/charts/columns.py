@@ -1,4 +1,4 @@
-"""Brings a series of any length down to what a chart can show, and keeps its peaks and its gaps."""
+"""Columns of time: brings a series of any length down to what a chart shows, with its peaks and gaps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Gaps = tuple[tuple[float, float], ...]
 
 COLUMNS = 240  # over the whole run; about 2.7 px each in a chart of 640 px
-SEEN = 1.5  # columns that a short stretch needs where its value matters, and not how long it lasted
+WIDE = 1.5  # columns that a short stretch needs where its value matters, and not how long it lasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,15 @@ class Grid:
 def grid(times: Floats, gaps: Gaps, span: float, *, pauses: bool = True) -> Grid:
     """Lay columns over a run of ``span`` seconds so that none mixes what was read with a gap.
 
-    A gap is what the series says it is, any pause far longer than the usual one (unless ``pauses`` is
-    False: a value that holds until the next reading), and what lies before the first and after the last
-    reading. Gaps shorter than half a column cannot be seen and are passed over; so are pauses of less than
-    two, as between the hourly turns of a week: they would be a grey veil over the picture.
+    A gap is one of these:
+
+    - what the series says is one,
+    - a pause far longer than the usual one, unless ``pauses`` is False: a value that holds until the next
+      reading,
+    - what lies before the first and after the last reading.
+
+    Gaps shorter than half a column cannot be seen and are passed over. So are pauses of less than two
+    columns, as between the hourly turns of a week: they would lie over the picture like grey stripes.
     """
     steps = np.diff(times)
     spacing = (float(np.median(steps)) if len(steps) else 0.0) or span / COLUMNS
@@ -112,7 +117,7 @@ def envelope(times: Floats, values: Floats, gaps: Gaps, span: float, *, pauses: 
     low[column[starts]] = np.minimum.reduceat(values, starts)
     high[column[starts]] = np.maximum.reduceat(values, starts)
     mean = over.total(times, values) / np.maximum(count, 1)
-    return trace(over, filled, (mean, low, high), SEEN)
+    return trace(over, filled, (mean, low, high), WIDE)
 
 
 def growth(series: Series) -> tuple[Floats, Floats, Floats]:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vpsbench.wording.reader import duration, figure, listed, moment, plain, quantity, sentence
+from vpsbench.wording.figures import clock_text, duration, figure, moment, percent, quantity, share
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,23 @@ def test_durations(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
-def test_marks_that_mislead_the_eye_are_spelt_out() -> None:
-    assert plain("a\u202eb\x1b[31m\u200b\ud800") == "a\\u202eb\\u001b[31m\\u200b\\ud800"
-    assert plain("two\nlines") == "two lines"
-    assert plain("x" * 5000, 10) == "x" * 9 + "…"
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0000312, "0 %"), (0.000512, "0.051 %"), (0.0321, "3.21 %"), (0.514, "51 %")],
+)
+def test_sentences_round_to_what_one_takes_in(value: float, said: str) -> None:
+    assert percent(value) == said
 
 
-def test_small_words() -> None:
-    assert listed(["a", "b", "c"]) == "a, b and c"
-    assert listed([]) == ""
-    assert sentence("so it is") == "so it is."
-    assert sentence("so it is.") == "so it is."
+def test_tables_keep_three_digits() -> None:
+    assert share(0.514) == "51.4 %"
+    assert share(1) == "100 %"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(-1, "0:00"), (545, "9:05"), (14_340, "3:59:00")])
+def test_a_clock_counts_on(seconds: float, said: str) -> None:
+    assert clock_text(seconds) == said
+
+
+def test_a_moment_is_told_in_utc() -> None:
     assert moment(0) == "1970-01-01 00:00:00 UTC"

@@ -1,41 +1,23 @@
-"""Readings as rows: CSV, and Parquet where pyarrow is installed.
-
-A row is (t, metric, labels, unit, value): t in s since the run began, labels as "state=steal vcpu=0", the
-value empty or null where a reading failed.
-"""
+"""All readings as Parquet, where pyarrow is installed."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from vpsbench.errors import VpsbenchError
+from vpsbench.export import Export, Source
+from vpsbench.export.plain_tables.rows import COLUMNS, label_text
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
+    import numpy as np
 
     from vpsbench.store.reader import Stream
 
-COLUMNS: Final = ("t", "metric", "labels", "unit", "value")
+    Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-
-def label_text(labels: dict[str, str]) -> str:
-    """Labels in one text, in the order of their names."""
-    return " ".join(f"{name}={value}" for name, value in sorted(labels.items()))
-
-
-def write_csv(stream: Stream, file: SupportsWrite[str]) -> None:
-    """RFC 4180, but lines end as the file does; the numbers are exact."""
-    out = csv.writer(file, lineterminator="\n")
-    out.writerow(COLUMNS)
-    heads = [(metric.name, label_text(labels), metric.unit) for metric, labels in stream.heads]
-    for times, values, places in stream.readings:
-        rows = zip(times.tolist(), places.tolist(), values.tolist(), strict=True)
-        out.writerows((t, *heads[place], "" if value != value else value) for t, place, value in rows)  # noqa: PLR0124  only NaN differs from itself
+_ROWS: Final = 500_000  # of a row group: 10 MB, and small beside what readers of Parquet expect
 
 
 def write_parquet(stream: Stream, path: Path) -> None:
@@ -44,9 +26,11 @@ def write_parquet(stream: Stream, path: Path) -> None:
     Raises:
         VpsbenchError: pyarrow is not installed.
     """
+    import numpy as np
+
     try:
-        import pyarrow as pa  # noqa: PLC0415  an optional extra
-        import pyarrow.parquet as pq  # noqa: PLC0415  likewise
+        import pyarrow as pa  # an optional extra
+        import pyarrow.parquet as pq
     except ImportError as error:
         raise VpsbenchError(
             "Parquet needs pyarrow, which is not installed.", "pip install 'vpsbench[parquet]'; or use --csv."
@@ -66,22 +50,32 @@ def write_parquet(stream: Stream, path: Path) -> None:
             out.write_table(pa.table([pa.array(times), *said, column], schema=schema))
 
 
-Batch = tuple["np.ndarray", "np.ndarray", "np.ndarray"]
-_ROWS: Final = 500_000  # of a row group: 10 MB, and small beside what readers of Parquet expect
-
-
 def _large(batches: Iterable[Batch]) -> Iterable[Batch]:
     """The same readings in fewer batches."""
-    waiting: list[Batch] = []
+    kept: list[Batch] = []
     for batch in batches:
-        waiting.append(batch)
-        if sum(times.size for times, _, _ in waiting) >= _ROWS:
-            yield _joined(waiting)
-            waiting = []
-    if waiting:
-        yield _joined(waiting)
+        kept.append(batch)
+        if sum(times.size for times, _, _ in kept) >= _ROWS:
+            yield _joined(kept)
+            kept = []
+    if kept:
+        yield _joined(kept)
 
 
 def _joined(batches: list[Batch]) -> Batch:
+    import numpy as np
+
     times, values, places = (np.concatenate(column) for column in zip(*batches, strict=True))
     return times, values, places
+
+
+def _write(source: Source, path: Path) -> None:
+    from vpsbench.store.reader import stream
+
+    with stream(source.database, source.run_id) as found:
+        write_parquet(found, path)
+
+
+EXPORT: Final = Export(
+    name="parquet", help="all readings as Parquet (pip install 'vpsbench[parquet]')", file=_write
+)
