@@ -30,3 +30,9 @@ def span(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.1f} min" if seconds < 600 else f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def hours(start: int, length: int) -> str:
+    """A part of the day that begins at an hour and lasts some: ``18:00 and 24:00 UTC``."""
+    end = start + length if start + length == 24 else (start + length) % 24
+    return f"{start:02}:00 and {end:02}:00 UTC"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from vpsbench.analyzer import multiplicity
+from vpsbench.analyzer import multiplicity, strength
 from vpsbench.analyzer.cpu import accounting
-from vpsbench.analyzer.cpu.weighing import SHORTEST, Weighed, weigh
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.cpu.weighing import Weighed, weigh
+from vpsbench.analyzer.statistics import sessions
 from vpsbench.model import Alternative, Finding, Guest, Level, Metric, Plan, Profile, Record, Selected, Series
 from vpsbench.monitors import cgroup
 from vpsbench.probes.cpu_loop import metrics as loop
@@ -67,10 +67,12 @@ class Loss:
 def claims(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  one of many ``Claims``
     """All vCPUs together, and each by itself where there are several; at each look."""
     usable = len(guest.limits.vcpus_usable)
-    return dependent.looks(profile.duration) * (1 + usable if usable > 1 else 1)
+    return sessions.looks(profile.duration) * (1 + usable if usable > 1 else 1)
 
 
-def heaviest(record: Record, part: accounting.Part, allowed: float, shortest: float = SHORTEST) -> Loss:
+def heaviest(
+    record: Record, part: accounting.Part, allowed: float, shortest: float = strength.SHORTEST_BATCH
+) -> Loss:
     """All vCPUs together; or, where only that is proven, the single vCPU that lost most.
 
     Each vCPU is one more claim, as ``claims`` declares.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
+from vpsbench.analyzer import strength
 from vpsbench.analyzer.cpu import accounting, loss_findings, quota_period
 from vpsbench.analyzer.cpu.duty_sweep import Sweep, sweep
 from vpsbench.analyzer.cpu.full_loads import SAME_SHARE, Load, first_minutes, mean_share
-from vpsbench.analyzer.cpu.weighing import strength_of
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
 from vpsbench.probes.cpu_loop import metrics as loop
@@ -80,11 +80,11 @@ def _weighed(record: Record, loads: list[Load], lossy: list[Load], period: float
     share = median(load.mean for load in lossy if load.combs)
     times, shown = [load.since for load in lossy], [load.shows(period, share) for load in lossy]
     held = [load for load, yes in zip(lossy, shown, strict=True) if yes]
-    if strength_of(times, shown, 1, MOST) is Level.CLEAN:
+    if strength.of_rounds(times, shown, 1, MOST) is Level.CLEAN:
         return _finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), period), lossy)
     if not _at_once(record, held):
         shown = [yes and not load.turns for load, yes in zip(lossy, shown, strict=True)]
-    level = strength_of(times, shown, 1, MOST)
+    level = strength.of_rounds(times, shown, 1, MOST)
     if level is Level.CLEAN and not _kept(record.run.plan, share):
         return _finding(record, Level.NOT_MEASURABLE, _turns(period, share), held)
     period = fmean(found.period for load in held for found in load.combs.values())

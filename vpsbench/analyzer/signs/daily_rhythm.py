@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from vpsbench.analyzer.cpu import daily_rhythm
-from vpsbench.analyzer.cpu.daily_rhythm import DAY, QUARTER, Course, Rhythm
+from vpsbench.analyzer.cpu.losses_by_hour import lost_by_hour
 from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.statistics import daily_rhythm
+from vpsbench.analyzer.statistics.daily_rhythm import DAY, QUARTER, HourlyValues, Rhythm
 from vpsbench.model import Finding, Level, Record
 from vpsbench.probes.cpu_loop import metrics as loop
-from vpsbench.wording.figures import percent, span
+from vpsbench.wording.figures import hours, percent, span
 
 
 def look(record: Record) -> list[Finding]:
     """Compares the hours of the day, where each was seen on two days or more."""
-    course = daily_rhythm.course(record)
+    course = lost_by_hour(record)
     if course.days < 2 or course.covered < daily_rhythm.COVERED:
         claim = _short(course, record.run.elapsed)
         return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SIGN.needs)]
@@ -30,7 +31,7 @@ def look(record: Record) -> list[Finding]:
     ]
 
 
-def _short(course: Course, elapsed: float) -> str:
+def _short(course: HourlyValues, elapsed: float) -> str:
     """What a run that cannot compare days can say."""
     if course.days < 1:
         return f"Only two full days can tell a daily rhythm from chance; this run lasted {span(elapsed)}."
@@ -44,13 +45,13 @@ def _short(course: Course, elapsed: float) -> str:
     often = "once" if course.values.size <= DAY + 1 else "once or twice"
     return (
         f"Each hour of the day was seen {often}, so no daily rhythm can be told; two full days would do. "
-        f"Busy vCPUs lost most between {daily_rhythm.hours(worst, 1)}, {percent(lost[worst])}, and least "
-        f"between {daily_rhythm.hours(best, 1)}, {percent(lost[best])}."
+        f"Busy vCPUs lost most between {hours(worst, 1)}, {percent(lost[worst])}, and least "
+        f"between {hours(best, 1)}, {percent(lost[best])}."
     )
 
 
 def _claim(found: Rhythm) -> str:
-    worst, best = daily_rhythm.hours(found.worst, QUARTER), daily_rhythm.hours(found.best, QUARTER)
+    worst, best = hours(found.worst, QUARTER), hours(found.best, QUARTER)
     quarters = (
         f"busy vCPUs lost {percent(found.shares[0])} of their time between {worst}, the worst quarter of the "
         f"day, and {percent(found.shares[1])} between {best}, the best ({100 * found.swing:.2g} points apart)"

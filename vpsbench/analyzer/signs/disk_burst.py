@@ -15,7 +15,8 @@ import numpy as np
 from vpsbench.analyzer.burst import burst_findings
 from vpsbench.analyzer.burst.refill import Reload
 from vpsbench.analyzer.signs import Sign, one_each_look
-from vpsbench.analyzer.statistics import change_point, dependent
+from vpsbench.analyzer.statistics import change_point
+from vpsbench.analyzer.statistics.sessions import sessions as in_sessions
 from vpsbench.model import Finding, Level, Record, Selected, Series
 from vpsbench.monitors import disks
 from vpsbench.probes.disk_file import metrics as disk_file
@@ -78,7 +79,7 @@ def _look(record: Record) -> Finding:
     if found.level is not Level.NOTICE:
         return found
     times = [one.start for one in courses if burst_findings.confirmed(one)]
-    if (sessions := len(dependent.sessions(times))) < 2:
+    if (sessions := len(in_sessions(times))) < 2:
         return found
     again = f"{found.claim} It was so in {sessions} sessions hours apart."
     return replace(found, level=Level.STRONG, claim=again)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from vpsbench.analyzer.cpu import accounting, loss_findings
-from vpsbench.analyzer.cpu.weighing import SHORTEST
 from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.strength import SHORTEST_BATCH
 from vpsbench.model import Finding, Record
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent, span
@@ -28,7 +28,7 @@ def look(record: Record) -> list[Finding]:
         accounting.share(table, accounting.reported) or 0.0,
     )
     allowed = loss_findings.limit(record.run.plan, THRESHOLD, shown)
-    shortest = COARSE if shown > THRESHOLD / 2 else SHORTEST
+    shortest = COARSE if shown > THRESHOLD / 2 else SHORTEST_BATCH
     loss = loss_findings.heaviest(record, accounting.hidden, allowed, shortest)
     return [
         loss_findings.finding(

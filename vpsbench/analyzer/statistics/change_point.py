@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics import bootstrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,7 +165,7 @@ def _interval(values: Floats, place: int, seconds: float, *, moves: bool) -> tup
     random = np.random.default_rng(0)  # the same record gives the same report
     found = []
     for _ in range(RESAMPLES):
-        drawn = np.concatenate([dependent.redrawn(part, random) for part in (values[:place], values[place:])])
+        drawn = np.concatenate([bootstrap.redrawn(part, random) for part in (values[:place], values[place:])])
         found.append(bucket(drawn, _step(_calmed(drawn))[0] if moves else place, seconds))
     low, high = np.quantile(found, (0.025, 0.975))
     return float(low), float(high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vpsbench.analyzer.memory import page_touches
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics.sessions import most_sessions
 from vpsbench.analyzer.verdict.promises import Item
 from vpsbench.model import Finding, Level, Record, Status, Word
 from vpsbench.probes.held_memory import metrics as held
@@ -84,7 +84,7 @@ def _about(amount: float) -> str:
 def _repeat(item: Item, ground: list[Finding], record: Record) -> str:
     if any(f.level is Level.STRONG for f in ground):
         return "" if record.run.plan else "A plan that says what was sold (`--plan`) would settle it."
-    if dependent.most_sessions(record.run.profile.duration) > 1:
+    if most_sessions(record.run.profile.duration) > 1:
         return "Measure again on another day: what is there to stay comes back in two sessions hours apart."
     return f"{LONGER} looks in two sessions hours apart ({STANDARD.get(item.promise, 'four hours')})."
 

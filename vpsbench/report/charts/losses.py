@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.cpu import accounting, daily_rhythm
+from vpsbench.analyzer.cpu import accounting, losses_by_hour
+from vpsbench.analyzer.statistics import daily_rhythm
 from vpsbench.model import Record
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.report.charts.vegalite import BLUE, GREY, Absent, Chart, Clock, Curve, Scale, scatter
@@ -37,7 +38,7 @@ class ByHour:
     scale: Callable[[float], Scale]
     shows: str
 
-    def chart(self, course: daily_rhythm.Course, lasted: float) -> Chart | Absent:
+    def chart(self, course: daily_rhythm.HourlyValues, lasted: float) -> Chart | Absent:
         """Each hour of each day, and from three days on the mean; absent in runs of less than a day."""
         if course.days < 1:
             return Absent(self.title, f"it takes a day of measuring; this run lasted {duration(lasted)}")
@@ -60,7 +61,7 @@ class ByHour:
 
 def _within(values: Floats, top: float) -> tuple[float, float]:
     """The interval of a mean, as far as the chart reaches."""
-    low, high = daily_rhythm.spread(values) or _BARE
+    low, high = daily_rhythm.mean_interval(values) or _BARE
     return max(low, 0.0), min(high, top)
 
 
@@ -82,7 +83,7 @@ _LOSS: Final = ByHour(
 def hour_chart(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
     """Loss by hour of the day, over runs of a day and more."""
     del clock
-    yield _LOSS.chart(daily_rhythm.course(record), record.run.elapsed)
+    yield _LOSS.chart(losses_by_hour.lost_by_hour(record), record.run.elapsed)
 
 
 def _rows(points: list[tuple[float, float, float, float]]) -> Floats:
