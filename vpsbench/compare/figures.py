@@ -86,13 +86,13 @@ def _cpu(record: Record) -> Iterator[Figure]:
         yield from _figure("cpu.stolen", "CPU time stolen, as reported", "1", "lower", shares)
 
 
-def _work(table: accounting.Bins) -> Readings:
+def _work(table: accounting.LoopTimes) -> Readings:
     """Turns of the loop a second that its own guest left to it: what the host took is missing from it."""
     counted = table.iterations > 0  # records before they were counted have none
     slots, place = np.unique(table.middle[counted] // SLOT, return_inverse=True)
     done, wanted, own = (
         np.bincount(place, column[counted], slots.size)
-        for column in (table.iterations, table.wanted, table.own_wait)
+        for column in (table.iterations, table.demanded, table.run_queue_delay)
     )
     usable = wanted - own
     seen = usable > accounting.LEAST_USABLE * wanted

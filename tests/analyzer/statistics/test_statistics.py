@@ -32,12 +32,12 @@ def bursty(
     return np.clip(mean * np.exp(spread * wander(random, count, memory) - spread**2 / 2), 0, 1)
 
 
-def loop(shares: Floats, start: float = 0.0, length: float = 1.0) -> accounting.Bins:
+def loop(shares: Floats, start: float = 0.0, length: float = 1.0) -> accounting.LoopTimes:
     """A loop on one vCPU that loses these shares, one a bin."""
     end = np.linspace(start + length, start + length * shares.size, shares.size, dtype=np.float64)
     none = np.zeros(shares.size)
     wall = np.full(shares.size, length)
-    return accounting.Bins(np.asarray(end - length), end, wall, wall, shares * length, *[none] * 7)
+    return accounting.LoopTimes(np.asarray(end - length), end, wall, wall, shares * length, *[none] * 7)
 
 
 class TestEProcess:
@@ -174,13 +174,13 @@ class TestShareDifference:
 class TestBatches:
     def test_never_span_a_pause(self) -> None:
         first, second = loop(np.full(30, 0.1)), loop(np.full(30, 0.2), start=100.0)
-        both = accounting.Bins(
+        both = accounting.LoopTimes(
             *(np.concatenate([getattr(first, c), getattr(second, c)]) for c in accounting.COLUMNS)
         )
         windows = accounting.cut(both, 7.0)
         assert both.pieces() == [(0.0, 30.0), (100.0, 130.0)]
         assert not any(s < 30 < e or s < 100 < e for s, e in zip(windows.start, windows.end, strict=True))
-        assert windows.wanted.sum() == pytest.approx(60)
+        assert windows.demanded.sum() == pytest.approx(60)
 
     def test_a_stretch_shorter_than_a_batch_is_left_out(self) -> None:
         assert accounting.cut(loop(np.full(6, 0.1)), 7.0).start.size == 0

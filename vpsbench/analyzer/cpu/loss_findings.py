@@ -15,7 +15,7 @@ from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent, span
 
 if TYPE_CHECKING:
-    from vpsbench.analyzer.cpu.accounting import Bins
+    from vpsbench.analyzer.cpu.accounting import LoopTimes
 
 SERIES: Final = (
     loop.WALL,
@@ -59,7 +59,7 @@ class Loss:
     """A part of the vCPUs' time, weighed against what is allowed: of all of them, or of the worst one."""
 
     who: str
-    table: Bins
+    table: LoopTimes
     weighed: Weighed
     allowed: float
 
@@ -186,7 +186,7 @@ def excluded(weighed: Weighed) -> str:
     return f"above {percent(weighed.interval[1])} on the long run is excluded"
 
 
-def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative, ...]:
+def alternatives(record: Record, table: LoopTimes, level: Level) -> tuple[Alternative, ...]:
     """What else could have taken the time, and whether it did; nothing for a finding that accuses nobody."""
     if level not in ACCUSING:
         return ()
@@ -202,7 +202,7 @@ def alternatives(record: Record, table: Bins, level: Level) -> tuple[Alternative
         Alternative(
             "other processes of this guest",
             ruled_out=True,
-            because=f"their {percent(table.own_share)} of the time is known from the run queue",
+            because=f"their {percent(table.run_queue_share)} of the time is known from the run queue",
         ),
         Alternative("interrupts of this guest", ruled_out=True, because="their time is taken out"),
         Alternative(

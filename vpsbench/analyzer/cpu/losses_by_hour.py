@@ -20,6 +20,6 @@ def lost_by_hour(record: Record) -> HourlyValues:
     if hour.size == 0:
         return HourlyValues(0, np.zeros(0))
     first = int(hour.min())
-    wanted = np.bincount(hour - first, windows.wanted)
-    taken = np.bincount(hour - first, accounting.lost(windows) * windows.wanted)
-    return HourlyValues(first, taken / np.where(wanted > 0, wanted, np.nan))
+    demanded = np.bincount(hour - first, windows.demanded)
+    taken = np.bincount(hour - first, accounting.lost(windows) * windows.demanded)
+    return HourlyValues(first, taken / np.where(demanded > 0, demanded, np.nan))

@@ -41,7 +41,7 @@ class Weighed:
 
 
 def weigh(
-    table: accounting.Bins,
+    table: accounting.LoopTimes,
     part: accounting.Part,
     limit: float,
     bar: Bar,
@@ -75,7 +75,7 @@ def weigh(
     return Weighed(level, share, worst, _interval(values, share), since, until, seconds, needed)
 
 
-def _length(table: accounting.Bins, part: accounting.Part, limit: float, shortest: float) -> float:
+def _length(table: accounting.LoopTimes, part: accounting.Part, limit: float, shortest: float) -> float:
     """How long a batch must be, s. Where each of the shortest is at the cap, none differs from the next."""
     values = part(accounting.cut(table, shortest))
     if values.size and values.min() >= e_values.CAP * limit:
@@ -91,7 +91,7 @@ def _interval(values: Floats, share: float) -> tuple[float, float] | None:
     return min(low, share), max(high, share)
 
 
-def _memory(table: accounting.Bins, part: accounting.Part, limit: float) -> float:
+def _memory(table: accounting.LoopTimes, part: accounting.Part, limit: float) -> float:
     """The autocorrelation time, s, of what the bets see: the part with its peaks cut off."""
     width = table.length
     fine = accounting.cut(table, width)
@@ -100,12 +100,12 @@ def _memory(table: accounting.Bins, part: accounting.Part, limit: float) -> floa
     return width * correlation_time(pieces)
 
 
-def _share(table: accounting.Bins, part: accounting.Part, shortest: float) -> float:
+def _share(table: accounting.LoopTimes, part: accounting.Part, shortest: float) -> float:
     """The part of all the time, added up over windows; bin by bin where the stretches are short."""
     windows = accounting.cut(table, shortest)
     if windows.start.size == 0:
         return accounting.share(table, part) or 0.0
-    return float(np.average(part(windows), weights=windows.wanted))
+    return float(np.average(part(windows), weights=windows.demanded))
 
 
 def _worst(values: Floats) -> float:

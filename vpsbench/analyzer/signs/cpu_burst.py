@@ -50,7 +50,7 @@ def look(record: Record) -> list[Finding]:
     windows = accounting.cut(table.within(*stretch), width)
     plan, duty = record.run.plan, record.run.profile.duty
     found = burst_findings.judge(
-        burst_findings.Course(
+        burst_findings.FullLoad(
             sign=SIGN.name,
             what="Each vCPU",
             say=lambda rate: f"{percent(rate)} of its time",
@@ -64,7 +64,7 @@ def look(record: Record) -> list[Finding]:
             disclosed=bool(plan and plan.cpu_burst),
             enough=loss_findings.cap(plan),
             reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
-            load=loss_findings.load(record),
+            how=loss_findings.load(record),
             floor=FLOOR,
             fewest=max(change_point.LEAST_BINS, round(SHORTEST / width)),
             find=fall,
@@ -77,13 +77,13 @@ def look(record: Record) -> list[Finding]:
     return [found]
 
 
-def fall(rates: Floats, width: float) -> change_point.Knee | None:
+def fall(rates: Floats, width: float) -> change_point.ChangePoint | None:
     """The knee; its low rate is the mean to the load's end: half seconds vary with a quota's periods."""
     found = change_point.throttled(rates, width)
     return found and replace(found, low=float(rates[round(found.at / width) + 2 :].mean()))
 
 
-def _reloads(record: Record, load_ended: float, fall: change_point.Knee) -> Iterator[Reload]:
+def _reloads(record: Record, load_ended: float, fall: change_point.ChangePoint) -> Iterator[Reload]:
     """The rests that followed a load directly, and what each load after them got until it fell again."""
     table, duty = accounting.bins(record, arm="refill"), record.run.profile.duty
     middle = (fall.low + fall.high) / 2

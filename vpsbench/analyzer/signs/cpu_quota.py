@@ -67,7 +67,7 @@ def look(record: Record) -> list[Finding]:
         )
         return [Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)]
     lossy = [load for load in loads if load.lossy]
-    periods = [found.period for load in lossy for found in load.combs.values()]
+    periods = [found.period for load in lossy for found in load.periods.values()]
     if not periods:
         own = max((load.own for load in lossy), default=0.0)
         level = Level.CLEAN if own < COMPETES else Level.NOT_MEASURABLE
@@ -77,17 +77,17 @@ def look(record: Record) -> list[Finding]:
 
 def _weighed(record: Record, loads: list[Load], lossy: list[Load], period: float) -> Finding:
     """What combs with about this period are, in some of the loads that lost time."""
-    share = median(load.mean for load in lossy if load.combs)
+    share = median(load.mean for load in lossy if load.periods)
     times, shown = [load.since for load in lossy], [load.shows(period, share) for load in lossy]
     held = [load for load, yes in zip(lossy, shown, strict=True) if yes]
     if strength.of_rounds(times, shown, 1, MOST) is Level.CLEAN:
         return _finding(record, Level.NOT_MEASURABLE, _unsteady(len(held), len(lossy), period), lossy)
     if not _at_once(record, held):
-        shown = [yes and not load.turns for load, yes in zip(lossy, shown, strict=True)]
+        shown = [yes and not load.like_alternation for load, yes in zip(lossy, shown, strict=True)]
     level = strength.of_rounds(times, shown, 1, MOST)
     if level is Level.CLEAN and not _kept(record.run.plan, share):
-        return _finding(record, Level.NOT_MEASURABLE, _turns(period, share), held)
-    period = fmean(found.period for load in held for found in load.combs.values())
+        return _finding(record, Level.NOT_MEASURABLE, _like_alternation(period, share), held)
+    period = fmean(found.period for load in held for found in load.periods.values())
     free = [load for load in loads if not load.lossy]
     return _judged(record, Quota(period, mean_share(held), held, free, sweep(record)), level)
 
@@ -215,7 +215,7 @@ def _unsteady(held: int, lossy: int, period: float) -> str:
     )
 
 
-def _turns(period: float, share: float) -> str:
+def _like_alternation(period: float, share: float) -> str:
     return (
         f"Gaps came regularly, every {_ms(period)}, and left {percent(share)}, as under a CPU quota; but "
         "busy threads that take turns on a core by the host's tick would look the same, so it is not called "
@@ -254,7 +254,7 @@ def _alternatives(record: Record, level: Level, quota: Quota) -> Iterator[Altern
         "busy threads that take turns with this machine on a core",
         ruled_out=True,
         because="the vCPUs are stopped at the same time, and each alone hardly ever"
-        if any(load.turns for load in quota.loads)
+        if any(load.like_alternation for load in quota.loads)
         else "their turns slip by the host's tick now and then; this grid held from beginning to end",
     )
     yield Alternative(

@@ -85,9 +85,9 @@ def _look(record: Record) -> Finding:
     return replace(found, level=Level.STRONG, claim=again)
 
 
-def _course(record: Record, part: Stretch) -> burst_findings.Course:
+def _course(record: Record, part: Stretch) -> burst_findings.FullLoad:
     plan = record.run.plan
-    return burst_findings.Course(
+    return burst_findings.FullLoad(
         sign=SIGN.name,
         what="The disk",
         say=lambda rate: f"{rate:,.0f} reads/s",
@@ -135,7 +135,7 @@ def followers(record: Record, burst: Stretch) -> dict[str, list[Stretch]]:
     return {name: [one] for name, one in found.items() if one}
 
 
-def reloads(record: Record, burst: Stretch, fall: change_point.Knee) -> Iterator[Reload]:
+def reloads(record: Record, burst: Stretch, fall: change_point.ChangePoint) -> Iterator[Reload]:
     """The rests that followed a burst, and what each load after them got."""
     parts = followers(record, burst)
     before = max([burst, *parts.pop("drained", [])], key=lambda one: one.end)
@@ -203,7 +203,7 @@ def _surplus(disk: list[Series], before: Floats, load: Floats, low: float) -> fl
     return counted - low * (until - since)
 
 
-def laid_out(record: Record, burst: Stretch, fall: change_point.Knee) -> float:
+def laid_out(record: Record, burst: Stretch, fall: change_point.ChangePoint) -> float:
     """What writing the file had taken of a bucket of B when the burst began, in its reads.
 
     Of a bucket of operations it takes next to nothing, as its writes are large.
@@ -233,7 +233,7 @@ def _taken(counted: list[tuple[Floats, Floats]], since: float, until: float, low
     return taken
 
 
-def kind(record: Record, burst: Stretch, fall: change_point.Knee) -> str:
+def kind(record: Record, burst: Stretch, fall: change_point.ChangePoint) -> str:
     """What is capped: "operations", "bandwidth", "both", "neither", or "unknown" where it was not tried."""
     large = _after(record, "drained", burst.end)
     if large is None or large.rates.size < change_point.FEWEST:

@@ -92,7 +92,7 @@ def _together(record: Record) -> Finding:
 
 
 def _shared(
-    record: Record, loss: loss_findings.Loss, together: str, alone: accounting.Bins
+    record: Record, loss: loss_findings.Loss, together: str, alone: accounting.LoopTimes
 ) -> tuple[Level, str]:
     """What a proven loss of all together means, beside what each lost alone."""
     if quota := loss_findings.own_quota(record, loss.weighed.since, loss.weighed.until):

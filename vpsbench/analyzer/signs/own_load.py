@@ -26,8 +26,8 @@ def look(record: Record) -> list[Finding]:
     return [f for f in (_cpu(table), _memory(record)) if f] or [_nothing(table)]
 
 
-def _nothing(table: accounting.Bins) -> Finding:
-    share = table.own_share
+def _nothing(table: accounting.LoopTimes) -> Finding:
+    share = table.run_queue_share
     return Finding(
         sign=SIGN.name,
         level=Level.CLEAN if table.wall.size else Level.NOT_MEASURABLE,
@@ -42,8 +42,8 @@ def _nothing(table: accounting.Bins) -> Finding:
     )
 
 
-def _cpu(table: accounting.Bins) -> Finding | None:
-    share = table.own_share
+def _cpu(table: accounting.LoopTimes) -> Finding | None:
+    share = table.run_queue_share
     if share <= TOLD:
         return None
     spoilt = share > SPOILT

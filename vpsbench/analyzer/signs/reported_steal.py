@@ -47,7 +47,7 @@ def _kind(plan: Plan | None) -> str:
     return f"a {kind} plan" if kind else "no plan says shared or dedicated, so as if shared"
 
 
-def _no_clock(record: Record, table: accounting.Bins) -> Finding:
+def _no_clock(record: Record, table: accounting.LoopTimes) -> Finding:
     """Nothing reported where nothing can be: the measured loss stands beside it."""
     because = record.run.guest.steal_clock.because
     weighed = weigh(table, accounting.lost, DEDICATED, multiplicity.bar(record))

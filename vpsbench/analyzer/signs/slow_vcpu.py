@@ -64,7 +64,7 @@ def look(record: Record) -> list[Finding]:
     return [_compared(record, both)]
 
 
-def _rates(table: accounting.Bins) -> Floats:
+def _rates(table: accounting.LoopTimes) -> Floats:
     return accounting.work_rates(table)[1]
 
 

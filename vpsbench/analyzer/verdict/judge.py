@@ -29,7 +29,7 @@ def judge(record: Record) -> Judgement:
 
 def completed(record: Record) -> Record:
     """The record as signs look at it: with its claims, and with estimates of what no loop could see."""
-    return replace(unseen_losses.with_estimates(record), claims=declaration.of(record))
+    return replace(unseen_losses.assuming_equal_shares(record), claims=declaration.of(record))
 
 
 def ask(sign: Sign, record: Record) -> list[Finding]:

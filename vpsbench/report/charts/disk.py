@@ -63,7 +63,7 @@ def burst_charts(record: Record, clock: Clock) -> Iterator[Chart | Absent]:
         yield _doses(loads)
 
 
-def _burst(record: Record, part: Stretch, found: change_point.Knee | None) -> Chart:
+def _burst(record: Record, part: Stretch, found: change_point.ChangePoint | None) -> Chart:
     after = disk_burst.followers(record, part) if found else {}
     groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get("drained", []))]
     groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != "drained"]))
