@@ -22,14 +22,14 @@ def told(*, clock: bool = True, **columns: float) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("clock", [True, False])
-def test_parts_sum_to_the_wanted_time_whatever_was_counted(*, clock: bool) -> None:
+def test_parts_sum_to_the_demanded_time_whatever_was_counted(*, clock: bool) -> None:
     random = np.random.default_rng(1)
     columns = {name: random.uniform(0, 40, 10_000) for name in accounting.SUMMED} | {
         "demanded": np.full(10_000, 30.0)
     }
     found = accounting.parts(columns, clock=clock)
     assert tuple(found) == accounting.PARTS
-    assert sum(found.values()) == pytest.approx(columns["wanted"])
+    assert sum(found.values()) == pytest.approx(columns["demanded"])
     assert all((part >= -1e-9).all() for part in found.values())
 
 

@@ -51,7 +51,7 @@ def test_a_good_run_keeps_its_promises() -> None:
 @pytest.mark.parametrize(
     ("interval", "says"),
     [
-        ((0.0, 1.0), "too little was measured to exclude any"),
+        ((0.0, 1.0), "Too little was measured to exclude any"),
         ((0.0, 0.12), "above 12 %"),
         (None, "too uneven"),
     ],

@@ -1,10 +1,10 @@
-"""What both burst signs share: how a knee, or the lack of one, is put into a finding."""
+"""What both burst signs share: how a lasting fall of a rate, or the lack of one, is put into a finding."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FullLoad:
-    """A rate over the longest stretch of full load, and how to speak of it.
+    """A rate over one stretch of full load, and how to speak of it.
 
     Args:
         sign: the sign's name.
@@ -38,11 +38,11 @@ class FullLoad:
         reloads: given a low rate, what came back after rests.
         how: how it was loaded, in words.
         floor: what noise alone makes of an amount of a bucket.
-        before: given the knee, how much of its bucket had been used before the load began.
-        cap: given the knee, what kind of limit it is, in words that follow the claim.
+        before: given the fall, how much of its bucket had been used before the load began.
+        cap: given the fall, what kind of limit it is, in words that follow the claim.
         strict: rests that were tried and did not show a bucket accuse nobody.
         fewest: bins below which nothing is said.
-        find: the knee in rates of bins of a width in s.
+        find: the fall in rates of bins of a width in s.
     """
 
     sign: str
@@ -78,8 +78,9 @@ def judge(load: FullLoad) -> Finding:
         return _finding(
             load,
             Level.NOT_MEASURABLE,
+            "too_short",
             f"{load.what} was under {load.how} for {span(load.until - load.start)} without a pause, "
-            f"which is too short to see a throttle; {span(load.fewest * load.width)} is the least.",
+            f"too short to see a throttle: at least {span(load.fewest * load.width)} are needed.",
         )
     found = load.find(load.rates, load.width)
     return _throttled(load, found) if found else _steady(load)
@@ -89,67 +90,90 @@ def _steady(load: FullLoad) -> Finding:
     rates, seconds = load.rates, load.until - load.start
     first, last = (float(np.median(part)) for part in (rates[: rates.size // 5], rates[-(rates.size // 5) :]))
     if last < (1 - change_point.LEAST_DROP) * first:
-        return _finding(
+        said = _finding(
             load,
             Level.NOT_MEASURABLE,
+            "fell_unevenly",
             f"{load.what} fell from {load.say(first)} to {load.say(last)} in {span(seconds)} of "
-            f"{load.how}, but too unevenly to tell a throttle from noise; a longer run would.",
+            f"{load.how}, but too unevenly to tell a throttle from noise.",
             last,
         )
-    return _finding(
+        return replace(said, further="A longer run would tell.")
+    said = _finding(
         load,
         Level.CLEAN,
+        "steady",
         f"{load.what} delivered {load.say(float(rates.mean()))} and was not throttled for good within "
-        f"{span(seconds)} of {load.how}; a bucket larger than "
-        f"{load.amount(float(rates.sum()) * load.width)} {load.stuff}, "
-        f"or a throttle by less than {percent(change_point.LEAST_DROP)}, cannot be excluded.",
+        f"{span(seconds)} of {load.how}.",
         float(rates.mean()),
+    )
+    largest = load.amount(float(rates.sum()) * load.width)
+    return replace(
+        said,
+        further=f"A bucket larger than {largest} {load.stuff}, or a throttle by less than "
+        f"{percent(change_point.LEAST_DROP)}, cannot be excluded.",
     )
 
 
 def _throttled(load: FullLoad, found: change_point.ChangePoint) -> Finding:
+    reloads = load.reloads(found)
+    told = refill.response(reloads, load.floor)
+    said, between = _fell(load, found), _rate_interval(load, found)
+    if told is Response.TOO_MUCH_BACK or (load.strict and told in {Response.NOTHING_BACK, Response.UNCLEAR}):
+        but = _finding(load, Level.NOT_MEASURABLE, _BUT[told], f"{said}.", found.low, between)
+        return replace(but, further=f"But rests did not confirm it: {_but(load, reloads, told)}.")
+    ground, why = _fine(load, found)
+    level = Level.CLEAN if ground else Level.NOTICE
+    ground = ground or ("bucket" if told is Response.FILLS else "throttled")
+    claim = f"{said}{_confirmed(told)}{load.cap(found)}."
+    because = _finding(load, level, ground, claim, found.low, between)
+    return replace(because, further=why, alternatives=(_noise(found), _neighbour(load, reloads, told)))
+
+
+def _fell(load: FullLoad, found: change_point.ChangePoint) -> str:
+    """What happened, without an end to the sentence."""
     before = load.before(found)
     low, size, high = (before + one for one in (found.interval[0], found.bucket, found.interval[1]))
-    fall = (
+    return (
         f"{load.what} delivered {load.say(found.high)} for {span(found.at)}, then "
         f"{load.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a bucket of "
         f"{load.amount(size)} {load.stuff} ({load.amount(low)} to {load.amount(high)}) "
         "had run dry"
     )
-    reloads = load.reloads(found)
-    told = refill.response(reloads, load.floor)
-    if told is Response.TOO_MUCH_BACK or (load.strict and told in {Response.NOTHING_BACK, Response.UNCLEAR}):
-        return _finding(
-            load,
-            Level.NOT_MEASURABLE,
-            f"{fall}; but rests did not confirm it: {_but(load, reloads, told)}.",
-            found.low,
-            _rate_interval(load, found),
-        )
-    fine = load.disclosed or (load.enough is not None and found.low >= load.enough)
-    why = "the plan discloses such a burst" if load.disclosed else "what is left still meets the plan"
-    confirmed = {
+
+
+def _fine(load: FullLoad, found: change_point.ChangePoint) -> tuple[str, str]:
+    """The ground on which a throttle is nobody's fault, and a sentence of it; empty where it is one."""
+    if load.disclosed:
+        return "disclosed", "The plan discloses such a burst."
+    if load.enough is not None and found.low >= load.enough:
+        return "meets_plan", "What is left still meets the plan."
+    return "", ""
+
+
+def _confirmed(told: Response) -> str:
+    return {
         Response.FILLS: ", and rests fill it again as they fill a bucket",
         Response.NOT_TRIED: ", which no rest has confirmed",
     }.get(told, ", which the rests did not confirm")
-    fall = f"{fall}{confirmed}{load.cap(found)}"
-    return _finding(
-        load,
-        Level.CLEAN if fine else Level.NOTICE,
-        f"{fall}; {why}." if fine else f"{fall}.",
-        found.low,
-        _rate_interval(load, found),
-        (_noise(found), _neighbour(load, reloads, told)),
-    )
+
+
+# The grounds of rests that contradict a bucket.
+_BUT: Final = {
+    Response.TOO_MUCH_BACK: "more_came_back",
+    Response.NOTHING_BACK: "nothing_came_back",
+    Response.UNCLEAR: "unclear_rests",
+}
 
 
 def _but(load: FullLoad, reloads: Sequence[Reload], told: Response) -> str:
     """What came back instead of what a bucket takes."""
     after = f"after {refill.rests(reloads)}"
-    return {
-        Response.TOO_MUCH_BACK: f"{after} more came back than a bucket holds: a neighbour may have come and gone",
-        Response.NOTHING_BACK: f"{after} nothing came back, so it is a limit that stays, or a neighbour",
-    }.get(told, f"{after} came back {_returned(load, reloads)}, which is not what a bucket takes back")
+    if told is Response.TOO_MUCH_BACK:
+        return f"{after} more came back than a bucket takes back, so a neighbour may have come and gone"
+    if told is Response.NOTHING_BACK:
+        return f"{after} nothing came back, so it is a limit that stays, or a neighbour"
+    return f"{after} came back {_returned(load, reloads)}, which is not what a bucket takes back"
 
 
 def _returned(load: FullLoad, reloads: Sequence[Reload]) -> str:
@@ -177,7 +201,7 @@ def _noise(found: change_point.ChangePoint) -> Alternative:
         because="it fell at once, and nine in ten readings then differ by "
         f"{percent(change_point.FLAT)} at most: only a limit is so even"
         if found.flat
-        else f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
+        else f"one step explains {percent(found.explained)} of the variance; in the worst noise it explains "
         f"{percent(change_point.EXPLAINED)} once in 10,000 times",
     )
 
@@ -188,8 +212,8 @@ def _neighbour(load: FullLoad, reloads: Sequence[Reload], told: Response) -> Alt
     because = {
         Response.NOT_TRIED: "only rests and a second burst would tell, as a bucket refills; not measured",
         Response.UNCLEAR: f"{doses}, which is neither what a bucket takes back nor nothing",
-        Response.NOTHING_BACK: f"{doses}: it is no bucket that a rest fills"
-        ", but a limit that stays, or a neighbour",
+        Response.NOTHING_BACK: f"{doses}: that is no bucket which a rest fills, but a limit that stays, or a "
+        "neighbour",
         Response.FILLS: f"{doses}, as much as a bucket takes that fills at the low rate, within "
         f"{percent(refill.TOLERANCE)}; a neighbour's leaving follows no rest of ours",
     }
@@ -203,14 +227,15 @@ def _neighbour(load: FullLoad, reloads: Sequence[Reload], told: Response) -> Alt
 def _finding(  # noqa: PLR0913, PLR0917  one place that fills the fields of a finding
     load: FullLoad,
     level: Level,
+    ground: str,
     claim: str,
     measured: float | None = None,
     interval: tuple[float, float] | None = None,
-    alternatives: tuple[Alternative, ...] = (),
 ) -> Finding:
     return Finding(
         sign=load.sign,
         level=level,
+        ground=ground,
         claim=claim,
         promised="full speed only for a while, as the plan says"
         if load.disclosed
@@ -221,5 +246,4 @@ def _finding(  # noqa: PLR0913, PLR0917  one place that fills the fields of a fi
         since=load.start,
         until=load.until,
         series=load.series,
-        alternatives=alternatives,
     )

@@ -40,7 +40,7 @@ class Sign:
             analyzer answers "not measurable" with the reason, and does not call ``look``.
         look: pure; at least one finding, also when all is well: silence is never "clean".
         accuses: False where it only describes, and never finds anything worse than "clean".
-        claims: how many claims it may make, told before the run; 0 where it cannot accuse (``multiplicity``).
+        claims: how many claims it may make, told before the run; 0 where it cannot accuse (``family``).
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Doubt: pyperf itself calls some of the scores unstable.
 
-Its own words are read, as ``pyperf check`` printed them after each turn, and no threshold is added. No
-promise rests on scores: the doubt has no time range, so it is told and touches no verdict.
+It reads what ``pyperf check`` printed after each turn, and adds no threshold. No promise rests on scores, so
+the doubt has no time range: it is reported and touches no verdict.
 """
 
 from __future__ import annotations
@@ -37,17 +37,15 @@ def look(record: Record) -> list[Finding]:
     """What pyperf objects to, over all turns; or that it does not; or that it was not asked."""
     checks = [turn.raw[CHECK] for turn in record.turns if CHECK in turn.raw]
     if not checks:
-        claim = (
-            "Whether the scores are stable is not known: this run did not keep pyperf's own checks of them."
-        )
-        return [_finding(Level.NOT_MEASURABLE, claim)]
+        claim = "This run did not keep pyperf's own checks, so it is not known whether the scores are stable."
+        return [_finding(Level.NOT_MEASURABLE, "not_checked", claim)]
     scores = {(s.labels["benchmark"], s.labels["arm"]) for s in record.named(TIME)}
     found = [objection for text in checks for objection in objections(text)]
     if not found:
-        return [_finding(Level.CLEAN, f"pyperf has no objection to the {len(scores)} scores.", 0)]
+        return [_finding(Level.CLEAN, "steady", f"pyperf has no objection to the {len(scores)} scores.", 0)]
     unstable = len({score for score, _ in found})
     claim = f"pyperf calls {unstable} of {len(scores)} scores unstable: {'; '.join(_reasons(found))}."
-    return [_finding(Level.DOUBT, claim, unstable)]
+    return [_finding(Level.DOUBT, "unstable", claim, unstable)]
 
 
 def _reasons(found: list[tuple[str, str]]) -> list[str]:
@@ -79,8 +77,16 @@ def _listed(words: list[str]) -> str:
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
-def _finding(level: Level, claim: str, measured: int | None = None) -> Finding:
-    return Finding(sign=SIGN.name, level=level, claim=claim, measured=measured, unit="1", series=(TIME,))
+def _finding(level: Level, ground: str, claim: str, measured: int | None = None) -> Finding:
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        ground=ground,
+        claim=claim,
+        measured=measured,
+        unit="1",
+        series=(TIME,),
+    )
 
 
 SIGN = Sign(
