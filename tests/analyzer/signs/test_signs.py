@@ -31,7 +31,9 @@ def test_fixture(file: Path) -> None:
     found = gravest(ask(SIGNS[file.parent.name], build(case)))
     expected = case["expect"]
     assert found.level == expected["level"], found.claim
-    assert expected.get("says", "") in found.claim
+    if "ground" in expected:
+        assert found.ground == expected["ground"], found.claim
+    assert expected.get("says", "") in found.said
     assert found.alternatives or found.level not in {Level.NOTICE, Level.STRONG}
     if "measured" in expected:
         low, high = expected["measured"]

@@ -110,7 +110,7 @@ def _steady(load: FullLoad) -> Finding:
     largest = load.amount(float(rates.sum()) * load.width)
     return replace(
         said,
-        further=f"A bucket larger than {largest} {load.stuff}, or a throttle by less than "
+        further=f"A burst allowance larger than {largest} {load.stuff}, or a throttle by less than "
         f"{percent(change_point.LEAST_DROP)}, cannot be excluded.",
     )
 
@@ -136,9 +136,9 @@ def _fell(load: FullLoad, found: change_point.ChangePoint) -> str:
     low, size, high = (before + one for one in (found.interval[0], found.bucket, found.interval[1]))
     return (
         f"{load.what} delivered {load.say(found.high)} for {span(found.at)}, then "
-        f"{load.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a bucket of "
-        f"{load.amount(size)} {load.stuff} ({load.amount(low)} to {load.amount(high)}) "
-        "had run dry"
+        f"{load.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a burst "
+        f"allowance of {load.amount(size)} {load.stuff} ({load.amount(low)} to {load.amount(high)}) "
+        "was used up"
     )
 
 
@@ -153,7 +153,7 @@ def _fine(load: FullLoad, found: change_point.ChangePoint) -> tuple[str, str]:
 
 def _confirmed(told: Response) -> str:
     return {
-        Response.FILLS: ", and rests fill it again as they fill a bucket",
+        Response.FILLS: ", and rests refill it as they refill such an allowance",
         Response.NOT_TRIED: ", which no rest has confirmed",
     }.get(told, ", which the rests did not confirm")
 
@@ -170,16 +170,18 @@ def _but(load: FullLoad, reloads: Sequence[Reload], told: Response) -> str:
     """What came back instead of what a bucket takes."""
     after = f"after {refill.rests(reloads)}"
     if told is Response.TOO_MUCH_BACK:
-        return f"{after} more came back than a bucket takes back, so a neighbour may have come and gone"
+        return (
+            f"{after} more came back than such an allowance takes back, so a neighbour may have come and gone"
+        )
     if told is Response.NOTHING_BACK:
         return f"{after} nothing came back, so it is a limit that stays, or a neighbour"
-    return f"{after} came back {_returned(load, reloads)}, which is not what a bucket takes back"
+    return f"{after} came back {_returned(load, reloads)}, which is not what such an allowance takes back"
 
 
 def _returned(load: FullLoad, reloads: Sequence[Reload]) -> str:
     back = refill.listed([load.amount(max(0.0, one.returned)) for one in reloads])
     expected = refill.listed([load.amount(one.expected) for one in reloads])
-    return f"{back} {load.stuff} (a bucket: {expected})"
+    return f"{back} {load.stuff} (such an allowance: {expected})"
 
 
 def confirmed(load: FullLoad) -> bool:
@@ -210,11 +212,10 @@ def _neighbour(load: FullLoad, reloads: Sequence[Reload], told: Response) -> Alt
     """The alternative that only dose and response can exclude."""
     doses = f"after rests of {refill.rests(reloads)} came back {_returned(load, reloads)}"
     because = {
-        Response.NOT_TRIED: "only rests and a second burst would tell, as a bucket refills; not measured",
-        Response.UNCLEAR: f"{doses}, which is neither what a bucket takes back nor nothing",
-        Response.NOTHING_BACK: f"{doses}: that is no bucket which a rest fills, but a limit that stays, or a "
-        "neighbour",
-        Response.FILLS: f"{doses}, as much as a bucket takes that fills at the low rate, within "
+        Response.NOT_TRIED: "only rests and a second burst would tell, as an allowance refills; not measured",
+        Response.UNCLEAR: f"{doses}, which is neither what an allowance takes back nor nothing",
+        Response.NOTHING_BACK: f"{doses}: no rest refills it, so it is a limit that stays, or a neighbour",
+        Response.FILLS: f"{doses}, as much as an allowance takes that refills at the low rate, within "
         f"{percent(refill.TOLERANCE)}; a neighbour's leaving follows no rest of ours",
     }
     return Alternative(

@@ -9,17 +9,15 @@ from typing import Final
 
 from vpsbench.analyzer import strength
 from vpsbench.analyzer.cpu import accounting, loss_findings, quota_period
-from vpsbench.analyzer.cpu.duty_sweep import Sweep, sweep
+from vpsbench.analyzer.cpu.duty_sweep import sweep
 from vpsbench.analyzer.cpu.full_loads import SAME_SHARE, Load, first_minutes, mean_share
+from vpsbench.analyzer.cpu.proven_quota import Quota
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Plan, Record
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.wording.figures import percent
 
 MOST: Final = 0.9  # of the loads with loss must show the quota
-# A cap is confirmed where less than full load loses what it takes, to half of the loss at full load. It is
-# contradicted beyond that, and beyond this share: late wake-ups and passing neighbours cost something, too.
-CONTRADICTS: Final = (0.5, 0.1)
 # vCPUs do not alternate on a core where so much of their gaps lies in each other's. Nobody else alternates
 # with them where each loses less alone than so much of what it loses beside the others.
 AT_ONCE: Final = 0.5
@@ -27,34 +25,6 @@ ALONE: Final = 0.5
 COMPETES: Final = 0.2  # of the time, that others of the guest take at least where a grid may go unseen
 DIFFERENT: Final = 0.02  # from here on the vCPUs' shares are told one by one
 SERIES: Final = (loop.ONE_GAP, *loss_findings.SERIES)
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A quota that was proven: period in s, share of each vCPU's time, and what the loads gave."""
-
-    period: float
-    share: float
-    loads: list[Load]
-    free: list[Load]  # that lost nothing
-    sweep: Sweep | None
-
-    @property
-    def excess(self) -> float | None:
-        """What was lost below full load beyond what a quota takes; None where no sweep met the loss."""
-        if self.sweep is None or abs(1 - self.sweep.lost[1.0] - self.share) > SAME_SHARE:
-            return None
-        return abs(self.sweep.excess(self.period, self.share))
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the sweep shows the losses of a cap, and not those of a neighbour."""
-        return self.excess is not None and self.excess <= CONTRADICTS[0] * (1 - self.share)
-
-    @property
-    def contradicted(self) -> bool:
-        """Whether it shows losses that no cap makes."""
-        return self.excess is not None and not self.confirmed and self.excess > CONTRADICTS[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +123,14 @@ def _claim(record: Record, quota: Quota) -> tuple[str, str]:
     """The claim, and what goes on from it."""
     claim = (
         f"At full load busy vCPUs get {percent(quota.share)} of each {_ms(quota.period)}, as under a CPU "
-        f"quota: in {_count(quota.loads)} of up to {quota_period.LOGGED:.0f} s gaps end on that grid, and "
-        "each period loses about the same."
+        "quota."
     )
-    further = [_by_vcpu(record, quota), _by_duty(quota)]
-    if quota.free:
-        further.insert(0, f"It is not always on: {_count(quota.free)} lost nothing.")
+    grid = (
+        f"In {_count(quota.loads)} of up to {quota_period.LOGGED:.0f} s gaps end on that grid, and each "
+        "period loses about the same."
+    )
+    off = f"It is not always on: {_count(quota.free)} lost nothing." if quota.free else ""
+    further = (grid, off, _by_vcpu(record, quota), _by_duty(quota))
     return claim, " ".join(filter(None, further))
 
 
@@ -204,8 +176,9 @@ def _without(loads: list[Load], lossy: list[Load]) -> _Said:
             f"{_count(loads)}."
         )
         return _Said("no_loss", claim)
+    where = "the only full load" if len(loads) == 1 else f"{len(lossy)} of {len(loads)} full loads"
     claim = (
-        f"In {len(lossy)} of {_count(loads)} at full load vCPUs lost time, on average "
+        f"In {where} vCPUs lost time, on average "
         f"{percent(1 - mean_share(lossy))}, but irregularly as from contention."
     )
     further = (
@@ -238,9 +211,9 @@ def _unsteady(held: int, lossy: int, period: float) -> _Said:
 def _like_alternation(period: float, share: float) -> _Said:
     return _Said(
         "like_alternation",
-        f"Gaps came regularly, every {_ms(period)}, and left {percent(share)}, as under a CPU quota; but "
-        "busy threads that take turns on a core by the host's tick would look the same.",
-        "So it is not called a quota.",
+        f"Gaps came regularly, every {_ms(period)}, and left {percent(share)}, as a CPU quota does, but so "
+        "do threads that take turns on a core.",
+        "Busy threads that alternate by the host's tick would look the same, so it is not called a quota.",
     )
 
 

@@ -92,7 +92,10 @@ def _together(record: Record) -> Finding:
         "", table, weigh(table, accounting.lost, allowed, multiplicity.bar(record)), allowed
     )
     level, delivered = loss.weighed.level, count * (1 - loss.weighed.share)
-    together = f"All {count} vCPUs together delivered {delivered:.2f} vCPUs in {span(loss.weighed.seconds)}"
+    together = (
+        f"The {count} vCPUs together delivered the time of {delivered:.2f} vCPUs in "
+        f"{span(loss.weighed.seconds)}"
+    )
     if level in loss_findings.ACCUSING:
         answer = _shared(record, loss, together, alone)
     elif level is Level.CLEAN:

@@ -32,7 +32,7 @@ def look(record: Record) -> list[Finding]:
             loss,
             promised=f"at most {percent(allowed)} of a busy vCPU's time stolen ({_kind(plan)})",
             claim=_claim(record, loss),
-            beside=f"Steal took {percent(loss.weighed.share)}",
+            beside=f"Steal took {percent(loss.weighed.share)} of busy vCPUs' time",
             series=(loop.STEAL, loop.WALL, cpu_times.TIME),
         )
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import Final
 
 from vpsbench.analyzer.signs import Sign
@@ -44,8 +45,9 @@ def look(record: Record) -> list[Finding]:
     if not found:
         return [_finding(Level.CLEAN, "steady", f"pyperf has no objection to the {len(scores)} scores.", 0)]
     unstable = len({score for score, _ in found})
-    claim = f"pyperf calls {unstable} of {len(scores)} scores unstable: {'; '.join(_reasons(found))}."
-    return [_finding(Level.DOUBT, "unstable", claim, unstable)]
+    claim = f"pyperf calls {unstable} of {len(scores)} scores unstable."
+    said = _finding(Level.DOUBT, "unstable", claim, unstable)
+    return [replace(said, further=" ".join(f"{reason}." for reason in _reasons(found)))]
 
 
 def _reasons(found: list[tuple[str, str]]) -> list[str]:
@@ -60,8 +62,8 @@ def _reasons(found: list[tuple[str, str]]) -> list[str]:
 def _reason(kind: str, about: list[tuple[int, str]]) -> str:
     figures = {figure for figure, _ in about}
     most = f"{'up to ' if len(figures) > 1 else ''}{max(figures)} %"
-    words = kind[0].lower() + kind[1:].replace("{}", most)
-    return f"{words} ({_where([score for _, score in about])})"
+    words = kind.replace("{}", most)
+    return f"{words[0].upper()}{words[1:]} ({_where([score for _, score in about])})"
 
 
 def _where(scores: list[str]) -> str:

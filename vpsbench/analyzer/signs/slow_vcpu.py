@@ -81,18 +81,18 @@ def _rates(table: accounting.LoopTimes) -> Floats:
 def _spread(found: list[_Rates]) -> str:
     """How much the rates of each vCPU scatter, at the worst."""
     spreads = [np.ptp(np.quantile(one.together, EDGE)) / np.median(one.together) for one in found]
-    return f"the middle nine tenths of its readings lie within {percent(float(max(spreads)))}"
+    return f"the middle nine tenths of readings lie within {percent(float(max(spreads)))}"
 
 
 def _unpaired(record: Record, found: list[_Rates]) -> _Answer:
-    steady = f"A vCPU's work a second of CPU: {_spread(found)}"
+    scatter = f"Of a vCPU's work a second of CPU, {_spread(found)}."
     if len(found) == 1:
-        claim = f"{steady}; with one vCPU under test there is no other to share a core with."
-        return _Answer(Level.CLEAN, "one_vcpu", claim)
+        claim = "With one vCPU under test there is no other to share a core with."
+        return _Answer(Level.CLEAN, "one_vcpu", claim, scatter)
     level = Level.NOT_MEASURABLE if _promised(record) else Level.CLEAN
     ran = "long enough to tell" if any(one.alone.size for one in found) else "in this run"
-    claim = f"{steady}; not each was loaded alone {ran}, so it is not known whether vCPUs share cores."
-    return _Answer(level, "never_alone", claim)
+    claim = f"Not each vCPU was loaded alone {ran}, so it is not known whether vCPUs share cores."
+    return _Answer(level, "never_alone", claim, scatter)
 
 
 def _promised(record: Record) -> bool:
@@ -104,15 +104,17 @@ def _compared(record: Record, both: list[_Rates]) -> Finding:
     ratio, _, high = worst.ratio
     fact = (
         f"With all {len(both)} vCPUs busy each did {percent(ratio)} or more of the work a second of CPU "
-        f"that it does alone ({_spread(both)})"
+        "that it does alone"
     )
+    scatter = f"Of a vCPU's work a second of CPU, {_spread(both)}."
     if high >= SHARED:
-        return _finding(record, _Answer(Level.CLEAN, "as_fast_together", f"{fact}."), worst.ratio)
-    siblings = f"{fact}: as vCPUs do that are threads of one core, or share its cache."
+        answer = _Answer(Level.CLEAN, "as_fast_together", f"{fact}.", scatter)
+        return _finding(record, answer, worst.ratio)
+    siblings = f"{fact}, as threads of one core do, or vCPUs that share its cache."
     answer = (
-        _Answer(Level.NOTICE, "whole_cores_promised", siblings, "Whole cores were promised.")
+        _Answer(Level.NOTICE, "whole_cores_promised", siblings, f"{scatter} Whole cores were promised.")
         if _promised(record)
-        else _Answer(Level.CLEAN, "slower_together", siblings, "No plan promises whole cores.")
+        else _Answer(Level.CLEAN, "slower_together", siblings, f"{scatter} No plan promises whole cores.")
     )
     return _finding(record, answer, worst.ratio)
 
