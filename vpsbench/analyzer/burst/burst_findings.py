@@ -118,27 +118,32 @@ def _steady(load: FullLoad) -> Finding:
 def _throttled(load: FullLoad, found: change_point.ChangePoint) -> Finding:
     reloads = load.reloads(found)
     told = refill.response(reloads, load.floor)
-    said, between = _fell(load, found), _rate_interval(load, found)
+    claim = (
+        f"{load.what} delivered {load.say(found.high)} for {span(found.at)}, then "
+        f"{load.say(found.low)} to the end of the load ({percent(found.drop)} less)."
+    )
+    as_if, between = _as_if(load, found), _rate_interval(load, found)
     if told is Response.TOO_MUCH_BACK or (load.strict and told in {Response.NOTHING_BACK, Response.UNCLEAR}):
-        but = _finding(load, Level.NOT_MEASURABLE, _BUT[told], f"{said}.", found.low, between)
-        return replace(but, further=f"But rests did not confirm it: {_but(load, reloads, told)}.")
+        but = _finding(load, Level.NOT_MEASURABLE, _BUT[told], claim, found.low, between)
+        return replace(but, further=f"{as_if}. But rests did not confirm it: {_but(load, reloads, told)}.")
     ground, why = _fine(load, found)
     level = Level.CLEAN if ground else Level.NOTICE
     ground = ground or ("bucket" if told is Response.FILLS else "throttled")
-    claim = f"{said}{_confirmed(told)}{load.cap(found)}."
-    because = _finding(load, level, ground, claim, found.low, between)
-    return replace(because, further=why, alternatives=(_noise(found), _neighbour(load, reloads, told)))
+    fell = _finding(load, level, ground, claim, found.low, between)
+    return replace(
+        fell,
+        further=f"{as_if}{_confirmed(told)}{load.cap(found)}. {why}".rstrip(),
+        alternatives=(_noise(found), _neighbour(load, reloads, told)),
+    )
 
 
-def _fell(load: FullLoad, found: change_point.ChangePoint) -> str:
-    """What happened, without an end to the sentence."""
+def _as_if(load: FullLoad, found: change_point.ChangePoint) -> str:
+    """What it looks like, without an end to the sentence."""
     before = load.before(found)
     low, size, high = (before + one for one in (found.interval[0], found.bucket, found.interval[1]))
     return (
-        f"{load.what} delivered {load.say(found.high)} for {span(found.at)}, then "
-        f"{load.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a burst "
-        f"allowance of {load.amount(size)} {load.stuff} ({load.amount(low)} to {load.amount(high)}) "
-        "was used up"
+        f"It is as if a burst allowance of {load.amount(size)} {load.stuff} ({load.amount(low)} to "
+        f"{load.amount(high)}) was used up"
     )
 
 
