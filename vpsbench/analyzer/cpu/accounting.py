@@ -29,7 +29,7 @@ PAUSE: Final = 1.0
 TOGETHER: Final = {"all", "refill"}  # the arms in which all vCPUs are loaded as much as the run may
 # Estimated by ``unseen_losses``, and never stored.
 IMPUTED: Final = Metric(
-    "cpu.loop.imputed", "s", Kind.GAUGE, "neither", "what the host is taken to have taken during own waits"
+    "cpu.loop.imputed", "s", Kind.GAUGE, "neither", "estimate of what the host took during run-queue delays"
 )
 # A loop that its own guest left less than this share of the time saw too little of the host.
 LEAST_USABLE: Final = 0.2
@@ -50,7 +50,7 @@ class LoopTimes:
     irq: Floats
     steal: Floats
     imputed: Floats  # what the host is taken to have taken while others of the guest ran
-    iterations: Floats  # turns of the loop; 0 in records that did not count them
+    iterations: Floats  # of the loop; 0 in records that did not count them
 
     @property
     def delivered(self) -> Floats:
@@ -247,7 +247,7 @@ def parts(sums: dict[str, Floats], *, clock: bool) -> dict[str, Floats]:
     """Where demanded time went, by ``PARTS``, each in s; they sum to what was demanded exactly.
 
     The steal clock sees the vCPU whoever runs on it, and the host's gaps meet others of the guest as well
-    (``imputed``): as much of the own wait is moved from "own" to theirs. Unexplained are gaps of 100 to
+    (``imputed``): that much of the run-queue delay is moved from "own". Unexplained are gaps of 100 to
     500 µs: host interrupts, or visits too short to tell.
 
     Args:

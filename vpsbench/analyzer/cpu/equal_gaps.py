@@ -1,4 +1,4 @@
-"""How many of the host's gaps a loop's own waits hold, where each is as long as the next: as under a quota.
+"""Estimates host pauses that fell into our own run-queue delays, where all pauses are equally long.
 
 A wait for others of the guest that lasts longer than such a gap holds one: fair schedulers let nobody wait
 so long for a few others. Two of them lie as far apart as all do on the average, so its length tells how many

@@ -1,4 +1,4 @@
-"""The first minute of each full load: what the vCPUs were given, and the periods in their gaps."""
+"""The first minute of each full load: what the vCPUs were given, and the quota periods in their gaps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAME_SHARE: Final = 0.1  # how far what is delivered may differ from load to loa
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The first minute of full load on all vCPUs, s: what each was given, and the comb in its gaps."""
+    """The first minute of full load on all vCPUs, s: what each was given, and its quota period."""
 
     since: float
     until: float
@@ -37,7 +37,7 @@ class Load:
 
     @property
     def lossy(self) -> set[str]:
-        """The vCPUs that lost enough for a comb to be seen."""
+        """The vCPUs that lost enough for a quota period to be seen."""
         return {vcpu for vcpu, share in self.delivered.items() if 1 - share >= quota_period.LEAST_LOSS}
 
     @property

@@ -1,4 +1,4 @@
-"""A comb: gaps of a busy vCPU that end on the grid of an exact timer, as under a CPU quota.
+"""The period of a CPU quota: gaps of a busy vCPU that end on the grid of an exact timer.
 
 A quota (Linux CFS bandwidth, a hypervisor's cap) is refilled by a timer. The vCPU runs until it is used up
 and comes back at the refill, so the ENDS of its gaps lie on a grid that holds over the whole stretch, and
@@ -9,7 +9,7 @@ Method: the power spectrum of the point process of the gaps' ends, long gaps wei
 Khinchin the Fourier transform of its autocorrelation, and far sharper for long stretches).
 Coherence at a frequency is the length of the weighted mean of unit vectors (Rayleigh's statistic): 1 for an
 exact grid, about 1 / sqrt(gaps) for chance. The fundamental is the longest period that is about as coherent
-as any: a comb's harmonics are as coherent as itself. Then, for that period: the phase must hold from the
+as any, as its harmonics are as coherent as itself. Then, for that period: the phase must hold from the
 beginning to the end, most periods must have their loss, and all about the same one. Thresholds were set on
 simulated schedulers (docs/method.md).
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SINGLE: Final = (loop.ONE_GAP, loop.ONE_RUN_QUEUE_DELAY)
 SHORTEST: Final = 10.0  # s, of a stretch
 LOGGED: Final = 60.0  # s at the start and the end of a load, for which the probe keeps each gap by itself
-PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
+PERIODS: Final = (0.002, 2.0)  # s, between which a quota period is looked for
 FEWEST: Final = 20  # gaps, and periods in the stretch
 LEAST_LOSS: Final = 0.02  # of the time; also the least that must be left
 STEP: Final = 0.0005  # s, the bins of the point process: a quarter of the shortest period
@@ -41,7 +41,7 @@ STEP: Final = 0.0005  # s, the bins of the point process: a quarter of the short
 POWERS: Final = (2, 1)
 PADDING: Final = 4  # finer frequencies by zeroes: no peak may fall between two of them
 LEAST_COHERENCE: Final = 0.4  # a refill that comes late by a fifth of its period on average still reaches 0.6
-NEARLY: Final = 0.85  # of the greatest coherence: a harmonic of the comb is as coherent as the comb
+NEARLY: Final = 0.85  # of the greatest coherence: a harmonic is as coherent as the period itself
 NEAR: Final = 4.0  # median distances from the usual phase, within which an end belongs to the timer
 LEAST_NEAR: Final = 0.02  # of the period, likewise
 EARLY: Final = 0.1  # the share of ends that tell when the timer was due; the others came late
@@ -51,7 +51,7 @@ BLOCKS: Final = 10  # parts of the stretch in each of which the timer's phase is
 DRIFT: Final = (0.0005, 0.01, 1.5)
 WANDERS: Final = 0.2  # of what independent delays make of the squared steps from one to the next
 CLOCK: Final = 0.00005  # s, that the guest's own clock may wander
-SEEN: Final = 0.05  # of a period: more own wait than that, and its loss is not known
+SEEN: Final = 0.05  # of a period: with more run-queue delay than that its loss is not known
 LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
 AT_WORK: Final = (9, 0.5)  # periods, that lose at least this part of the usual where the quota is at work
 # How much the loss may differ among the middle 80 % of the periods: as a share of what is usually lost or
@@ -68,8 +68,8 @@ class QuotaPeriod:
         period: of the timer.
         coherence: of the gaps' ends with it.
         occupancy: the share of periods that lost at least a quarter of the usual.
-        lost: the share lost in all, but for what own waits hid.
-        taken: what a period loses while the quota is at work, as a share of it, of those without own waits.
+        lost: the share lost in all, but for what run-queue delays hid.
+        taken: what a period loses while the quota is at work, as a share, where no run-queue delay hid it.
         like_alternation: whether busy threads that take turns on a core would look the same.
     """
 
@@ -88,7 +88,7 @@ class _Gaps:
     starts: Floats
     ends: Floats
     seconds: float  # of the stretch
-    waits: Spells  # starts and ends of own waits, in which no gap would be seen
+    waits: Spells  # starts and ends of run-queue delays, in which no gap would be seen
 
     @property
     def lengths(self) -> Floats:
@@ -112,7 +112,7 @@ class _Refills:
 
 
 def of_loop(record: Record, labels: dict[str, str], since: float, until: float) -> QuotaPeriod | None:
-    """The comb in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
+    """The quota period in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
     gaps, waits = (spells(record, metric, labels, since, until) for metric in SINGLE)
     return find(*gaps, since, until, waits)
 
@@ -130,14 +130,14 @@ def spells(record: Record, metric: Metric, labels: dict[str, str], since: float,
 def find(
     starts: Floats, ends: Floats, since: float, until: float, waits: Spells | None = None
 ) -> QuotaPeriod | None:
-    """The comb in the gaps of one vCPU under full load; None where there is none, or nothing can be said.
+    """The quota period in the gaps of one vCPU at full load; None: none, or unknown.
 
     Args:
         starts: of the gaps, s.
         ends: of the gaps, s, rising.
         since: begin of the stretch, s; one without a pause.
         until: its end, s.
-        waits: starts and ends of the guest's own waits; what a period with some of them lost is not known.
+        waits: starts and ends of run-queue delays; what a period with some of them lost is not known.
     """
     own = (np.zeros(0), np.zeros(0)) if waits is None else _within(*waits, since, until)
     gaps = _Gaps(*_within(starts, ends, since, until), until - since, own)

@@ -1,7 +1,7 @@
 """Weighs a loss of CPU time against what was promised: the one place where steal is judged.
 
 Batches are at least ten times as long as the loss remembers itself, and never span a pause. The
-whole run, and each session of it, is one claim of the family that was declared before the run.
+whole run, and each session of it, is one of the claims that were declared before the run (``multiplicity``).
 """
 
 from __future__ import annotations
