@@ -6,6 +6,8 @@ missing in a run, is asked for here.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
@@ -28,6 +30,7 @@ LOAD_APPLIED: Final = Metric(
     "load.applied", "1", Kind.GAUGE, "neither", "share of its time that a running turn may load"
 )
 INSTRUMENT: Final = (WALL_OFFSET, TICK_COST, TURN_COST, LOAD_APPLIED)
+_NAME: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +46,35 @@ def owners() -> dict[Metric, tuple[Owner, ...]]:
     """Every metric, with all that tell it, in a fixed order.
 
     Raises:
-        TypeError: two metrics have one name.
+        TypeError: a metric is declared wrongly; see ``registry``.
     """
-    found: dict[Metric, tuple[Owner, ...]] = {}
-    for owner, told in _told().items():
-        for metric in told:
-            found[metric] = (*found.get(metric, ()), owner)
-    names = [metric.name for metric in found]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise TypeError(f"metrics that are not one object: {', '.join(sorted(twice))}")
-    return found
+    return registry(
+        {
+            **{Owner("probe", n): p.metrics for n, p in plugins.collect(probes, "PROBE", Probe).items()},
+            **{
+                Owner("monitor", n): m.metrics
+                for n, m in plugins.collect(monitors, "MONITOR", Monitor).items()
+            },
+            Owner("runner", "runner"): INSTRUMENT,
+        }
+    )
 
 
-def _told() -> dict[Owner, tuple[Metric, ...]]:
-    return {
-        **{Owner("probe", n): p.metrics for n, p in plugins.collect(probes, "PROBE", Probe).items()},
-        **{Owner("monitor", n): m.metrics for n, m in plugins.collect(monitors, "MONITOR", Monitor).items()},
-        Owner("runner", "runner"): INSTRUMENT,
-    }
+def registry(declared: Mapping[Owner, tuple[Metric, ...]]) -> dict[Metric, tuple[Owner, ...]]:
+    """Every metric with its owners, in the order in which they are declared.
+
+    Raises:
+        TypeError: a name is malformed, is declared twice by one owner, or is that of two different metrics.
+    """
+    found: dict[str, Metric] = {}
+    owned: dict[Metric, tuple[Owner, ...]] = {}
+    for owner, metrics in declared.items():
+        for metric in metrics:
+            if not _NAME.fullmatch(metric.name):
+                raise TypeError(f"{owner.name} declares {metric.name!r}, which is no name of a metric")
+            if found.setdefault(metric.name, metric) is not metric:
+                raise TypeError(f"{owner.name} declares another metric of the name {metric.name}")
+            if owner in owned.get(metric, ()):
+                raise TypeError(f"{owner.name} declares {metric.name} twice")
+            owned[metric] = (*owned.get(metric, ()), owner)
+    return owned

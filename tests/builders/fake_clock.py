@@ -6,7 +6,7 @@ import select
 
 from vpsbench.runner.clock import Clock
 
-PATIENCE = 0.02  # s of real time for a process that may be about to say something
+PATIENCE = 0.3  # s of real time for a process that may be about to say something: the machine may be busy
 
 
 class FakeClock(Clock):

@@ -62,7 +62,9 @@ def build(case: Description) -> Record:
         )
         for t in case.get("turns", [])
     ]
-    events = [Event(e.get("t", 0.0), e["kind"], e["detail"]) for e in case.get("events", [])]
+    events = [
+        Event(e.get("t", 0.0), e["kind"], e["detail"], e.get("source", "")) for e in case.get("events", [])
+    ]
     return completed(Record(_run(case), tuple(series), tuple(turns), tuple(events)))
 
 

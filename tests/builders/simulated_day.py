@@ -16,17 +16,17 @@ from pathlib import Path
 
 from tests.builders.example_run import GUEST
 from tests.builders.fake_clock import FakeClock
-from tests.runner.test_runner import DONE, SAMPLE, SAY, VALUE, Silent
+from tests.runner.scripted_probes import DONE, SAMPLE, SAY, VALUE, Silent
 from vpsbench import monitors
 from vpsbench.guest.files import Files
+from vpsbench.metrics import INSTRUMENT
 from vpsbench.model import Profile, RunState, TurnSpec
 from vpsbench.monitors import Monitor
 from vpsbench.plugins import collect
-from vpsbench.runner.guest_watch import Watch
-from vpsbench.runner.monitor_reader import Ticker
-from vpsbench.runner.retrying_writer import Keeper
+from vpsbench.runner.guest_watch import GuestWatch
+from vpsbench.runner.monitor_reader import MonitorReader
+from vpsbench.runner.retrying_writer import RetryingWriter
 from vpsbench.runner.runner import Runner
-from vpsbench.runner.tick import METRICS
 from vpsbench.store.writer import Collector
 
 DAY, HOUR = 86_400.0, 3600.0
@@ -75,7 +75,7 @@ def simulate(path: Path, tick: float, watched: Iterable[Monitor], files: Files) 
     with Collector(path) as collector:
         day = Day(clock, path)
         progress.on_tick = day.tick
-        metrics = [*METRICS, VALUE, *(metric for one in known for metric in one.metrics)]
+        metrics = [*INSTRUMENT, VALUE, *(metric for one in known for metric in one.metrics)]
         boot = clock.boot()
         collector.begin(
             profile=profile, plan=None, guest=GUEST, seed=1, metrics=metrics, wall=clock.wall(), boot=boot
@@ -83,11 +83,12 @@ def simulate(path: Path, tick: float, watched: Iterable[Monitor], files: Files) 
         collector._db.execute("PRAGMA busy_timeout = 0")  # noqa: SLF001  real time does not pass here
         runner = Runner(
             profile=profile,
-            metrics={"fake": frozenset({VALUE.name})},
+            metrics={"fake": {VALUE.name: VALUE}},
+            writes={},
             missing={},
-            ticker=Ticker(known, files),
-            watch=Watch(clock, lambda: day.limits),
-            keeper=Keeper(collector, clock, boot),
+            monitors=MonitorReader(known, files),
+            guest_watch=GuestWatch(clock, lambda: day.limits),
+            writer=RetryingWriter(collector, clock, boot),
             clock=clock,
             progress=progress,
             folder=str(path.parent),
@@ -96,7 +97,7 @@ def simulate(path: Path, tick: float, watched: Iterable[Monitor], files: Files) 
             command=lambda _: [sys.executable, "-c", SAY + SAMPLE + DONE],
         )
         state = runner.run()
-        runner.keeper.finish(state, 0)
+        runner.writer.finish(state, 0)
         day.close()
     return state
 

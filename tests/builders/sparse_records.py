@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vpsbench.monitors import disks
+from vpsbench.probes.disk_file.metrics import SPARSE_LATE, SPARSE_LATENCY
+
 Floats = NDArray[np.float64]
 Column = tuple[str, Floats, Floats, dict[str, str]]
 
@@ -27,8 +30,8 @@ def columns(one: dict[str, Any]) -> Iterator[Column]:
     found = [_part(random, part, every) for part in parts]
     latency, late = (np.concatenate([each[k] for each in found]) for k in (0, 1))
     at = np.cumsum(every + latency + late)
-    yield "disk.sparse.latency", at, latency, {}
-    yield "disk.sparse.late", at, late, {}
+    yield SPARSE_LATENCY.name, at, latency, {}
+    yield SPARSE_LATE.name, at, late, {}
     if one.get("counted", True):
         yield from _counters(at, parts, [each[0].size for each in found])
 
@@ -49,9 +52,9 @@ def _counters(at: Floats, parts: list[dict[str, Any]], counts: list[int]) -> Ite
     ends = at[np.cumsum(counts) - 1]
     place = np.minimum(np.searchsorted(ends, ticks), len(parts) - 1)
     own = np.cumsum([parts[k].get("own", 0.0) for k in place])
-    for name, values, size in (
-        ("read", np.searchsorted(at, ticks), 4096.0),
-        ("write", own + 5 * ticks, 8192.0),
+    for operations, moved, values, size in (
+        (disks.READS, disks.READ_BYTES, np.searchsorted(at, ticks), 4096.0),
+        (disks.WRITES, disks.WRITE_BYTES, own + 5 * ticks, 8192.0),
     ):
-        yield f"disk.{name}s", ticks, np.asarray(values, dtype=np.float64), {"device": "vda"}
-        yield f"disk.{name}_bytes", ticks, np.asarray(values * size, dtype=np.float64), {"device": "vda"}
+        yield operations.name, ticks, np.asarray(values, dtype=np.float64), {"device": "vda"}
+        yield moved.name, ticks, np.asarray(values * size, dtype=np.float64), {"device": "vda"}

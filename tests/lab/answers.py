@@ -54,7 +54,7 @@ def loops(
 
 
 def loss(truth: Truth, stretches: list[Stretch]) -> float | None:
-    """Of the time in which vCPUs' threads wanted to run, the share in which they did not.
+    """Of the time in which vCPUs' threads demanded to run, the share in which they did not.
 
     For a vCPU that is busy all the time this is 1 - run time / wall time. Where the guest itself lets it
     halt, as in a cgroup limit of its own, or while it is stopped, only this tells what the host took.
@@ -62,8 +62,8 @@ def loss(truth: Truth, stretches: list[Stretch]) -> float | None:
     ran = [truth.growth(f"vcpu.{one.vcpu}.run", one.since, one.until) for one in stretches]
     waited = [truth.growth(f"vcpu.{one.vcpu}.wait", one.since, one.until) for one in stretches]
     known = [(a, b) for a, b in zip(ran, waited, strict=True) if a is not None and b is not None]
-    wanted = sum(a + b for a, b in known)
-    return sum(b for _, b in known) / wanted if wanted else None
+    demanded = sum(a + b for a, b in known)
+    return sum(b for _, b in known) / demanded if demanded else None
 
 
 def _lost(scenario: Scenario, truth: Truth, record: Record) -> float | None:
@@ -96,7 +96,7 @@ def _reported(scenario: Scenario, truth: Truth, record: Record, finding: Finding
 
 
 def fraction(truth: Truth, record: Record) -> float | None:
-    """What each vCPU was given of what it wanted, in the first minute of each full load of all of them."""
+    """What each vCPU was given of what it demanded, in the first minute of each full load of all of them."""
     loads = loops(record, truth, {"all", "sweep"}, duty="1")
     lost = loss(truth, [one._replace(until=min(one.until, one.since + quota_period.LOGGED)) for one in loads])
     return None if lost is None else 1 - lost

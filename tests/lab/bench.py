@@ -20,7 +20,7 @@ from tests.lab.image import Image
 from tests.lab.journal import Journal
 from tests.lab.quantities import seconds
 from tests.lab.scenario import Scenario
-from tests.lab.truth import Truth, Watch
+from tests.lab.truth import Truth, TruthReader
 from tests.lab.vm import VirtualGuest
 
 _BOOT: Final = {"kvm": 90.0, "xen": 180.0, "lxc": 30.0, "openvz": 30.0}  # s; five times what it takes
@@ -108,7 +108,7 @@ class Bench:
     ) -> None:
         """Until the guest ends: faults at their times, and the truth a few times a second."""
         truth = host.truth
-        watch = Watch(
+        watch = TruthReader(
             truth,
             pid=guest.pid,
             vcpus=guest.vcpus,

@@ -9,6 +9,7 @@ from typing import Final
 
 from tests.lab.errors import Skip
 from tests.lab.journal import Journal
+from vpsbench.kernel_text.cgroup import THROTTLED_TIME
 
 _NAME: Final = "vpsbench-lab"
 _OLD_NAMES: Final = {"cpu": "cpu", "memory": "memory", "io": "blkio"}  # by their names in version 2
@@ -105,9 +106,9 @@ def swapped(version: int, texts: dict[str, str]) -> int | None:
 
 def throttled(version: int, texts: dict[str, str]) -> float | None:
     """Seconds that a cgroup's run queues were throttled, summed over CPUs."""
-    name, unit = ("throttled_usec", 1e6) if version == 2 else ("throttled_time", 1e9)
+    name = "throttled_usec" if version == 2 else "throttled_time"
     value = _field(texts.get("cpu.stat", ""), name)
-    return None if value is None else value / unit
+    return None if value is None else value / THROTTLED_TIME[name]
 
 
 def _field(text: str, name: str) -> int | None:

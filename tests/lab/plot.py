@@ -68,9 +68,9 @@ def _cpu(truth: Truth, record: Record) -> Panel | None:
     first, last = lines[0][1][0], lines[0][1][-1]
     for vcpu in sorted(n.removesuffix(".run") for n in truth.series if n.endswith(".run")):
         times, ran = _rate(truth, f"{vcpu}.run")
-        wanted = ran + _rate(truth, f"{vcpu}.wait")[1]
-        keep = (times >= first) & (times <= last) & (wanted > _BUSY)
-        lines.append((f"{_OUTSIDE}, {vcpu}", times[keep], ran[keep] / wanted[keep]))
+        demanded = ran + _rate(truth, f"{vcpu}.wait")[1]
+        keep = (times >= first) & (times <= last) & (demanded > _BUSY)
+        lines.append((f"{_OUTSIDE}, {vcpu}", times[keep], ran[keep] / demanded[keep]))
     return Panel("CPU that a busy vCPU got, share of the time that it wanted", tuple(lines))
 
 

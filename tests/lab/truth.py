@@ -76,7 +76,7 @@ class Truth:
 
 
 @dataclass(slots=True)
-class Watch:
+class TruthReader:
     """Takes readings of all that can be seen of a guest: of its threads each time, of the rest once a second.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 
 from vpsbench.guest.cgroups import folders
 from vpsbench.guest.files import Files
-from vpsbench.model import Sample
+from vpsbench.model import Metric, Sample
 from vpsbench.monitors import cgroup
 
 ROOT = "/sys/fs/cgroup"
@@ -35,7 +35,7 @@ def read(root: Path, cgroups: str, mounts: str, **trees: dict[str, str]) -> list
     return cgroup.parse(texts)
 
 
-def by_path(samples: list[Sample], metric: str) -> dict[str, float]:
+def by_path(samples: list[Sample], metric: Metric) -> dict[str, float]:
     return {dict(s.labels)["path"]: s.value for s in samples if s.metric == metric}
 
 
@@ -52,8 +52,8 @@ def test_version_2_with_a_tighter_parent(tmp_path: Path) -> None:
             "z": {"cpu.max": "1000 100000"},  # nor does a stranger
         },
     )
-    assert by_path(samples, "cgroup.cpu.quota") == {f"{ROOT}/a": 0.5, f"{ROOT}/a/b": 2.0}
-    assert by_path(samples, "cgroup.memory.limit") == {f"{ROOT}/a": 1000, f"{ROOT}/a/b": 3000}
+    assert by_path(samples, cgroup.CPU_QUOTA) == {f"{ROOT}/a": 0.5, f"{ROOT}/a/b": 2.0}
+    assert by_path(samples, cgroup.MEMORY_LIMIT) == {f"{ROOT}/a": 1000, f"{ROOT}/a/b": 3000}
 
 
 def test_version_2_throttling_and_events(tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ def test_version_1_with_controllers_in_different_places(tmp_path: Path) -> None:
             },
         },
     )
-    assert by_path(samples, "cgroup.cpu.quota") == {f"{ROOT}/cpu,cpuacct": 0.25}
-    assert by_path(samples, "cgroup.cpu.throttled") == {f"{ROOT}/cpu,cpuacct": 2}
-    assert by_path(samples, "cgroup.cpu.throttled_time") == {f"{ROOT}/cpu,cpuacct": 1.5}
-    assert by_path(samples, "cgroup.memory.limit") == {f"{ROOT}/memory/job": 4096}
-    assert by_path(samples, "cgroup.memory.current") == {f"{ROOT}/memory": 9000, f"{ROOT}/memory/job": 100}
-    failures = {dict(s.labels)["event"]: s.value for s in samples if s.metric == "cgroup.memory.failures"}
+    assert by_path(samples, cgroup.CPU_QUOTA) == {f"{ROOT}/cpu,cpuacct": 0.25}
+    assert by_path(samples, cgroup.CPU_THROTTLED) == {f"{ROOT}/cpu,cpuacct": 2}
+    assert by_path(samples, cgroup.CPU_THROTTLED_TIME) == {f"{ROOT}/cpu,cpuacct": 1.5}
+    assert by_path(samples, cgroup.MEMORY_LIMIT) == {f"{ROOT}/memory/job": 4096}
+    assert by_path(samples, cgroup.MEMORY_CURRENT) == {f"{ROOT}/memory": 9000, f"{ROOT}/memory/job": 100}
+    failures = {dict(s.labels)["event"]: s.value for s in samples if s.metric == cgroup.MEMORY_FAILURES}
     assert failures == {"max": 7, "oom_kill": 1}
 
 
@@ -126,7 +126,7 @@ def test_hybrid_takes_each_controller_from_where_it_is(tmp_path: Path) -> None:
             "unified/job": {"cpu.max": "30000 20000", "cpu.stat": "usage_usec 1"},
         },
     )
-    assert {s.metric: s.value for s in samples} == {"cgroup.memory.limit": 4096, "cgroup.cpu.quota": 1.5}
+    assert {s.metric: s.value for s in samples} == {cgroup.MEMORY_LIMIT: 4096, cgroup.CPU_QUOTA: 1.5}
 
 
 def test_a_container_with_the_hosts_names_finds_itself_at_the_top_of_its_mount(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_container_with_the_hosts_names_finds_itself_at_the_top_of_its_mount(t
         v1_mount("memory", root="/docker/abc"),
         **{"memory": {"memory.limit_in_bytes": "4096"}, "memory/inner": {"memory.limit_in_bytes": "8192"}},
     )
-    assert by_path(samples, "cgroup.memory.limit") == {f"{ROOT}/memory": 4096, f"{ROOT}/memory/inner": 8192}
+    assert by_path(samples, cgroup.MEMORY_LIMIT) == {f"{ROOT}/memory": 4096, f"{ROOT}/memory/inner": 8192}
 
 
 def test_a_machine_without_cgroups_has_nothing_to_watch(tmp_path: Path) -> None:

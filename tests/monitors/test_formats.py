@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from vpsbench.model import Sample
+from vpsbench.model import Metric, Sample
 from vpsbench.monitors import (
     beancounters,
     cgroup,
@@ -24,7 +24,7 @@ from vpsbench.monitors import (
 from vpsbench.monitors import memory as meminfo
 
 
-def of(samples: list[Sample], metric: str) -> dict[str, float]:
+def of(samples: list[Sample], metric: Metric) -> dict[str, float]:
     """The values of a metric by their last label's value."""
     return {s.labels[-1][1] if s.labels else "": s.value for s in samples if s.metric == metric}
 
@@ -102,17 +102,17 @@ def test_a_file_that_cannot_be_read_any_more_is_an_error_and_no_sample(monitor: 
 
 def test_an_old_kernel_has_no_series_for_the_states_it_does_not_count() -> None:
     samples = cpu_times.parse({"/proc/stat": "cpu 9 9 9 9 9 9 9\ncpu0 100 2 3 4 5 6 7"})
-    assert of(samples, "cpu.time") == {
+    assert of(samples, cpu_times.TIME) == {
         "user": 1.0, "nice": 0.02, "system": 0.03, "idle": 0.04, "iowait": 0.05, "irq": 0.06, "softirq": 0.07,
     }  # fmt: skip
-    assert {s.metric for s in samples} == {"cpu.time"}
+    assert {s.metric for s in samples} == {cpu_times.TIME}
 
 
 def test_columns_and_lines_of_a_newer_kernel_are_passed_over() -> None:
     text = "cpu0 1 2 3 4 5 6 7 8 9 10 11 12\ncpufreq 5\nnew thing\nctxt 7 8"
     samples = cpu_times.parse({"/proc/stat": text})
-    assert len(of(samples, "cpu.time")) == 10
-    assert of(samples, "system.context_switches") == {"": 7.0}
+    assert len(of(samples, cpu_times.TIME)) == 10
+    assert of(samples, cpu_times.CONTEXT_SWITCHES) == {"": 7.0}
 
 
 def test_a_vcpu_that_is_offline_has_no_samples() -> None:
@@ -160,20 +160,20 @@ COUNTS = "1 2 3 4 5 6 7 8 9 10 11"
 )
 def test_only_whole_disks_count(listed: str, disks_of_their_own: str) -> None:
     text = "\n".join(f" 8 0 {name} {COUNTS}" for name in listed.split())
-    assert list(of(disks.parse({"/proc/diskstats": text}), "disk.reads")) == disks_of_their_own.split()
+    assert list(of(disks.parse({"/proc/diskstats": text}), disks.READS)) == disks_of_their_own.split()
 
 
 def test_sectors_are_bytes_and_milliseconds_are_seconds() -> None:
     samples = disks.parse({"/proc/diskstats": f"8 0 sda {COUNTS} 12 13 14 15 16 17 18 19"})
     assert {s.metric: s.value for s in samples} == pytest.approx({
-        "disk.reads": 1, "disk.read_bytes": 3 * 512, "disk.read_time": 0.004,
-        "disk.writes": 5, "disk.write_bytes": 7 * 512, "disk.write_time": 0.008, "disk.io_time": 0.010,
+        disks.READS: 1, disks.READ_BYTES: 3 * 512, disks.READ_TIME: 0.004,
+        disks.WRITES: 5, disks.WRITE_BYTES: 7 * 512, disks.WRITE_TIME: 0.008, disks.IO_TIME: 0.010,
     })  # fmt: skip
 
 
 def test_a_partition_of_an_old_kernel_is_passed_over() -> None:
     text = f"8 0 sda {COUNTS}\n8 1 sda1 1 2 3 4"
-    assert list(of(disks.parse({"/proc/diskstats": text}), "disk.reads")) == ["sda"]
+    assert list(of(disks.parse({"/proc/diskstats": text}), disks.READS)) == ["sda"]
 
 
 def test_a_container_that_shows_no_disk_has_no_samples() -> None:
@@ -189,13 +189,13 @@ def test_pressure_of_an_older_kernel_has_no_full_and_of_irq_no_some() -> None:
         "/proc/pressure/irq": "full total=7",
     }
     samples = pressure.parse(texts)
-    assert of(samples, "pressure.some") == {"cpu": 2.5}
-    assert of(samples, "pressure.full") == {"irq": 7e-6}
+    assert of(samples, pressure.SOME) == {"cpu": 2.5}
+    assert of(samples, pressure.FULL) == {"irq": 7e-6}
 
 
 def test_interrupts_are_told_by_the_vcpus_of_the_header() -> None:
     text = "      CPU0  CPU3\n LOC: 1 2\nHYP:  65  52  Hypervisor callback interrupts\nERR: 0"
-    assert of(interrupts.parse({"/proc/interrupts": text}), "interrupts.hyp") == {"0": 65, "3": 52}
+    assert of(interrupts.parse({"/proc/interrupts": text}), interrupts.HYP) == {"0": 65, "3": 52}
 
 
 def test_without_a_hypervisor_line_there_are_no_samples() -> None:
@@ -218,6 +218,6 @@ def test_an_unlimited_beancounter_has_no_limit_rather_than_a_huge_one(unlimited:
     text = f"Version: 2.5\n uid resource held\n 7: oomguarpages 1 2 6144 {unlimited} 4\n dummy 0 0 0 0 0"
     samples = beancounters.parse({"/proc/user_beancounters": text})
     assert {s.metric: s.value for s in samples} == {
-        "ubc.held": 1, "ubc.maxheld": 2, "ubc.barrier": 6144, "ubc.failcnt": 4,
+        beancounters.HELD: 1, beancounters.MAX_HELD: 2, beancounters.BARRIER: 6144, beancounters.FAILCNT: 4,
     }  # fmt: skip
     assert {s.labels for s in samples} == {(("resource", "oomguarpages"),)}

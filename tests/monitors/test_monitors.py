@@ -16,15 +16,15 @@ import pytest
 import vpsbench.monitors
 from tests.places import FIXTURES
 from vpsbench.guest.files import Files
-from vpsbench.model import Kind, Sample
-from vpsbench.monitors import Monitor
+from vpsbench.model import Kind, Metric, Sample
+from vpsbench.monitors import Monitor, clocks, cpu_times, memory, vmstat
 from vpsbench.plugins import collect
 
 TREES: Final = sorted(path.parent for path in FIXTURES.glob("monitors/*/ORIGIN"))
 MONITORS: Final = collect(vpsbench.monitors, "MONITOR", Monitor)
 METRICS: Final = {metric.name: metric for monitor in MONITORS.values() for metric in monitor.metrics}
 HERE: Final = Files(Path("/"))
-Key = tuple[str, tuple[tuple[str, str], ...]]
+Key = tuple[Metric, tuple[tuple[str, str], ...]]
 
 
 def read(monitor: Monitor, files: Files) -> list[Sample]:
@@ -43,15 +43,9 @@ def rendered(tree: Path) -> str:
     )
 
 
-def test_every_monitor_is_found() -> None:
-    assert list(MONITORS) == [
-        "beancounters", "cgroup", "clocks", "cpu_times", "disks", "hv_balloon", "interrupts", "memory",
-        "pressure", "vmmemctl", "vmstat", "xen_memory",
-    ]  # fmt: skip
-
-
-def test_every_tree_is_found() -> None:
-    assert [tree.name for tree in TREES] == ["hyper-v", "kvm", "lxc", "openvz", "vmware", "xen"]
+def test_monitors_and_trees_are_found() -> None:
+    assert {"cpu_times", "memory"} <= MONITORS.keys()
+    assert {"kvm", "xen"} <= {tree.name for tree in TREES}
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.name)
@@ -66,7 +60,7 @@ def test_metric_names_are_declared_once() -> None:
 @pytest.mark.parametrize("monitor", MONITORS.values(), ids=MONITORS)
 def test_the_trees_show_each_declared_metric_and_no_other(monitor: Monitor) -> None:
     yielded = {sample.metric for tree in TREES for sample in read(monitor, Files(tree))}
-    assert yielded == {metric.name for metric in monitor.metrics}
+    assert yielded == set(monitor.metrics)
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.name)
@@ -85,10 +79,10 @@ def test_an_empty_machine_has_nothing_to_watch(monitor: Monitor, tmp_path: Path)
 
 def test_the_counters_of_this_machine_do_not_run_backwards() -> None:
     before, after = _live(), _live()
-    counters = {key for key in before.keys() & after.keys() if METRICS[key[0]].kind is Kind.COUNTER}
+    counters = {key for key in before.keys() & after.keys() if key[0].kind is Kind.COUNTER}
     may_fall = {key for key in counters if {("state", "idle"), ("state", "iowait")} & set(key[1])}  # proc(5)
-    assert {name for name, _ in counters} >= {"cpu.time", "vm.pgfault", "system.context_switches"}
-    assert [key for key in sorted(counters - may_fall) if after[key] < before[key]] == []
+    assert {name for name, _ in counters} >= {cpu_times.TIME, vmstat.PGFAULT, cpu_times.CONTEXT_SWITCHES}
+    assert [key for key in sorted(counters - may_fall, key=str) if after[key] < before[key]] == []
 
 
 def test_this_machine_has_a_line_for_each_vcpu() -> None:
@@ -99,13 +93,13 @@ def test_this_machine_has_a_line_for_each_vcpu() -> None:
 def test_the_times_of_a_vcpu_add_up_to_at_most_the_time_since_boot() -> None:
     """user includes guest and nice includes guest_nice; ticks are samples, hence the allowance."""
     busy = [s for s in read(MONITORS["cpu_times"], HERE) if s.labels and "guest" not in s.labels[1][1]]
-    uptime = next(s.value for s in read(MONITORS["clocks"], HERE) if s.metric == "clock.uptime")
+    uptime = next(s.value for s in read(MONITORS["clocks"], HERE) if s.metric == clocks.UPTIME)
     assert sum(s.value for s in busy if ("vcpu", "0") in s.labels) <= uptime * 1.01 + 1
 
 
 def test_this_machine_has_no_more_memory_than_the_kernel_says() -> None:
     """In a container /proc/meminfo may tell of less than the kernel has."""
-    total = next(s.value for s in read(MONITORS["memory"], HERE) if s.metric == "memory.total")
+    total = next(s.value for s in read(MONITORS["memory"], HERE) if s.metric == memory.TOTAL)
     assert 0 < total <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 1.02
 
 

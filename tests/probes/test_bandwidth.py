@@ -1,4 +1,4 @@
-"""Memory's bandwidth and latency: what is read, and what is not taken for a chain."""
+"""Memory's bandwidth and latency: what is read, and what is not taken for a chase."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.builders.sign_records import build
-from tests.probes.test_memory import Collected, meminfo, write
+from tests.probes.collected import Collected
+from tests.probes.small_guest import meminfo, write
 from vpsbench.probes import Request, Unavailable
 from vpsbench.probes import bandwidth as probe
 from vpsbench.probes.bandwidth import (
@@ -18,26 +19,26 @@ from vpsbench.probes.bandwidth import (
     LINE,
     MIB,
     PARTS,
-    Chain,
     Options,
+    PointerChase,
     Triad,
     area,
     cache,
     is_chain,
     run,
 )
-from vpsbench.probes.conduct.memory_headroom import Room
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom
 
 GIB = 1024 * MIB
 
 
 def test_the_area_is_beyond_the_caches_and_within_what_can_be_spared() -> None:
-    assert area(Room(64 * GIB, 60 * GIB), 32 * MIB, Options()) == GIB
-    assert area(Room(64 * GIB, 60 * GIB), 512 * MIB, Options()) == 2 * GIB
-    assert area(Room(GIB, 800 * MIB), 0, Options()) == int(0.4 * 800 * MIB / PARTS)
-    assert area(Room(512 * MIB, 200 * MIB), 0, Options(share=0.8)) == int((200 - 96) * MIB / PARTS)
+    assert area(MemoryHeadroom(64 * GIB, 60 * GIB), 32 * MIB, Options()) == GIB
+    assert area(MemoryHeadroom(64 * GIB, 60 * GIB), 512 * MIB, Options()) == 2 * GIB
+    assert area(MemoryHeadroom(GIB, 800 * MIB), 0, Options()) == int(0.4 * 800 * MIB / PARTS)
+    assert area(MemoryHeadroom(512 * MIB, 200 * MIB), 0, Options(share=0.8)) == int((200 - 96) * MIB / PARTS)
     with pytest.raises(Unavailable, match="too little"):
-        area(Room(512 * MIB, 110 * MIB), 0, Options())
+        area(MemoryHeadroom(512 * MIB, 110 * MIB), 0, Options())
 
 
 def test_the_largest_cache_is_found_where_one_is_told(tmp_path: Path) -> None:
@@ -55,26 +56,26 @@ def test_the_triad_adds_all_elements_up() -> None:
 
 
 def test_the_chain_goes_through_each_cache_line_once() -> None:
-    chain = Chain(64 * 5000, np.random.default_rng(1))
-    assert (chain.run() or 0) > 0
-    places = chain._walk  # noqa: SLF001  where it went
-    assert is_chain(chain._next, places)  # noqa: SLF001  likewise
+    chase = PointerChase(64 * 5000, np.random.default_rng(1))
+    assert (chase.run() or 0) > 0
+    places = chase._walk  # noqa: SLF001  where it went
+    assert is_chain(chase._next, places)  # noqa: SLF001  likewise
     assert len(np.unique(places[:5000])) == 5000
     assert not (places % LINE).any()
     last = places[-1]
-    chain.run()
+    chase.run()
     assert places[0] == last
 
 
 def test_steps_that_did_not_wait_for_each_other_are_no_chain(monkeypatch: pytest.MonkeyPatch) -> None:
-    chain = Chain(64 * 5000, np.random.default_rng(1))
+    chase = PointerChase(64 * 5000, np.random.default_rng(1))
 
     def copied(table: np.ndarray, places: np.ndarray, *, out: np.ndarray, mode: str) -> None:
         assert mode == "clip"
         out[:] = table[places.copy()]
 
     monkeypatch.setattr(np, "take", copied)
-    assert chain.run() is None
+    assert chase.run() is None
 
 
 def test_a_turn_reads_both_and_says_over_how_much(tmp_path: Path) -> None:
@@ -82,10 +83,10 @@ def test_a_turn_reads_both_and_says_over_how_much(tmp_path: Path) -> None:
     vcpus = tuple(sorted(os.sched_getaffinity(0)))
     files = write(tmp_path, {"proc/meminfo": meminfo(512 * MIB, 300 * MIB)})
     run(Request(0.2, Options(size=LEAST), 0, "", vcpus, 1), emit, files)
-    assert emit.values("bandwidth.area") == [pytest.approx(LEAST, rel=0.01)]
-    assert min(emit.values("bandwidth.triad")) > 1e6
-    assert min(emit.values("bandwidth.latency")) > 0
-    assert emit.samples.keys() == {metric.name for metric in probe.PROBE.metrics}
+    assert emit.values(probe.AREA) == [pytest.approx(LEAST, rel=0.01)]
+    assert min(emit.values(probe.TRIAD)) > 1e6
+    assert min(emit.values(probe.LATENCY)) > 0
+    assert emit.told() == set(probe.PROBE.metrics)
     assert not emit.events
 
 

@@ -1,17 +1,17 @@
 """The arithmetic of the loop on a clock of our own, and a real loop on this machine."""
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.probes.collected import Collected
 from vpsbench.probes import Request, cpu
 from vpsbench.probes.conduct import rest_doses
 from vpsbench.probes.cpu_loop import loop as _loop
 from vpsbench.probes.cpu_loop import metrics as loop
-from vpsbench.probes.cpu_loop.loop import HAND_OVER_NS, WORK, Bin, Loop, parse_ticks
+from vpsbench.probes.cpu_loop.loop import HAND_OVER_NS, WORK, Bin, Loop, interruptions
 from vpsbench.probes.cpu_loop.processes import between
 
 MS = 1_000_000
@@ -22,7 +22,7 @@ HAND_OVER = HAND_OVER_NS / 1e9
 class Story:
     """A clock that jumps where told, and counters that explain some of the jumps."""
 
-    jumps: dict[int, tuple[int, int]]  # at which reading -> (length of the gap, own wait in it), ns
+    jumps: dict[int, tuple[int, int]]  # at which reading -> (length of the gap, run-queue delay in it), ns
     now: int = 0
     readings: int = 0
     waited: int = 0
@@ -35,7 +35,7 @@ class Story:
         self.now += 10_000 + gap
         return self.now
 
-    def own_wait(self) -> int:
+    def run_queue_delay(self) -> int:
         return self.waited
 
     def ticks(self) -> tuple[int | None, int | None]:
@@ -55,9 +55,9 @@ def seen(story: Story, seconds: float = 0.1, duty: float = 1.0) -> list[Bin]:
 def test_an_undisturbed_loop_loses_nothing() -> None:
     bins = seen(Story({}))
     assert sum(b.gap + b.short_gap for b in bins) == 0
-    assert sum(b.turns for b in bins) > 9_000
+    assert sum(b.iterations for b in bins) > 9_000
     assert sum(b.wall for b in bins) == pytest.approx(100 * MS, rel=0.01)
-    assert all(b.wanted == pytest.approx(b.wall, rel=0.001) for b in bins)
+    assert all(b.demanded == pytest.approx(b.wall, rel=0.001) for b in bins)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_a_clock_with_a_lock_is_read_less_often(tmp_path: Path, name: str, work:
     assert between(source) == work
 
 
-def test_a_gap_of_the_hosts_is_counted_whole_and_our_own_wait_is_told_apart() -> None:
+def test_a_gap_of_the_hosts_is_counted_whole_and_our_run_queue_delay_is_told_apart() -> None:
     bins = seen(Story({100: (20 * MS, 0), 300: (8 * MS, 8 * MS), 500: (6 * MS, 2 * MS)}))
     assert sum(b.gap for b in bins) == pytest.approx(26 * MS, rel=0.01)
-    assert sum(b.own_wait_in_gaps for b in bins) == 2 * MS
-    assert sum(b.own_wait for b in bins) == 10 * MS
+    assert sum(b.run_queue_delay_in_gaps for b in bins) == 2 * MS
+    assert sum(b.run_queue_delay for b in bins) == 10 * MS
     assert max(b.gap_max for b in bins) == pytest.approx(20 * MS, rel=0.01)
 
 
@@ -86,10 +86,10 @@ def test_a_switch_between_our_own_processes_that_takes_a_little_longer_is_no_los
 
 @pytest.mark.parametrize(("own", "lost"), [(8 * MS - 400_000, 4 * MS), (0, 12 * MS - 200_000)])
 def test_what_coming_back_usually_costs_is_no_part_of_a_gap(own: int, lost: int) -> None:
-    # A switch costs 0.4 ms: all of it beside an own wait, half of it where only we came back.
+    # A switch costs 0.4 ms: all of it beside an run-queue delay, half of it where only we came back.
     switches = {20 * n: (8 * MS, 8 * MS - 390_000) for n in range(1, 41)}
     bins = seen(Story(switches | {900: (12 * MS, own)}), seconds=0.5)
-    assert sum(b.gap - b.own_wait_in_gaps for b in bins) == pytest.approx(lost, rel=0.005)
+    assert sum(b.gap - b.run_queue_delay_in_gaps for b in bins) == pytest.approx(lost, rel=0.005)
 
 
 def test_while_bins_are_handed_over_no_gap_would_be_seen_and_that_is_told() -> None:
@@ -121,26 +121,26 @@ def test_others_of_the_guest_may_run_while_a_gap_is_accounted_for() -> None:
     # For 8 ms before and for 4 ms before the counter was read.
     bins = seen(Story({100: (8 * MS, 12 * MS), 101: (4 * MS, 0)}))
     assert sum(b.gap for b in bins) == 0
-    assert sum(b.own_wait for b in bins) == 12 * MS
+    assert sum(b.run_queue_delay for b in bins) == 12 * MS
 
 
 def test_others_of_the_guest_may_run_while_a_bin_ends() -> None:
     class Interrupted(Story):
-        def own_wait(self) -> int:
+        def run_queue_delay(self) -> int:
             if self.now > 120 * MS and not self.waited:  # at the end of the third bin
                 self.waited, self.now = 4 * MS, self.now + 4 * MS
-            return super().own_wait()
+            return super().run_queue_delay()
 
     bins = seen(Interrupted({}), 0.3)
     assert sum(b.gap for b in bins) == 0
-    assert [b.own_wait for b in bins if b.own_wait] == [4 * MS]
+    assert [b.run_queue_delay for b in bins if b.run_queue_delay] == [4 * MS]
 
 
 def test_short_gaps_have_a_band_of_their_own_and_their_waits_do_not_excuse_long_ones() -> None:
     bins = seen(Story({100: (400_000, 200_000), 200: (5 * MS, 0)}))
     assert sum(b.short_gap for b in bins) == pytest.approx(210_000, rel=0.01)
-    assert sum(b.own_wait_in_gaps for b in bins) == 0
-    assert sum(b.own_wait for b in bins) == 200_000
+    assert sum(b.run_queue_delay_in_gaps for b in bins) == 0
+    assert sum(b.run_queue_delay for b in bins) == 200_000
 
 
 def test_each_gap_is_kept_with_its_end() -> None:
@@ -148,7 +148,7 @@ def test_each_gap_is_kept_with_its_end() -> None:
     (first, one), (second, other) = [gap for b in bins for gap in b.gaps]
     assert one == pytest.approx(20 * MS, rel=0.01)
     assert other == pytest.approx(4 * MS, rel=0.01)
-    assert second - first == pytest.approx(900 * 10_000 + 4 * MS, rel=0.01)  # its own wait follows it
+    assert second - first == pytest.approx(900 * 10_000 + 4 * MS, rel=0.01)  # its run-queue delay follows it
     assert first < bins[0].end
 
 
@@ -161,19 +161,19 @@ def test_gaps_are_kept_by_themselves_at_both_ends_of_a_load(monkeypatch: pytest.
     assert not any(kept[3:-3])
 
 
-def test_own_waits_are_kept_too_beside_a_gap_or_without() -> None:
+def test_run_queue_delays_are_kept_too_beside_a_gap_or_without() -> None:
     bins = seen(Story({100: (8 * MS, 8 * MS), 500: (20 * MS, 0), 1000: (5 * MS, 2 * MS)}))
     assert [length for b in bins for _, length in b.waits] == [8 * MS, 2 * MS]
 
 
-def test_own_waits_that_could_hold_a_usual_gap_are_long() -> None:
+def test_run_queue_delays_that_could_hold_a_usual_gap_are_long() -> None:
     bins = seen(Story({100: (30 * MS, 0), 500: (8 * MS, 8 * MS), 1000: (20 * MS, 20 * MS)}), 0.2)
-    assert sum(b.own_wait for b in bins) == 28 * MS
-    assert sum(b.long_own_wait for b in bins) == 20 * MS
+    assert sum(b.run_queue_delay for b in bins) == 28 * MS
+    assert sum(b.long_run_queue_delay for b in bins) == 20 * MS
 
 
 @pytest.mark.parametrize(("waited", "long"), [(15 * MS, 15 * MS), (5 * MS, 0)])
-def test_an_own_wait_while_bins_are_handed_over_may_be_long_too(waited: int, long: int) -> None:
+def test_an_run_queue_delay_while_bins_are_handed_over_may_be_long_too(waited: int, long: int) -> None:
     story, found = Story({100: (20 * MS, 0)}), list[Bin]()
 
     def hand_over(bins: list[Bin]) -> None:  # who takes them runs on this vCPU
@@ -182,8 +182,8 @@ def test_an_own_wait_while_bins_are_handed_over_may_be_long_too(waited: int, lon
         story.now += waited
 
     Loop(story, 1.0, story.clock, story.sleep).watch(1.5 * HAND_OVER, 0.05, hand_over)  # type: ignore[arg-type]
-    assert sum(b.own_wait for b in found) == waited
-    assert sum(b.long_own_wait for b in found) == long
+    assert sum(b.run_queue_delay for b in found) == waited
+    assert sum(b.long_run_queue_delay for b in found) == long
 
 
 def test_what_the_loop_does_between_its_bins_is_no_gap_but_a_throttle_there_is() -> None:
@@ -201,23 +201,23 @@ class Slow(Story):
     stuck: int = -1
     read: int = 0
 
-    def own_wait(self) -> int:
+    def run_queue_delay(self) -> int:
         self.read += 1
         self.now += MS + (60 * MS if self.read == 2 * self.stuck + 1 else 0)
-        return super().own_wait()
+        return super().run_queue_delay()
 
 
 def test_at_a_duty_cycle_only_the_wanted_time_counts() -> None:
     bins = seen(Story({}), 0.4, duty=0.3)
     assert sum(b.wall for b in bins) == pytest.approx(400 * MS, rel=0.05)
-    assert sum(b.wanted for b in bins) == pytest.approx(120 * MS, rel=0.1)
+    assert sum(b.demanded for b in bins) == pytest.approx(120 * MS, rel=0.1)
     assert sum(b.gap + b.short_gap for b in bins) == 0
-    assert sum(b.turns for b in bins) == pytest.approx(12_000, rel=0.1)
+    assert sum(b.iterations for b in bins) == pytest.approx(12_000, rel=0.1)
 
 
 @pytest.mark.parametrize(("gap", "lost"), [(3 * MS, 3 * MS), (10 * MS, 6 * MS), (40 * MS, 12 * MS)])
 def test_a_gap_at_a_duty_cycle_counts_as_far_as_the_loop_wanted_to_run(gap: int, lost: int) -> None:
-    # It begins as soon as the loop runs: 6 ms are wanted in each 20.
+    # It begins as soon as the loop runs: 6 ms are demanded in each 20.
     bins = seen(Story({4: (gap, 0)}), 0.2, duty=0.3)
     assert sum(b.gap for b in bins) == pytest.approx(lost, rel=0.05)
 
@@ -232,12 +232,12 @@ def test_a_late_wake_up_is_a_gap() -> None:
 
 
 def test_ticks_of_old_and_new_kernels() -> None:
-    text = b"cpu  9 9 9 9 9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu1 1 2 3 4 5 6 7\ncpu12 1 2 3 4\n"
-    assert parse_ticks(text, 0) == (13, 8)
-    assert parse_ticks(text, 1) == (13, None)
-    assert parse_ticks(text, 12) == (None, None)
+    text = "cpu  9 9 9 9 9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu1 1 2 3 4 5 6 7\ncpu12 1 2 3 4\n"
+    assert interruptions(text, 0) == (13, 8)
+    assert interruptions(text, 1) == (13, None)
+    assert interruptions(text, 12) == (None, None)
     with pytest.raises(ValueError, match="no line for vCPU 3"):
-        parse_ticks(text, 3)
+        interruptions(text, 3)
 
 
 @pytest.mark.parametrize(
@@ -248,50 +248,22 @@ def test_impossible_options_are_refused(kwargs: dict[str, object]) -> None:
         cpu.Options(**kwargs)  # type: ignore[arg-type]
 
 
-class Collected:
-    """An ``Emit`` that keeps everything."""
-
-    def __init__(self) -> None:
-        self.samples: list[tuple[str, float, dict[str, str]]] = []
-        self.events: list[tuple[str, str]] = []
-
-    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
-        del at
-        self.samples.append((metric, value, labels))
-
-    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
-        for value, moment in zip(values, at, strict=True):
-            self.sample(metric, value, moment, **labels)
-
-    def event(self, kind: str, detail: str) -> None:
-        self.events.append((kind, detail))
-
-    def raw(self, name: str, text: str) -> None:
-        raise AssertionError((name, text))
-
-    def note(self, text: str) -> None:
-        assert text
-
-    def named(self, metric: str) -> Iterator[tuple[float, dict[str, str]]]:
-        return ((value, labels) for name, value, labels in self.samples if name == metric)
-
-
 @pytest.mark.parametrize("arm", cpu.ARMS)
 def test_a_real_turn_accounts_for_its_wall_time(arm: str) -> None:
     vcpus = tuple(sorted(os.sched_getaffinity(0)))[:2]
     emit = Collected()
     cpu.run(Request(4.0, cpu.Options(bin=0.25, arm=arm), 0, "/", vcpus, 1), emit)
     assert not emit.events
-    assert {labels["vcpu"] for _, labels in emit.named(loop.WALL)} == {str(v) for v in vcpus}
-    walls = sum(value for value, _ in emit.named(loop.WALL))
-    gaps = sum(value for value, _ in emit.named(loop.GAP))
-    waits = sum(value for value, _ in emit.named(loop.RUN_QUEUE_DELAY_IN_GAPS))
+    assert {one.labels["vcpu"] for one in emit.kept(loop.WALL)} == {str(v) for v in vcpus}
+    walls = sum(emit.values(loop.WALL))
+    gaps = sum(emit.values(loop.GAP))
+    waits = sum(emit.values(loop.RUN_QUEUE_DELAY_IN_GAPS))
     part = 1 / len(vcpus) if arm == "single" else 1
     assert walls == pytest.approx(4.0 * len(vcpus) * part, rel=0.2)
-    low = {float(labels["duty"]) for _, labels in emit.named(loop.DEMANDED)}
+    low = {float(one.labels["duty"]) for one in emit.kept(loop.DEMANDED)}
     assert low == ({0.1, 0.3, 0.6} if arm == "sweep" else set())
     assert 0 <= waits <= gaps < walls
-    assert {metric.name for metric in cpu.PROBE.metrics} >= {name for name, _, _ in emit.samples}
+    assert emit.told() <= set(cpu.PROBE.metrics)
 
 
 def test_the_runs_duty_cycle_caps_every_arm() -> None:

@@ -10,51 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from tests.probes.collected import Collected
 from vpsbench.probes import Request, Unavailable, disk_latency
+from vpsbench.probes.disk_file.metrics import SPARSE_LATE, SPARSE_LATENCY, WRITTEN
 from vpsbench.probes.disk_latency import Options, run
 
 MIB = 1024**2
-
-
-@dataclass
-class Kept:
-    """An ``Emit`` that keeps courses and samples."""
-
-    courses: dict[str, list[float]] = field(default_factory=dict)
-    at: list[float] = field(default_factory=list)
-    written: float = 0.0
-    events: list[tuple[str, str]] = field(default_factory=list)
-
-    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
-        assert (metric, at, labels) == ("disk.fio.written", None, {"job": "sparse"})
-        self.written += value
-
-    def course(self, metric: str, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
-        assert not labels
-        self.courses.setdefault(metric, []).extend(values)
-        self.at = [*at] if metric.endswith("late") else self.at
-
-    def event(self, kind: str, detail: str) -> None:
-        self.events.append((kind, detail))
-
-    def raw(self, name: str, text: str) -> None:
-        raise AssertionError((name, text))
-
-    def note(self, text: str) -> None:
-        raise AssertionError(text)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """On a disk: pytest's own folders may lie in memory."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as path:
-        yield Path(path)
 
 
 def request(folder: Path, seconds: float = 2.0, **changes: int) -> Request:
@@ -63,22 +29,27 @@ def request(folder: Path, seconds: float = 2.0, **changes: int) -> Request:
 
 
 def test_reads_are_told_with_the_pauses_before_them(folder: Path) -> None:
-    kept, before = Kept(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    kept, before = Collected(), time.clock_gettime(time.CLOCK_BOOTTIME)
     run(request(folder), kept)
-    latency, late = kept.courses["disk.sparse.latency"], kept.courses["disk.sparse.late"]
-    assert len(latency) == len(late) == len(kept.at) > 10
+    lasted = time.clock_gettime(time.CLOCK_BOOTTIME) - before
+    latency, late = kept.values(SPARSE_LATENCY), kept.values(SPARSE_LATE)
+    assert len(latency) == len(late) > 10
     assert min(latency) >= 0
     assert min(late) >= 0
-    assert sum(latency) + sum(late) < 4
-    assert kept.at == sorted(kept.at)
-    assert before < kept.at[0]
-    assert kept.written in {n * 4 * MIB for n in range(1, 5)}, "as far as the time for it goes"
+    assert sum(latency) + sum(late) < lasted
+    at = [one.at or 0 for one in kept.kept(SPARSE_LATE)]
+    assert at == sorted(at)
+    assert before < at[0]
+    assert sum(kept.values(WRITTEN, job="sparse")) in {n * 4 * MIB for n in range(1, 5)}, (
+        "as far as the time for it goes"
+    )
     assert not list(folder.iterdir())
     assert not kept.events
+    assert kept.told() <= set(disk_latency.PROBE.metrics)
 
 
 def test_the_file_goes_once_others_need_its_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Kept()
+    kept = Collected()
 
     def crowded(_: Path) -> None:
         raise OSError(errno.ENOSPC, "others need it")
@@ -88,19 +59,19 @@ def test_the_file_goes_once_others_need_its_room(folder: Path, monkeypatch: pyte
     run(request(folder, 60.0), kept)
     ((kind, _),) = kept.events
     assert kind == "disk.full"
-    assert kept.courses["disk.sparse.latency"]
+    assert kept.values(SPARSE_LATENCY)
     assert not list(folder.iterdir())
 
 
 def test_it_writes_an_eighth_of_what_may_be_written_at_most(folder: Path) -> None:
     with pytest.raises(Unavailable, match="no room for a file"):
-        run(request(folder, budget=100 * MIB), Kept())
+        run(request(folder, budget=100 * MIB), Collected())
     assert not list(folder.iterdir())
 
 
 def test_memory_is_no_disk() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as path, pytest.raises(Unavailable, match="memory"):
-        run(request(Path(path)), Kept())
+        run(request(Path(path)), Collected())
 
 
 @pytest.mark.parametrize("options", [{"every": 0.001}, {"every": 60}, {"file_size": 0}])
@@ -122,8 +93,8 @@ def test_a_turn_that_is_ended_tells_what_it_saw_and_leaves_nothing(folder: Path)
         time.sleep(1.5)
         os.kill(process.pid, signal.SIGTERM)
         said = [json.loads(line) for line in process.stdout]
-    assert {line["metric"] for line in said if line["kind"] == "course"} == {
-        "disk.sparse.latency",
-        "disk.sparse.late",
+    assert {line["metric"] for line in said if line["kind"] == "series"} == {
+        SPARSE_LATENCY.name,
+        SPARSE_LATE.name,
     }
     assert not list(folder.iterdir())

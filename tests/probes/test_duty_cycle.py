@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 
 
 @dataclass
@@ -24,8 +24,8 @@ class Time:
         self.now += seconds + self.late
 
 
-def pace(time: Time, duty: float, seconds: float = float("inf")) -> Pace:
-    return Pace(duty, seconds, time.clock, time.sleep)
+def pace(time: Time, duty: float, seconds: float = float("inf")) -> DutyCycle:
+    return DutyCycle(duty, seconds, time.clock, time.sleep)
 
 
 @pytest.mark.parametrize("duty", [0.01, 0.3, 0.5, 0.99])

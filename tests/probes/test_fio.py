@@ -188,7 +188,7 @@ def test_a_fio_that_heeds_no_request_is_killed_with_its_children(
 ) -> None:
     fake_fio(tmp_path, monkeypatch, STUBBORN)
     monkeypatch.setattr(_fio, "STOP", 0.2)
-    with _fio.Process([], tmp_path) as process:
+    with _fio.FioProcess([], tmp_path) as process:
         wait_for(tmp_path / "ready")
         assert not process.wait(0.05)
     left = process.left()
@@ -202,12 +202,12 @@ def test_a_fio_that_ends_by_itself_is_not_stopped(tmp_path: Path, monkeypatch: p
     fake_fio(
         tmp_path, monkeypatch, "import sys; print('out'); print(*sys.argv[1:], file=sys.stderr); sys.exit(3)"
     )
-    with _fio.Process(["--a", "b"], tmp_path) as process:
+    with _fio.FioProcess(["--a", "b"], tmp_path) as process:
         assert process.wait(30)
     assert process.left() == _fio.Left("", "out\n", "--a b\n", 3, stopped=False)
 
 
-def interrupt(process: _fio.Process, ready: Path) -> None:
+def interrupt(process: _fio.FioProcess, ready: Path) -> None:
     with process:
         wait_for(ready)
         raise KeyboardInterrupt
@@ -217,7 +217,7 @@ def test_fio_does_not_outlive_an_exception(tmp_path: Path, monkeypatch: pytest.M
     fake_fio(
         tmp_path, monkeypatch, "import time; print('begun', flush=True); open('ready', 'w'); time.sleep(1000)"
     )
-    process = _fio.Process([], tmp_path)
+    process = _fio.FioProcess([], tmp_path)
     with pytest.raises(KeyboardInterrupt):
         interrupt(process, tmp_path / "ready")
     assert process.left() == _fio.Left("", "begun\n", "", -15, stopped=True)

@@ -11,13 +11,27 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.builders.sign_records import build
-from tests.probes.test_memory import Collected, meminfo, write
+from tests.probes.collected import Collected
+from tests.probes.small_guest import meminfo, write
 from vpsbench.guest.files import Files
 from vpsbench.probes import Request, Unavailable
 from vpsbench.probes import merge as probe
-from vpsbench.probes.conduct.memory_headroom import Room
-from vpsbench.probes.held_memory.duplicate_pages import ARMS, BLOCK, WORDS, Twins
-from vpsbench.probes.merge import FEWEST, MIB, OWN_KSM, Options, moments, pages_of, run
+from vpsbench.probes.conduct.clock import now
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom
+from vpsbench.probes.held_memory.duplicate_pages import ARMS, BLOCK, WORDS, DuplicatePages
+from vpsbench.probes.merge import (
+    AGE,
+    FEWEST,
+    GUEST_KSM,
+    HELD,
+    MIB,
+    OWN_KSM,
+    WRITE,
+    Options,
+    moments,
+    pages_of,
+    run,
+)
 
 GIB = 1024 * MIB
 CALM = {"proc/meminfo": meminfo(512 * MIB, 300 * MIB)}
@@ -30,39 +44,39 @@ def request(seconds: float, options: Options) -> Request:
 Words = NDArray[np.uint64]
 
 
-def contents(twins: Twins) -> Words:
-    flat: Words = np.frombuffer(twins._map, dtype=np.uint64)  # noqa: SLF001  what the host sees
+def contents(duplicates: DuplicatePages) -> Words:
+    flat: Words = np.frombuffer(duplicates._map, dtype=np.uint64)  # noqa: SLF001  what the host sees
     return flat.reshape(-1, WORDS)
 
 
-def of(twins: Twins, arm: str) -> Words:
-    members: NDArray[np.bool_] = twins._arms == ARMS.index(arm)  # noqa: SLF001  likewise
-    found: Words = contents(twins)[members]
+def of(duplicates: DuplicatePages, arm: str) -> Words:
+    members: NDArray[np.bool_] = duplicates._arms == ARMS.index(arm)  # noqa: SLF001  likewise
+    found: Words = contents(duplicates)[members]
     return found
 
 
 def test_duplicates_come_in_pairs_and_all_others_are_what_they_are_called() -> None:
-    twins = Twins(2 * BLOCK, np.random.default_rng(1))
-    for _ in twins.fill():
+    duplicates = DuplicatePages(2 * BLOCK, np.random.default_rng(1))
+    for _ in duplicates.fill():
         pass
-    _, counts = np.unique(of(twins, "duplicate"), axis=0, return_counts=True)
+    _, counts = np.unique(of(duplicates, "duplicate"), axis=0, return_counts=True)
     assert set(counts.tolist()) == {2}
-    assert len(np.unique(of(twins, "unique"), axis=0)) == 2 * BLOCK
-    assert not of(twins, "zero").any()
-    first = contents(twins)[: 3 * BLOCK]
+    assert len(np.unique(of(duplicates, "unique"), axis=0)) == 2 * BLOCK
+    assert not of(duplicates, "zero").any()
+    first = contents(duplicates)[: 3 * BLOCK]
     assert 0.2 < np.mean(first.any(axis=1) == 0) < 0.5  # the arms lie mixed
 
 
 def test_a_write_leaves_no_two_pages_equal_and_times_each_once() -> None:
-    twins = Twins(FEWEST, np.random.default_rng(1))
-    for _ in twins.fill():
+    duplicates = DuplicatePages(FEWEST, np.random.default_rng(1))
+    for _ in duplicates.fill():
         pass
-    found = twins.write()
+    found = duplicates.write()
     assert {arm: times.size for arm, times in found.items()} == dict.fromkeys(ARMS, FEWEST)
     assert all((times > 0).all() for times in found.values())
-    assert len(np.unique(contents(twins), axis=0)) == 3 * FEWEST
-    twins.give_back()
-    assert not contents(twins).any()
+    assert len(np.unique(contents(duplicates), axis=0)) == 3 * FEWEST
+    duplicates.give_back()
+    assert not contents(duplicates).any()
 
 
 def test_ages_double_up_to_the_whole_time() -> None:
@@ -73,45 +87,49 @@ def test_ages_double_up_to_the_whole_time() -> None:
 @pytest.mark.parametrize(
     ("space", "ages", "pages"),
     [
-        (Room(8 * GIB, 6 * GIB), 4, 4096),
-        (Room(512 * MIB, 300 * MIB), 4, 1920),
-        (Room(512 * MIB, 100 * MIB), 4, 84),  # the floor counts, too: 64 MiB and half as much again stay
-        (Room(512 * MIB, 60 * MIB), 1, 0),
+        (MemoryHeadroom(8 * GIB, 6 * GIB), 4, 4096),
+        (MemoryHeadroom(512 * MIB, 300 * MIB), 4, 1920),
+        (
+            MemoryHeadroom(512 * MIB, 100 * MIB),
+            4,
+            84,
+        ),  # the floor counts, too: 64 MiB and half as much again stay
+        (MemoryHeadroom(512 * MIB, 60 * MIB), 1, 0),
     ],
 )
-def test_pages_are_as_many_as_the_guest_can_spare(space: Room, ages: int, pages: int) -> None:
+def test_pages_are_as_many_as_the_guest_can_spare(space: MemoryHeadroom, ages: int, pages: int) -> None:
     assert pages_of(space, Options(), ages) == pages
 
 
 def test_a_turn_writes_to_fresh_pages_at_each_age(tmp_path: Path) -> None:
-    emit = Collected()
+    emit, began = Collected(), now()
     run(request(1.5, Options(pages=FEWEST, ages=3)), emit, write(tmp_path, CALM))
-    ages = emit.values("merge.age")
+    ages = emit.values(AGE)
     assert len(ages) == 3
-    assert ages[0] < ages[1] < ages[2] <= 1.5
-    assert emit.values("merge.own_ksm") == [0, 0, 0]
+    assert ages[0] < ages[1] < ages[2] < now() - began
+    assert emit.values(OWN_KSM) == [0, 0, 0]
     size = FEWEST * 3 * 4096
-    assert emit.values("merge.held") == [size, 2 * size, 3 * size, 2 * size, size, 0, 0]
+    assert emit.values(HELD) == [size, 2 * size, 3 * size, 2 * size, size, 0, 0]
     counted: dict[tuple[float | None, str, str], float] = defaultdict(float)
-    for value, at, labels in emit.samples["merge.write"]:
+    for value, at, labels in emit.samples[WRITE]:
         counted[at, labels["arm"], labels["write"]] += value
     assert set(counted.values()) == {FEWEST}
     assert len(counted) == 3 * 3 * 2
-    assert emit.samples.keys() <= {metric.name for metric in probe.PROBE.metrics}
+    assert emit.told() <= set(probe.PROBE.metrics)
     assert not emit.events
 
 
 def test_little_memory_means_fewer_ages_and_too_little_none(tmp_path: Path) -> None:
     emit = Collected()
     run(request(0.3, Options(share=0.08)), emit, write(tmp_path, CALM))
-    assert len(emit.values("merge.age")) == 2
+    assert len(emit.values(AGE)) == 2
     with pytest.raises(Unavailable, match="too little memory is available: 60 MiB"):
         run(request(1, Options()), emit, write(tmp_path, {"proc/meminfo": meminfo(512 * MIB, 60 * MIB)}))
 
 
 def test_a_guest_that_merges_itself_cannot_tell(tmp_path: Path) -> None:
-    files = write(tmp_path, {**CALM, OWN_KSM[1:]: "1\n"})
-    with pytest.raises(Unavailable, match=f"own kernel merges equal pages .{OWN_KSM} is 1"):
+    files = write(tmp_path, {**CALM, GUEST_KSM[1:]: "1\n"})
+    with pytest.raises(Unavailable, match=f"own kernel merges equal pages .{GUEST_KSM} is 1"):
         run(request(1, Options()), Collected(), files)
 
 
@@ -131,7 +149,7 @@ def test_all_is_given_back_when_the_guest_needs_its_memory() -> None:
     emit = Collected()
     run(request(30, Options(pages=FEWEST)), emit, Shrinking())
     ((kind, detail),) = emit.events
-    assert (kind, emit.values("merge.held")[-1]) == ("merge.given_back", 0)
+    assert (kind, emit.values(HELD)[-1]) == ("merge.given_back", 0)
     assert "only 30 MiB were left available, under the floor of 64 MiB: all was given back" in detail
 
 

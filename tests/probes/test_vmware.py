@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.builders.sign_records import build
-from tests.probes.test_memory import Collected
+from tests.probes.collected import Collected
 from vpsbench.probes import Request, Unavailable
 from vpsbench.probes import vmware as probe
-from vpsbench.probes.vmware import COMMAND, Options, missing, parse, run
+from vpsbench.probes.vmware import BALLOONED, COMMAND, LIMIT, RESERVED, SWAPPED, Options, missing, parse, run
 
 # The example of VMware's Guest SDK documentation, with an unlimited guest.
 RESOURCES = """\
@@ -27,13 +27,6 @@ ovhd.mem.swapped = 0
 """
 
 
-class Kept(Collected):
-    """Keeps raw outputs, too."""
-
-    def raw(self, name: str, text: str) -> None:
-        self.notes.append(f"{name}: {text}")
-
-
 def tool(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     path = folder / COMMAND[0]
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -43,20 +36,20 @@ def tool(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 
 def test_amounts_are_in_bytes_and_no_limit_is_no_amount() -> None:
     assert parse(RESOURCES) == {
-        "ballooned": 27104 * 1024, "swapped": 3236 * 1024, "reserved": 204800 * 1024
+        BALLOONED: 27104 * 1024, SWAPPED: 3236 * 1024, RESERVED: 204800 * 1024
     }  # fmt: skip
-    assert parse("guest.mem.limit = 1536000") == {"limit": 1536000 * 1024}
+    assert parse("guest.mem.limit = 1536000") == {LIMIT: 1536000 * 1024}
     assert parse("Error: no stats\nguest.mem.ballooned = many") == {}
 
 
 def test_the_host_is_asked_and_its_answer_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "said").write_text(RESOURCES)
     tool(tmp_path, monkeypatch, f'[ "$*" = "{" ".join(COMMAND[1:])}" ] && cat {tmp_path / "said"}')
-    emit = Kept()
+    emit = Collected()
     run(Request(0.1, Options(), 0, "", (0,), 1), emit)
-    assert emit.values("vmware.guest.ballooned") == [27104 * 1024]
-    assert emit.notes == [f"resources: {RESOURCES}"]
-    assert emit.samples.keys() <= {metric.name for metric in probe.PROBE.metrics}
+    assert emit.values(BALLOONED) == [27104 * 1024]
+    assert emit.raws == {"resources": RESOURCES}
+    assert emit.told() <= set(probe.PROBE.metrics)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +61,7 @@ def test_a_host_that_does_not_tell_is_unavailable(
 ) -> None:
     tool(tmp_path, monkeypatch, script)
     with pytest.raises(Unavailable, match=why):
-        run(Request(0.1, Options(), 0, "", (0,), 1), Kept())
+        run(Request(0.1, Options(), 0, "", (0,), 1), Collected())
 
 
 def test_only_vmwares_guests_with_the_tool_can_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

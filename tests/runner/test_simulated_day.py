@@ -22,12 +22,12 @@ def test_a_day_keeps_every_reading_through_all_that_befalls_it(tmp_path: Path) -
     (tmp_path / "free").write_text("5")
 
     def parse(texts: Texts) -> list[Sample]:
-        return [Sample(FREE.name, float(text)) for text in texts.values()]
+        return [Sample(FREE, float(text)) for text in texts.values()]
 
     monitor = Monitor("free", matching("free"), (FREE,), parse)
     assert simulate(tmp_path / "a.db", TICK, [monitor], Files(tmp_path)) is RunState.FINISHED
     record = reader.read(tmp_path / "a.db")
-    [series] = record.named(FREE.name)
+    [series] = record.named(FREE)
     late = np.diff(series.times) - TICK
     assert late.max() <= SLEEP, "nothing but sleep keeps a tick from being read and kept"
     assert (late > 1).sum() == 1

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.test_runner import DONE, SAMPLE, SAY, kinds, measure
+from tests.runner.scripted_probes import DONE, SAMPLE, SAY, kinds, measure
 from vpsbench.model import RunState, Status, Turn
 from vpsbench.runner import child
 from vpsbench.runner.child import Child
 from vpsbench.runner.clock import RealClock
-from vpsbench.runner.run_state import Began, Early
+from vpsbench.runner.early import EarlyVerdicts
+from vpsbench.runner.run_state import BegunTurn, EarlyVerdict
 from vpsbench.runner.runner import Runner
 
 
@@ -84,10 +85,10 @@ def test_a_turn_that_cannot_be_started_fails_and_the_run_goes_on(
 def test_what_is_judged_early_is_shown_and_never_recorded(tmp_path: Path) -> None:
     say = 'say(kind="done", status="ok", detail="kept: " + request["options"]["x"])'
     judge = [sys.executable, "-c", SAY + say]
-    noted: list[tuple[tuple[Began, ...], Early | None]] = []
+    noted: list[tuple[tuple[BegunTurn, ...], EarlyVerdict | None]] = []
 
     def adjust(runner: Runner) -> None:
-        runner.judge, runner.judge_options, runner.next_early = judge, {"x": "so far"}, 0.0
+        runner.early = EarlyVerdicts(judge, {"x": "so far"}, due=0.0)
         runner.remember = lambda turns, early: noted.append((turns, early))
 
     record, _ = measure(tmp_path, {"good": SAMPLE + DONE}, hasty=True, adjust=adjust)
@@ -123,7 +124,7 @@ def test_sleep_is_no_fault_of_the_turn_that_it_falls_into(tmp_path: Path) -> Non
 
     def adjust(runner: Runner) -> None:
         clock = Sleeper()
-        runner.clock = runner.keeper.clock = runner.watch.clock = clock
+        runner.clock = runner.writer.clock = runner.guest_watch.clock = clock
         runner.profile = replace(runner.profile, duration=10_000.0)
 
     record, _ = measure(tmp_path, {"good": "time.sleep(1.2);" + DONE}, adjust=adjust)

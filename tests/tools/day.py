@@ -22,24 +22,23 @@ from types import MappingProxyType
 import numpy as np
 
 from tests.builders.example_run import BOOT, GUEST, PLAN, PROFILE, WALL
-from vpsbench import metrics, monitors, plugins, probes
+from vpsbench import metrics
+from vpsbench.kernel_text.stat import STATES
 from vpsbench.model import Kind, Labels, Metric, Record, RunState, Sample, Series, Status, Turn
-from vpsbench.monitors import Monitor
-from vpsbench.probes import Probe, score
+from vpsbench.monitors import cpu_times, disks, memory, pressure, vmstat
+from vpsbench.probes import score
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.probes.fio import metrics as fio
-from vpsbench.runner.tick import METRICS
 from vpsbench.store.writer import Collector
 
 DAY, HOUR = 86_400, 3600
 SETTLED = 8.0  # s of a real run that are not taken: imports, first reads
 VCPUS = ("0", "1")
-CPU_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
 JOBS = ("burst", "randread-qd1", "randread-qd32", "seqread", "randwrite-qd1", "fdatasync", "mix", "seqwrite")
 BINS = 4  # a second, of the CPU loops
 ROUND = (("cpu", 0, 600), ("disk", 700, 300), ("score", 1100, 60))  # probe, start in the hour, seconds
 BENCHMARKS = ("hashing", "compression", "json", "sqlite", "regex", "float", "bigint")
 _NONE: Mapping[int, Path] = MappingProxyType({})
-_OF_DISKS = ("io_time", "read_bytes", "read_time", "reads", "write_bytes", "write_time", "writes")
 
 
 def write(
@@ -65,7 +64,7 @@ def write(
         profile = replace(PROFILE, name="day", duration=float(seconds), tick=1.0)
         collector.begin(
             profile=profile, plan=replace(PLAN, name=f"VPS {seed}", price=f"{seed} EUR a month"),
-            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=_metrics(),
+            guest=replace(GUEST, hostname=f"guest-{seed}"), seed=seed, metrics=list(metrics.owners()),
             wall=WALL, boot=BOOT,
         )  # fmt: skip
         for second, (late, *row) in zip(range(seconds), rows, strict=False):
@@ -91,13 +90,7 @@ def _keep(path: Path, copy: Path, second: int) -> None:
     part.replace(copy)
 
 
-def _metrics() -> list[Metric]:
-    watched = [m for one in plugins.collect(monitors, "MONITOR", Monitor).values() for m in one.metrics]
-    active = [m for one in plugins.collect(probes, "PROBE", Probe).values() for m in one.metrics]
-    return [*METRICS, *watched, *active]
-
-
-def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
+def _watched_again(real: Record) -> tuple[list[tuple[Metric, Labels]], Iterator[list[float]]]:
     """What the monitors read before the first turn, without end: counters go on from where they were."""
     times = real.named(metrics.WALL_OFFSET)[0].times
     ticks = (times > times[0] + SETTLED) & (times < real.turns[0].started - 1)
@@ -112,23 +105,23 @@ def _watched_again(real: Record) -> tuple[list[tuple[str, Labels]], Iterator[lis
             row = np.where(counts, counted, after)
             yield row.tolist()
 
-    return [(one.metric.name, _labels(one)) for one in watched], rows()
+    return [(one.metric, _labels(one)) for one in watched], rows()
 
 
 def _watched(
     rng: np.random.Generator, seconds: int
-) -> tuple[list[tuple[str, Labels]], Iterator[list[float]]]:
+) -> tuple[list[tuple[Metric, Labels]], Iterator[list[float]]]:
     """What the monitors read: which series; and for each second how late it was, s, and the values."""
-    counters: list[tuple[str, Labels]] = [
-        *(("cpu.time", (("state", s), ("vcpu", v))) for s in CPU_STATES for v in VCPUS),
-        *((f"disk.{kind}", (("device", d),)) for kind in _OF_DISKS for d in ("vda", "vdb")),
-        *((f"pressure.{k}", (("resource", r),)) for k in ("some", "full") for r in ("cpu", "io", "memory")),
-        *((f"vm.{kind}", ()) for kind in ("pgfault", "pgmajfault", "pswpin", "pswpout")),
-        ("system.context_switches", ()),
+    counters: list[tuple[Metric, Labels]] = [
+        *((cpu_times.TIME, (("state", s), ("vcpu", v))) for s in STATES for v in VCPUS),
+        *((metric, (("device", d),)) for metric in disks.MONITOR.metrics for d in ("vda", "vdb")),
+        *((m, (("resource", r),)) for m in pressure.MONITOR.metrics for r in ("cpu", "io", "memory")),
+        *((m, ()) for m in (vmstat.PGFAULT, vmstat.PGMAJFAULT, vmstat.PSWPIN, vmstat.PSWPOUT)),
+        (cpu_times.CONTEXT_SWITCHES, ()),
     ]
-    gauges: list[tuple[str, Labels]] = [
-        *((f"memory.{kind}", ()) for kind in ("total", "free", "available", "cached")),
-        *(("system.running", ()), ("clock.wall_offset", ()), ("instrument.tick_cost", ())),
+    gauges: list[tuple[Metric, Labels]] = [
+        *((m, ()) for m in (memory.TOTAL, memory.FREE, memory.AVAILABLE, memory.CACHED)),
+        *((cpu_times.RUNNING, ()), (metrics.WALL_OFFSET, ()), (metrics.TICK_COST, ())),
     ]
     steps = rng.exponential(0.05, (seconds, len(counters))).round(2).cumsum(axis=0)
     levels = 1e9 + rng.normal(0, 1e5, (seconds, len(gauges))).cumsum(axis=0).round()
@@ -158,24 +151,27 @@ def _loops(rng: np.random.Generator, hour: int, level: float) -> Iterator[tuple[
     for vcpu in VCPUS:
         labels = (("arm", "all"), ("duty", "1"), ("vcpu", vcpu))
         gaps = np.clip(rng.exponential(0.003, length * BINS), 0, 0.2)
-        turns = level * 120_000 * (1 + 0.02 * rng.normal(size=length * BINS))
-        for n, (gap, done) in enumerate(zip(gaps.tolist(), turns.tolist(), strict=True)):
+        iterations = level * 120_000 * (1 + 0.02 * rng.normal(size=length * BINS))
+        for n, (gap, done) in enumerate(zip(gaps.tolist(), iterations.tolist(), strict=True)):
             at = hour + start + (n + 1) / BINS
-            values = {"wall": 1 / BINS, "gap": gap, "gap_max": gap / 2, "short_gap": 1e-4, "irq": 0.0,
-                      "iterations": round(done), "own_wait": 1e-4, "long_own_wait": 0.0,
-                      "own_wait_in_gaps": 0.0, "steal": round(gap, 2)}  # fmt: skip
-            yield from ((at, Sample(f"cpu.loop.{name}", v, labels)) for name, v in values.items())
+            values = {
+                loop.WALL: 1 / BINS, loop.GAP: gap, loop.GAP_MAX: gap / 2, loop.SHORT_GAP: 1e-4,
+                loop.IRQ: 0.0, loop.ITERATIONS: round(done),
+                loop.RUN_QUEUE_DELAY: 1e-4, loop.LONG_RUN_QUEUE_DELAY: 0.0,
+                loop.RUN_QUEUE_DELAY_IN_GAPS: 0.0, loop.STEAL: round(gap, 2),
+            }  # fmt: skip
+            yield from ((at, Sample(metric, v, labels)) for metric, v in values.items())
 
 
 def _loops_again(real: Record, hour: int) -> Iterator[tuple[float, Sample]]:
     _, start, length = ROUND[0]
     for one in real.series:
-        if one.metric.name.startswith("cpu.loop."):
+        if one.metric in loop.ALL:
             again = zip(
                 range(length), cycle(one.values.tolist()), cycle((one.times % 1).tolist()), strict=False
             )
             for second, value, late in again:
-                yield hour + start + second + late, Sample(one.metric.name, value, _labels(one))
+                yield hour + start + second + late, Sample(one.metric, value, _labels(one))
 
 
 def _labels(series: Series) -> Labels:

@@ -26,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from math import exp, inf, log, sqrt
@@ -37,12 +36,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.model import Metric
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.disk_file.layout import Target, lay_out
 from vpsbench.probes.fio.engine import find
+from vpsbench.probes.fio.job_report import JobReport
 from vpsbench.probes.fio.jobs import JobName, arguments
-from vpsbench.probes.fio.process import Process
-from vpsbench.probes.fio.telling import DIRECT, Report
+from vpsbench.probes.fio.metrics import DIRECT
+from vpsbench.probes.fio.process import FioProcess
 
 JOBS: Final[tuple[JobName, ...]] = ("randread-qd1", "randread-qd32", "seqread", "randwrite-qd1")
 LENGTH: Final = 2  # s of a job: two reports
@@ -61,14 +62,18 @@ class Kept:
     """An ``Emit`` that keeps rates and the 99 % quantile."""
 
     def __init__(self) -> None:
-        self.values: dict[str, list[float]] = defaultdict(list)
+        self.rates: list[float] = []
+        self.p99: list[float] = []
 
-    def sample(self, metric: str, value: float, at: float | None = None, **labels: str) -> None:
+    def sample(self, metric: Metric, value: float, at: float | None = None, **labels: str) -> None:
         """See ``Emit``."""
         del at
-        self.values[metric.rpartition(".")[2] + labels.get("q", "")].append(value)
+        if metric == DIRECT.iops:
+            self.rates.append(value)
+        elif metric == DIRECT.quantile and labels["q"] == "0.99":
+            self.p99.append(value)
 
-    def course(self, *_: object, **__: object) -> None:
+    def series(self, *_: object, **__: object) -> None:
         """See ``Emit``."""
 
     def event(self, kind: str, detail: str) -> None:
@@ -85,11 +90,11 @@ class Kept:
 def ours(line: list[str], job: str, folder: Path) -> tuple[float, float]:
     """IOPS and p99 in s, as a run would have stored them."""
     kept = Kept()
-    report = Report(job, flush=False, family=DIRECT, emit=kept)
-    with Process(line, folder, report.hear) as process:
+    report = JobReport(job, flush=False, to=DIRECT, emit=kept)
+    with FioProcess(line, folder, report.hear) as process:
         process.wait(inf)
     report.end(process.left(), folder)
-    return float(np.mean(kept.values["iops"])), kept.values["latency_quantile0.99"][0]
+    return float(np.mean(kept.rates)), kept.p99[0]
 
 
 def bare(line: list[str], job: str, folder: Path) -> tuple[float, float]:
@@ -155,7 +160,7 @@ def reports(target: Target, engine: str, seconds: float) -> None:
 def _seconds(job: JobName, target: Target, engine: str, length: int) -> list[tuple[float, float]]:
     """Of each second of a job: its rate and its p99 over those of its quiet tenths."""
     folder, spans = target.path.parent, []
-    report = Report(job, flush=False, family=DIRECT, emit=Kept())
+    report = JobReport(job, flush=False, to=DIRECT, emit=Kept())
 
     def heard(text: str) -> None:
         began = time.time()
@@ -164,7 +169,7 @@ def _seconds(job: JobName, target: Target, engine: str, length: int) -> list[tup
 
     line = arguments(job, target, engine, length, length * BUDGET)
     log = [f"--write_hist_log={job}", f"--log_hist_msec={1000 * TENTH:.0f}"]
-    with Process([*line, *log], folder, heard) as process:
+    with FioProcess([*line, *log], folder, heard) as process:
         process.wait(inf)
     rows = np.loadtxt(folder / f"{job}_clat_hist.1.log", delimiter=",", dtype=np.int64)
     ends, counts = rows[:, 0] / 1000, rows[:, 3:]
@@ -208,7 +213,7 @@ def in_memory() -> Iterator[str]:
 def main(way: str, seconds: float, place: str | None = None) -> None:
     """Lays out a file and measures on it."""
     with nullcontext(place) if place else in_memory() as disk, tempfile.TemporaryDirectory(dir=disk) as path:
-        target = lay_out(Path(path) / "data", SIZE, inf, np.random.default_rng().bytes, Pace(1.0))
+        target = lay_out(Path(path) / "data", SIZE, inf, np.random.default_rng().bytes, DutyCycle(1.0))
         {"pairs": pairs, "reports": reports}[way](target, find(target).name, seconds)
 
 

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from vpsbench.model import Sample, Status, Turn
 from vpsbench.monitors import cpu_times
+from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.probes.fio import metrics as fio
 from vpsbench.wiring.progress import Readings, TerminalProgress, clock_text
 
@@ -31,8 +32,13 @@ def test_steal_is_a_share_of_the_last_seconds() -> None:
 
 def test_own_waiting_is_not_shown_as_lost() -> None:
     readings = Readings()
-    values = {"wall": 1.0, "gap": 0.6, "own_wait": 0.5, "own_wait_in_gaps": 0.5}
-    readings.see([Sample(f"cpu.loop.{name}", value) for name, value in values.items()])
+    values = {
+        loop.WALL: 1.0,
+        loop.GAP: 0.6,
+        loop.RUN_QUEUE_DELAY: 0.5,
+        loop.RUN_QUEUE_DELAY_IN_GAPS: 0.5,
+    }
+    readings.see([Sample(metric, value) for metric, value in values.items()])
     assert readings.text("cpu") == "lost to the outside 20.0%"
     assert readings.text("disk") == ""
 

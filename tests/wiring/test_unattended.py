@@ -25,11 +25,12 @@ from vpsbench.model import Limits, RunState, Status, Turn
 from vpsbench.monitors import cpu_times
 from vpsbench.monitors import memory as meminfo
 from vpsbench.runner import lock
-from vpsbench.runner.guest_watch import Watch
-from vpsbench.runner.lock import Lock, Told
+from vpsbench.runner.guest_watch import GuestWatch
+from vpsbench.runner.lock import LatestRun, Lock
 from vpsbench.runner.resumption import Past, axis, cut_short
-from vpsbench.runner.retrying_writer import Keeper
-from vpsbench.runner.run_state import Began, Early, Note, Notebook
+from vpsbench.runner.retrying_writer import RetryingWriter
+from vpsbench.runner.run_state import BegunTurn, EarlyVerdict, RunStateFile, SavedRun
+from vpsbench.runner.stop import Stop
 from vpsbench.store import reader
 from vpsbench.store.writer import Collector
 from vpsbench.wiring import background, conclude, measure, run_status, systemd
@@ -37,23 +38,25 @@ from vpsbench.wiring import background, conclude, measure, run_status, systemd
 BOOT = example_run.BOOT
 HOLDER = """
 import sys
-from vpsbench.runner.lock import Lock, Told
+from vpsbench.runner.lock import Lock, LatestRun
 with Lock() as lock:
-    lock.tell(Told("/there/run.db", 7, 1))
+    lock.tell(LatestRun("/there/run.db", 7, 1))
     print("held", flush=True)
     sys.stdin.read()
 """
-NOTE = Note(
+SAVED = SavedRun(
     run=3,
     boot_id="one",
     boot=100.0,
     folder="/data",
     html=None,
     json=None,
-    turns=(Began("cpu", 40.0, 60.0, {"arm": "all"}),),
-    early=Early(30.0, "kept: so far"),
+    turns=(BegunTurn("cpu", 40.0, 60.0, {"arm": "all"}),),
+    early=EarlyVerdict(30.0, "kept: so far"),
 )
-PAST = Past(elapsed=50.0, started=1_000_000.0, offset=999_900.0, drift=0.0, turns=(), written=0.0, note=NOTE)
+PAST = Past(
+    elapsed=50.0, started=1_000_000.0, offset=999_900.0, drift=0.0, turns=(), written=0.0, saved=SAVED
+)
 
 
 def holder() -> subprocess.Popen[str]:
@@ -81,7 +84,7 @@ def test_a_dead_process_holds_no_lock_and_still_tells_which_run_it_was() -> None
     with holder() as first:
         first.kill()
     assert lock.holder() is None
-    assert lock.told() == Told("/there/run.db", 7, 1)
+    assert lock.latest_run() == LatestRun("/there/run.db", 7, 1)
     with Lock():
         pass
 
@@ -100,10 +103,10 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path, monkeypatch
 
 
 def test_a_note_comes_back_whole_and_a_torn_one_not_at_all(tmp_path: Path) -> None:
-    book = Notebook(tmp_path / "run.db")
+    book = RunStateFile(tmp_path / "run.db")
     assert book.read() is None
-    book.write(NOTE)
-    assert book.read() == NOTE
+    book.write(SAVED)
+    assert book.read() == SAVED
     [file] = tmp_path.iterdir()
     whole = file.read_text()
     for torn in (whole[:-20], "[]", "{}", ""):
@@ -130,9 +133,11 @@ def test_over_a_reboot_the_wall_clock_carries_the_axis() -> None:
     assert [kind for kind, _ in found.events] == ["resumed", "reboot"]
 
 
-@pytest.mark.parametrize("note", [NOTE, None])
-def test_a_wall_clock_that_went_back_over_a_reboot_is_told_and_time_never_does(note: Note | None) -> None:
-    found = axis(replace(PAST, note=note), "two", 20.0, 1_000_000.0 - 9000.0)
+@pytest.mark.parametrize("saved", [SAVED, None])
+def test_a_wall_clock_that_went_back_over_a_reboot_is_told_and_time_never_does(
+    saved: SavedRun | None,
+) -> None:
+    found = axis(replace(PAST, saved=saved), "two", 20.0, 1_000_000.0 - 9000.0)
     assert 20.0 - found.boot == 50.0 + 20.0, "at least the new uptime has passed"
     assert [kind for kind, _ in found.events] == ["resumed", "reboot", "clock_step"]
 
@@ -177,11 +182,11 @@ def test_counters_go_on_over_a_reboot_and_those_of_a_new_cgroup_too(tmp_path: Pa
         for kind in ("resumed", "reboot"):
             collector.event(kind, "", 60.0)
         for at, value in ((60.5, 4.0), (61.5, 6.0)):
-            collector.add([example_run.steal(value), example_run.free(value)._replace(metric=ours.name)], at)
+            collector.add([example_run.steal(value), example_run.free(value)._replace(metric=ours)], at)
         collector.finish(RunState.FINISHED, 62)
     record = reader.read(path)
     assert record.named(cpu_times.TIME)[0].values.tolist() == [100, 103, 107, 109]
-    assert record.named(ours.name)[0].values.tolist() == [4, 6]
+    assert record.named(ours)[0].values.tolist() == [4, 6]
     assert "counter_backwards" not in {event.kind for event in record.events}
 
 
@@ -189,7 +194,7 @@ def test_counters_go_on_over_a_reboot_and_those_of_a_new_cgroup_too(tmp_path: Pa
 
 
 def watched(clock: FakeClock, limits: Callable[[], Limits]) -> Callable[[], list[tuple[str, str]]]:
-    watch = Watch(clock, limits)
+    watch = GuestWatch(clock, limits)
     assert list(watch.look()) == []
     return lambda: list(watch.look())
 
@@ -228,32 +233,32 @@ def test_vcpus_and_limits_that_change_are_events() -> None:
 # --- a disk that cannot be written ---
 
 
-def storing(path: Path, room: int = 1 << 20) -> tuple[Collector, Keeper, FakeClock]:
+def storing(path: Path, room: int = 1 << 20) -> tuple[Collector, RetryingWriter, FakeClock]:
     collector, clock = Collector(path, room), FakeClock(BOOT)
     example_run.begin(collector)
-    return collector, Keeper(collector, clock, BOOT), clock
+    return collector, RetryingWriter(collector, clock, BOOT), clock
 
 
-def ticks(keeper: Keeper, clock: FakeClock, count: int) -> None:
+def ticks(writer: RetryingWriter, clock: FakeClock, count: int) -> None:
     for _ in range(count):
         clock.now += 1
-        keeper.collector.add([free(clock.now)], clock.now)
-        keeper.commit()
+        writer.collector.add([free(clock.now)], clock.now)
+        writer.commit()
 
 
 def test_what_cannot_be_stored_is_kept_and_stored_later(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    collector, keeper, clock = storing(path)
+    collector, writer, clock = storing(path)
     with collector:
-        ticks(keeper, clock, 3)
+        ticks(writer, clock, 3)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        ticks(keeper, clock, 3)
-        assert "another process is writing" in keeper.trouble
+        ticks(writer, clock, 3)
+        assert "another process is writing" in writer.trouble
         other.execute("ROLLBACK")
         other.close()
-        ticks(keeper, clock, 3)
-        keeper.finish(RunState.FINISHED, 0)
+        ticks(writer, clock, 3)
+        writer.finish(RunState.FINISHED, 0)
     record = reader.read(path)
     assert list(record.named(meminfo.FREE)[0].times) == [*range(1, 10)]
     assert [event.kind for event in record.events] == ["unstored", "stored_again"]
@@ -261,13 +266,13 @@ def test_what_cannot_be_stored_is_kept_and_stored_later(tmp_path: Path) -> None:
 
 def test_memory_for_what_waits_is_bounded_and_what_was_dropped_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    collector, keeper, clock = storing(path, room=500)
+    collector, writer, clock = storing(path, room=500)
     with collector:
         collector._db.execute("PRAGMA query_only = 1")  # noqa: SLF001  as on a file system that became read-only
-        ticks(keeper, clock, 100)
+        ticks(writer, clock, 100)
         collector._db.execute("PRAGMA query_only = 0")  # noqa: SLF001
-        ticks(keeper, clock, 2)
-        keeper.finish(RunState.FINISHED, 0)
+        ticks(writer, clock, 2)
+        writer.finish(RunState.FINISHED, 0)
     record = reader.read(path)
     times = list(record.named(meminfo.FREE)[0].times)
     assert times == sorted(times)
@@ -278,14 +283,14 @@ def test_memory_for_what_waits_is_bounded_and_what_was_dropped_is_told(tmp_path:
 
 def test_a_run_that_ends_while_the_disk_is_full_waits_for_it(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    collector, keeper, clock = storing(path)
+    collector, writer, clock = storing(path)
     with collector:
         collector._db.execute("PRAGMA query_only = 1")  # noqa: SLF001  see above
         with pytest.raises(VpsbenchError):
-            keeper.finish(RunState.FINISHED, 30)
+            writer.finish(RunState.FINISHED, 30)
         assert clock.now >= BOOT + 30
         collector._db.execute("PRAGMA query_only = 0")  # noqa: SLF001
-        keeper.finish(RunState.FINISHED, 30)
+        writer.finish(RunState.FINISHED, 30)
     assert reader.read(path).run.state is RunState.FINISHED
 
 
@@ -354,18 +359,19 @@ def test_a_termination_outweighs_the_lost_terminal_that_comes_with_it(
 ) -> None:
     handlers: dict[int, Any] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
-    runner: Any = Namespace(stop="")
+    runner: Any = Namespace(stop=None)
     measure._stop_on_signals(runner)  # noqa: SLF001  a real signal would end the tests
     for number in (signal.SIGTERM, signal.SIGHUP):
         handlers[number](number, None)
-    assert runner.stop == "stopped by SIGTERM", "so the run goes on after a reboot"
+    assert runner.stop == Stop.by(signal.SIGTERM)
+    assert runner.stop.resumable, "so the run goes on after a reboot"
 
 
 def test_another_users_database_is_named_and_not_tripped_over(monkeypatch: pytest.MonkeyPatch) -> None:
     def hidden(_: Path) -> bool:
         raise PermissionError
 
-    monkeypatch.setattr(lock, "told", lambda: Told("/root/run.db", 1, 1))
+    monkeypatch.setattr(lock, "latest_run", lambda: LatestRun("/root/run.db", 1, 1))
     monkeypatch.setattr(Path, "exists", hidden)
     assert run_status.where(None) == Path("/root/run.db")
 

@@ -75,7 +75,7 @@ class Seen:
             progress.ended(turn)
         for event in standing.events[self._events :] if self._events is not None else ():
             if event.kind in run_status.TELLING:
-                progress.told(event.detail)
+                progress.told(event.said)
         now = standing.note.turns[-1] if standing.note and standing.note.turns else None
         if now and now != self._now:
             progress.turn(now.probe, now.seconds)

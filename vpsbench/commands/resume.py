@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
-from vpsbench.runner.run_state import Notebook
+from vpsbench.runner.run_state import RunStateFile
 from vpsbench.wiring import conclude, measure, run_status, sealing
 
 if TYPE_CHECKING:
     from vpsbench.model import Record
     from vpsbench.runner.resumption import Past
-    from vpsbench.runner.run_state import Note
-    from vpsbench.wiring.measure import Order
+    from vpsbench.runner.run_state import SavedRun
+    from vpsbench.wiring.measure import RunOrder
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def _run(arguments: Namespace) -> int:
     from vpsbench.wiring.separate_process import apart
 
     db = run_status.where(arguments.db)
-    if arguments.if_any and Notebook(db).read() is None:
+    if arguments.if_any and RunStateFile(db).read() is None:
         return 0
     with Lock() as lock:
         order = apart(lambda: _order(db, arguments))
@@ -47,7 +47,7 @@ def _run(arguments: Namespace) -> int:
     return background.start(db)
 
 
-def _order(db: Path, arguments: Namespace) -> Order:
+def _order(db: Path, arguments: Namespace) -> RunOrder:
     """What the run was begun with, on this machine as it is now."""
     from vpsbench import probes
     from vpsbench.analyzer.verdict import declaration
@@ -55,41 +55,41 @@ def _order(db: Path, arguments: Namespace) -> Order:
     from vpsbench.plugins import collect
     from vpsbench.probes import Probe
     from vpsbench.store.reader import read
-    from vpsbench.wiring.measure import Order
+    from vpsbench.wiring.measure import RunOrder
 
-    note = Notebook(db).read()
-    record = read(db, note.run if note and arguments.run_id is None else arguments.run_id)
-    note = note if note and note.run == record.run.id else None
+    saved = RunStateFile(db).read()
+    record = read(db, saved.run if saved and arguments.run_id is None else arguments.run_id)
+    saved = saved if saved and saved.run == record.run.id else None
     guest, run = inspect(), record.run
-    _require_same(record, guest.hostname, note)
-    return Order(
+    _require_same(record, guest.hostname, saved)
+    return RunOrder(
         profile=run.profile,
         plan=run.plan,
         guest=run.guest,
         db=db,
-        html=_html(note, db, run.id),
-        json=note.json if note else None,
-        folder=Path(note.folder) if note else db.parent.absolute(),
+        html=_html(saved, db, run.id),
+        json=saved.json if saved else None,
+        folder=Path(saved.folder) if saved else db.parent.absolute(),
         seed=run.seed,
         declared=(declaration.DECLARED, ""),
         seals=sealing.seals(arguments),
         number=run.id,
-        past=_past(record, note),
+        past=_past(record, saved),
         **measure.about(collect(probes, "PROBE", Probe), guest),
     )
 
 
-def _html(note: Note | None, db: Path, run: int) -> Path | None:
-    if note:
-        return Path(note.html) if note.html else None
+def _html(saved: SavedRun | None, db: Path, run: int) -> Path | None:
+    if saved:
+        return Path(saved.html) if saved.html else None
     return db.parent.absolute() / f"vpsbench-run-{run}.html"
 
 
-def _require_same(record: Record, hostname: str, note: Note | None) -> None:
+def _require_same(record: Record, hostname: str, saved: SavedRun | None) -> None:
     from vpsbench.model import RunState
 
     run = record.run
-    if run.state is RunState.FINISHED or (run.state is RunState.FAILED and not note):
+    if run.state is RunState.FINISHED or (run.state is RunState.FAILED and not saved):
         raise VpsbenchError(f"Run {run.id} has ended: {run.state}.", "vpsbench run begins a new one.")
     if run.guest.hostname != hostname:
         raise VpsbenchError(
@@ -98,7 +98,7 @@ def _require_same(record: Record, hostname: str, note: Note | None) -> None:
         )
 
 
-def _past(record: Record, note: Note | None) -> Past:
+def _past(record: Record, saved: SavedRun | None) -> Past:
     from vpsbench import probes
     from vpsbench.metrics import WALL_OFFSET
     from vpsbench.plugins import collect
@@ -115,7 +115,7 @@ def _past(record: Record, note: Note | None) -> Past:
         drift=float(offsets[-1] - offsets[0]) if offsets else 0.0,
         turns=tuple(replace(turn, raw={}) for turn in record.turns),
         written=written,
-        note=note,
+        saved=saved,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
 from vpsbench.wiring import conclude, cost_warning, measure, sealing, stored_run
-from vpsbench.wiring.measure import Order
+from vpsbench.wiring.measure import RunOrder
 
 _SPACE: Final = 64 * 1024**2  # B that database and report may need beside the probes' files
 
@@ -97,7 +97,7 @@ def _start_in_background(arguments: Namespace) -> int:
     return background.start(order.db)
 
 
-def _order(arguments: Namespace) -> Order:
+def _order(arguments: Namespace) -> RunOrder:
     """Checks everything that the user asked for before anything is measured."""
     from vpsbench import probes
     from vpsbench.analyzer.verdict import declaration
@@ -115,7 +115,7 @@ def _order(arguments: Namespace) -> Order:
     plan, guest = load_plan(arguments.plan) if arguments.plan else None, inspect(folder=folder)
     ours = tuple(turn for turn in profile.turns if turn.only in (None, guest.layers[0].kind))
     profile = replace(profile, turns=ours)
-    order = Order(
+    order = RunOrder(
         profile=profile,
         plan=plan,
         guest=guest,

@@ -65,7 +65,7 @@ def summary(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _now(standing: Standing) -> Any:  # noqa: ANN401  a Began, of a module that is loaded only when used
+def _now(standing: Standing) -> Any:  # noqa: ANN401  a BegunTurn, of a module that is loaded only when used
     """The turn that runs now, the one that loads the machine first."""
     turns = standing.note.turns if standing.note and standing.process is not None else ()
     return turns[-1] if turns else None

@@ -18,7 +18,7 @@ _SECONDS: Final = 60.0  # a probe that is asked to end cleans up; then what was 
 def _run(_: Namespace) -> int:
     from vpsbench.wiring.measure import say
 
-    told, process = lock.told(), lock.holder()
+    told, process = lock.latest_run(), lock.holder()
     if process is None:
         raise VpsbenchError("No run goes on here.", "vpsbench status tells how the latest one ended.")
     if process == 0:  # which to a signal would be our own process group

@@ -1,16 +1,21 @@
 """Machines that bill for full load, or pay for it with credits, as far as DMI gives them away. Pure.
 
-Amazon's Nitro machines write their instance type into DMI. Its T families are burstable: their price
-covers a baseline, and what goes beyond it on the average of 24 h is billed by the vCPU hour in
-"unlimited" mode, the default of T3, T3a and T4g, or throttled to the baseline in "standard" mode, the
-default of T2. Sources: the Amazon EC2 User Guide, "Key concepts for burstable performance instances"
-(the baselines, from its credit table) and "Unlimited mode for burstable performance instances".
+Amazon's Nitro machines write their instance type into DMI. Its T families are burstable: their price covers a
+baseline. What goes beyond it on the average of 24 h depends on the mode:
 
-Others cannot be told by DMI: it names at most the cloud and not the type on Amazon's Xen machines ("HVM
-domU"), Alibaba ("Alibaba Cloud ECS", whose burstable types bill likewise in unlimited mode, by its own
-documents), Google ("Google Compute Engine") and Oracle (the asset tag "OracleCloud.com"), as captured
-dmidecode outputs and cloud detectors in public repositories show. They get only the warning that every
-long load gets.
+- "unlimited", the default of T3, T3a and T4g: it is billed by the vCPU hour.
+- "standard", the default of T2: the machine is throttled to the baseline.
+
+Sources: the Amazon EC2 User Guide, "Key concepts for burstable performance instances" (the baselines, from
+its credit table) and "Unlimited mode for burstable performance instances".
+
+Of others DMI names at most the cloud, and not the type. They get only the warning that every long load gets.
+Captured dmidecode outputs and cloud detectors in public repositories show these names:
+
+- Amazon's Xen machines: "HVM domU".
+- Alibaba: "Alibaba Cloud ECS". By its own documents its burstable types bill likewise in unlimited mode.
+- Google: "Google Compute Engine".
+- Oracle: the asset tag "OracleCloud.com".
 """
 
 from __future__ import annotations

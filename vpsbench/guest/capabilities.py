@@ -11,6 +11,7 @@ from vpsbench.guest.cpuid import DEVICES, KVM_ASYNC_PF_INTERRUPT, Cpuid
 from vpsbench.guest.files import Files
 from vpsbench.guest.limits import cgroup_folders
 from vpsbench.guest.process import Process
+from vpsbench.kernel_text import schedstat
 from vpsbench.model import Answer, Capability, Layer
 
 _MI: Final = 1024**2
@@ -183,9 +184,7 @@ def _pressure(here: Surroundings) -> Capability:
 
 
 def _schedstat(files: Files) -> Capability:
-    fields = (files.text("/proc/self/schedstat") or "").split()
-    # Run time, wait, slices. A kernel that was built without it, or keeps it switched off, shows three zeros.
-    works = len(fields) >= 3 and fields[0] != "0"
+    works = schedstat.counted(files.text("/proc/self/schedstat") or "")
     because = "/proc/self/schedstat: " + ("our own run-queue wait is counted" if works else "no figures")
     return Capability("schedstat", available=works, because=because)
 

@@ -63,7 +63,9 @@ def leftovers(files: Files) -> tuple[str, ...]:
     """Marks of a container that an image has brought into a machine which is none, with the reason."""
     if not _sees_kernel_threads(files):
         return ()
-    return tuple(f"{c.evidence}, yet kernel threads are visible: a rest of an image" for c in _markers(files))
+    return tuple(
+        f"{c.evidence}, but kernel threads are visible, so an image brought it along" for c in _markers(files)
+    )
 
 
 def _sees_kernel_threads(files: Files) -> bool:

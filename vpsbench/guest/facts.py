@@ -10,6 +10,7 @@ from vpsbench.guest.containers import leftovers
 from vpsbench.guest.cpuid import KVM_REALTIME, Cpuid
 from vpsbench.guest.files import Files
 from vpsbench.guest.memory_map import given
+from vpsbench.kernel_text import cpu_list
 
 _CLOCK: Final = "/sys/devices/system/clocksource/clocksource0"
 _SINGLE: Final = {  # fact -> the file that holds just it
@@ -38,7 +39,6 @@ _OPTIONS: Final = re.compile(
         |numa_balancing|nested_pvm)(=.*)?$""",
     re.VERBOSE,
 )
-_CPU_LIST: Final = re.compile(r"\d+([-,]\d+)*")
 
 
 def facts(files: Files, cpuid: Cpuid | None) -> dict[str, str]:
@@ -86,11 +86,7 @@ def _threads(files: Files) -> str:
     """Which vCPUs say that they are threads of one core; the host need not have told the truth."""
     names = files.matching("/sys/devices/system/cpu/cpu[0-9]*/topology/thread_siblings_list")
     lists = {(files.text(name) or "").strip() for name in names}
-    return " ".join(
-        sorted(
-            filter(_CPU_LIST.fullmatch, lists), key=lambda text: int(text.replace(",", "-").partition("-")[0])
-        )
-    )
+    return " ".join(sorted(filter(cpu_list.LIST.fullmatch, lists), key=cpu_list.cpus))
 
 
 def _realtime(cpuid: Cpuid | None) -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text import meminfo, stat
+from vpsbench.kernel_text.cgroup import V1_UNLIMITED
+from vpsbench.kernel_text.cpu_list import cpus
 from vpsbench.model import Limits
-
-_NO_LIMIT: Final = 2**62  # B; cgroup v1 writes "unlimited" as the largest multiple of a page below 2^63
 
 
 def limits(files: Files, usable: Iterable[int], physical: int) -> Limits:
@@ -61,19 +60,17 @@ def _memory(files: Files, folder: str) -> Iterator[float]:
     """Memory limits in B; above memory.high a cgroup is slowed down until it gives pages back."""
     for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
         text = files.text(f"{folder}/{name}") or ""
-        if text.isdigit() and int(text) < _NO_LIMIT:
+        if text.isdigit() and int(text) < V1_UNLIMITED:
             yield int(text)
 
 
 def _online(files: Files) -> int | None:
-    """How many vCPUs are in a list such as ``0-3,8``; by /proc/stat where lxcfs or age hides the list."""
-    text = files.text("/sys/devices/system/cpu/online") or ""
-    if re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text):
-        ends = [part.split("-") for part in text.split(",")]
-        return sum(int(e[-1]) - int(e[0]) + 1 for e in ends)
-    return len(re.findall(r"^cpu\d+ ", files.text("/proc/stat") or "", re.MULTILINE)) or None
+    """How many vCPUs the kernel lists; by /proc/stat where lxcfs, or an old kernel, has no list."""
+    try:
+        return len(cpus(files.text("/sys/devices/system/cpu/online") or ""))
+    except ValueError:
+        return len(stat.vcpus({stat.FILE: files.text(stat.FILE) or ""})) or None
 
 
 def _memory_total(files: Files) -> int | None:
-    found = re.search(r"^MemTotal:\s+(\d+) kB", files.text("/proc/meminfo") or "", re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    return meminfo.amounts(files.text(meminfo.FILE) or "", "MemTotal").get("MemTotal")

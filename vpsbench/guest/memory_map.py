@@ -1,9 +1,11 @@
-"""How much memory the machine was given, by what shows it before its kernel took its own part.
+"""How much memory the machine was given, before its kernel took a part of it.
 
-MemTotal leaves out the kernel's image, its page tables and what it keeps for a crash kernel; these do not.
-Formats: /proc/iomem (proc(5); zeros for who is not root), /sys/firmware/memmap
-(Documentation/ABI/testing/sysfs-firmware-memmap), the line "Memory:" of the boot log (mm/mm_init.c), and
-DMI's memory devices, type 17 (SMBIOS 3.7, section 7.18), which name what the host says that it put in.
+MemTotal leaves out the kernel's image, its page tables and what it keeps for a crash kernel; these do not:
+
+- /proc/iomem (proc(5)), which shows zeros to all but root.
+- /sys/firmware/memmap (Documentation/ABI/testing/sysfs-firmware-memmap).
+- The line "Memory:" of the boot log (mm/mm_init.c).
+- DMI's memory devices, type 17 (SMBIOS 3.7, section 7.18): what the host says that it put in.
 """
 
 from __future__ import annotations

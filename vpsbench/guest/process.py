@@ -1,4 +1,4 @@
-"""What no file tells: what this very process may do."""
+"""What this very process may do, which no file tells."""
 
 from __future__ import annotations
 

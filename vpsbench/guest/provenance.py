@@ -1,4 +1,4 @@
-"""What a run's first record says of where its readings come from; the names that a redacted copy hides."""
+"""Where a run's readings come from, for its first record; and the names that a redacted copy hides."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _wall_clock() -> dict[str, Any]:
 
 
 def names(guest: Guest, files: Files | None = None) -> dict[str, str]:
-    """What names this machine or its user -> what it is; what cannot be read cannot be left out either."""
+    """The names of this machine and its user, and what each is; only those that can be read."""
     files = files or Files()
     serials = {
         text.strip() for pattern in _SERIALS for n in files.matching(pattern) if (text := files.text(n))

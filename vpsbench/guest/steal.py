@@ -7,9 +7,9 @@ from typing import Final
 from vpsbench.guest.containers import lxcfs_mount
 from vpsbench.guest.cpuid import KVM_STEAL_TIME, Cpuid
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text import stat
 from vpsbench.model import Answer, Layer
 
-_STEAL_FIELD: Final = 8  # of the line "cpu" of /proc/stat, counted from the name
 _KERNEL_LOG: Final = "/var/log/dmesg"  # /dev/kmsg would wait for more
 _REGISTERED: Final = "stealtime: cpu"  # what KVM's (before Linux 5.19 or so) and VMware's guests log
 _NO_CLOCK: Final = {
@@ -41,9 +41,7 @@ def steal_clock(files: Files, cpuid: Cpuid | None, layers: tuple[Layer, ...]) ->
 
 def _steal(files: Files) -> int:
     """Steal of all vCPUs since boot, in ticks; as a lower bound, 0 where there is no such field."""
-    fields = (files.text("/proc/stat") or "").partition("\n")[0].split()
-    found = fields[_STEAL_FIELD] if len(fields) > _STEAL_FIELD else ""
-    return int(found) if found.isdigit() else 0
+    return stat.ticks(files.text(stat.FILE) or "", "cpu").get("steal", 0)
 
 
 def _by_platform(kind: str, files: Files, cpuid: Cpuid | None) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -45,6 +45,8 @@ _LIMITS: Final = (
     "io.max",
     *(f"blkio.throttle.{a}_{b}_device" for a in ("read", "write") for b in ("bps", "iops")),
 )
+_NOTHING: Final = "nothing"
+_TOLD: Final = ", as the host says"
 _DISK: Final = re.compile(r"(sd|vd|xvd|hd|nvme|mmcblk|ubd|dasd|pmem|nbd|rbd).*")
 
 
@@ -191,7 +193,7 @@ def _by_mapping(files: Files, name: str) -> Iterator[str]:
 
 
 def _by_cgroups(files: Files) -> Iterator[str]:
-    """Limits on I/O that are to be seen from in here are mostly the owner's."""
+    """Limits on I/O that this guest can see; mostly its owner has set them."""
     for folder in (*cgroup_folders(files), *cgroup_folders(files, "blkio")):
         for name in _LIMITS:
             if limit := (files.text(f"{folder}/{name}") or "").strip():
@@ -238,7 +240,7 @@ def facts(files: Files, found: Place, total: int, free: int) -> dict[str, str]:
     return {
         "disk.mount": found.mount,
         "disk.file_system": f"{found.file_system} on {found.source}",
-        "disk.between": "; ".join(found.between) or "nothing",
+        "disk.between": "; ".join(found.between) or _NOTHING,
         "disk.space": f"{total} B, {free} B free",
         **({"disk.device": " on ".join(found.stack)} if found.stack else {}),
         **({"disk.all": ", ".join(f"{n} {b} B" for n, b in all_.items())} if (all_ := disks(files)) else {}),
@@ -252,10 +254,42 @@ def _told(files: Files, disk: str) -> Iterator[tuple[str, str]]:
     if scheduler := re.search(r"\[(.+?)\]", files.text(f"{queue}/scheduler") or ""):
         yield "disk.scheduler", scheduler[1]
     if rotational := {"0": "no", "1": "yes"}.get(files.text(f"{queue}/rotational") or ""):
-        yield "disk.rotational", f"{rotational}, as the host says"
+        yield "disk.rotational", f"{rotational}{_TOLD}"
     if cache := files.text(f"{queue}/write_cache"):
-        yield "disk.write_cache", f"{cache}, as the host says"
+        yield "disk.write_cache", f"{cache}{_TOLD}"
     if (discard := files.text(f"{queue}/discard_max_bytes") or "").isdigit():
         yield "disk.discard", f"up to {discard} B at a time" if int(discard) else "no"
     if model := (files.text(f"/sys/class/block/{disk}/device/model") or "").strip():
         yield "disk.model", model
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What ``facts`` wrote down, read back.
+
+    Args:
+        disks: B of each disk that the guest sees; empty where none was noted.
+        space: B of the file system; None: not noted.
+        file_system: its type; empty likewise.
+        between: what stands between it and the folder, in words; empty: nothing; None: not noted.
+        write_cache: the kernel's word for the disk's cache, "write back" or "write through"; empty likewise.
+    """
+
+    disks: dict[str, int]
+    space: int | None
+    file_system: str
+    between: str | None
+    write_cache: str
+
+
+def noted(facts_: Mapping[str, str]) -> Noted:
+    """The facts of a run, as ``facts`` wrote them."""
+    disks_ = [part.split() for part in facts_.get("disk.all", "").split(", ") if part]
+    space, between = facts_.get("disk.space", "").partition(" ")[0], facts_.get("disk.between")
+    return Noted(
+        disks={name: int(size) for name, size, _ in disks_},
+        space=int(space) if space.isdigit() else None,
+        file_system=facts_.get("disk.file_system", "").partition(" on ")[0],
+        between="" if between == _NOTHING else between,
+        write_cache=facts_.get("disk.write_cache", "").removesuffix(_TOLD),
+    )

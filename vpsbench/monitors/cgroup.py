@@ -1,12 +1,11 @@
-"""Limits that control groups set us, and what they cost: our own cgroup and its visible parents.
+"""The limits of control groups, and what they cost us: our own cgroup and its visible parents.
 
-Formats: the kernel's Documentation/admin-guide/cgroup-v2.rst (version 2), and of version 1
-Documentation/scheduler/sched-bwc.rst (cpu) and Documentation/admin-guide/cgroup-v1/memory.rst.
-The label ``path`` is the cgroup's folder on this machine; a parent's path is the head of its child's,
-and the tightest limit of a chain is the one that counts. "No limit" yields no sample.
+Formats: see ``kernel_text.cgroup``.
+The label ``path`` is the cgroup's folder on this machine. A parent's path is the head of its child's, and the
+tightest limit of a chain is the one that counts. "No limit" yields no sample.
 
-In containers the files of /proc may be rewritten (lxcfs) and these are the plain truth; on a VM a
-limit here is the guest's own doing, and no one else's.
+In containers lxcfs may rewrite the files of /proc, but not these. On a VM the guest's owner has set what
+limit there is.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Final
 
 from vpsbench.guest.cgroups import V2, folders
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text.cgroup import THROTTLED_TIME, V1_UNLIMITED
 from vpsbench.kernel_text.lines import Line, Texts, first, lines, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor
@@ -51,11 +51,9 @@ NAMES: Final = {  # controller -> its files that are read
     "cpu": ("cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.stat"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.failcnt", "memory.oom_control"),
 }
-V1_UNLIMITED: Final = 2**63 - 2**16  # LONG_MAX rounded down to whole pages, of 64 KiB at most
 THROTTLING: Final = {  # line of cpu.stat -> (metric, how many of its units make one of ours)
-    "nr_throttled": (CPU_THROTTLED, 1),
-    "throttled_usec": (CPU_THROTTLED_TIME, 1e6),  # version 2
-    "throttled_time": (CPU_THROTTLED_TIME, 1e9),  # version 1
+    "nr_throttled": (CPU_THROTTLED, 1.0),
+    **{name: (CPU_THROTTLED_TIME, parts) for name, parts in THROTTLED_TIME.items()},
 }
 
 
@@ -82,12 +80,12 @@ def parse(texts: Texts) -> list[Sample]:
 
 
 def _gauges(texts: Texts, path: str) -> list[Sample]:
-    values = {
-        CPU_QUOTA: _quota(texts, path),
-        MEMORY_LIMIT: min(_amounts(texts, path, LIMITS), default=None),
-        MEMORY_CURRENT: min(_amounts(texts, path, USES), default=None),
-    }
-    return [Sample(metric, value, (("path", path),)) for metric, value in values.items() if value is not None]
+    values = (
+        (CPU_QUOTA, _quota(texts, path)),
+        (MEMORY_LIMIT, min(_amounts(texts, path, LIMITS), default=None)),
+        (MEMORY_CURRENT, min(_amounts(texts, path, USES), default=None)),
+    )
+    return [Sample(metric, value, (("path", path),)) for metric, value in values if value is not None]
 
 
 def _quota(texts: Texts, path: str) -> float | None:

@@ -1,9 +1,11 @@
-"""Two clocks to hold the others against: the real-time clock device, and the time since boot.
+"""Two clocks to compare the others with: the real-time clock device, and the time since boot.
 
-Formats: /sys/class/rtc/rtc0/since_epoch, whole s since 1970 (Documentation/ABI/testing/sysfs-class-rtc
-of the kernel), which a host emulates from its own clock; /proc/uptime, whose first word is s since
-boot with two decimals (proc(5)), time suspended included, and in containers often the container's own.
-Either may be missing: many guests have no RTC.
+Formats:
+
+- /sys/class/rtc/rtc0/since_epoch: whole s since 1970 (Documentation/ABI/testing/sysfs-class-rtc of the
+  kernel). A host emulates it from its own clock. Many guests have none.
+- /proc/uptime: its first word is s since boot with two decimals (proc(5)), time suspended included. In
+  containers it often is the container's own.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """What the guest's disks did: /proc/diskstats.
 
-Format: the kernel's Documentation/admin-guide/iostats.rst. After major, minor and name come reads,
-reads merged, sectors read, ms reading, the same four of writes, I/Os under way, ms with any I/O under
-way; newer kernels add columns of discards and flushes. A sector is 512 B here, whatever the disk's own.
+Format: the kernel's Documentation/admin-guide/iostats.rst. The columns after major, minor and name are reads,
+reads merged, sectors read and ms reading. Then come the same four of writes, I/Os under way, and ms with any
+I/O under way. Newer kernels add columns of discards and flushes. A sector is 512 B here, whatever the disk's.
 
-Only whole disks count, and each byte once. This is decided by the names in this one file, since in
-containers /sys may show other disks than /proc, and since a disk may come and go:
+Only whole disks count, and each byte once. The names in this one file decide, as in containers /sys may show
+other disks than /proc, and as a disk may come and go:
 
-* What is memory, or rests on other disks of the list, is left out (``LAYERED``): dm-* (LVM, LUKS) and
-  md* (RAID) too, though a guest may have its root there: their I/O is that of the disks below them.
-* ``sda1`` or ``nvme0n1p1`` is a partition where ``sda`` or ``nvme0n1`` is listed. Else it is a disk
-  of its own: Xen hands out disks called ``xvda1`` without any ``xvda``.
+* What is memory, or rests on other disks of the list, is left out (``LAYERED``). So are dm-* (LVM, LUKS) and
+  md* (RAID), though a guest may have its root there: their I/O is that of the disks below them.
+* ``sda1`` or ``nvme0n1p1`` is a partition where ``sda`` or ``nvme0n1`` is listed. Else it is a disk of its
+  own: Xen hands out disks called ``xvda1`` without any ``xvda``.
 """
 
 from __future__ import annotations

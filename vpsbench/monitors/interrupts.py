@@ -1,9 +1,13 @@
 """Interrupts that the hypervisor raised in the guest: the HYP line of /proc/interrupts (x86).
 
 Format: a header with a ``CPUn`` for each online vCPU, then a line an interrupt with a count for each
-(proc(5); the kernel's arch/x86/kernel/irq.c). On KVM a HYP interrupt tells that a page which the host
-had swapped out is there again; on Xen it is every event, on Hyper-V every message: same name,
-other meaning. The line is missing where the kernel has no such vector, as on bare metal and on ARM.
+(proc(5); the kernel's arch/x86/kernel/irq.c). What a HYP interrupt means depends on the hypervisor:
+
+- KVM: a page that the host had swapped out is there again.
+- Xen: any event.
+- Hyper-V: any message.
+
+The line is missing where the kernel has no such vector, as on bare metal and on ARM.
 """
 
 from __future__ import annotations

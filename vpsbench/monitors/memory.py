@@ -1,6 +1,6 @@
 """How much memory the guest has, and how much of it is left: /proc/meminfo.
 
-Format: proc(5) and the kernel's Documentation/filesystems/proc.rst; "kB" there means 1024 B.
+Format: see ``kernel_text.meminfo``.
 MemAvailable exists since 3.14; Balloon (what a balloon driver took and accounts for) in newer kernels only.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from vpsbench.kernel_text.lines import Line, Texts, named
+from vpsbench.kernel_text import meminfo
+from vpsbench.kernel_text.lines import Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
 
@@ -41,7 +42,6 @@ BALLOON: Final = Metric(
     "Memory that a balloon driver gave back to the host, where it is told.",
 )  # fmt: skip
 
-FILE: Final = "/proc/meminfo"
 LINES: Final = {
     "MemTotal": TOTAL,
     "MemFree": FREE,
@@ -55,21 +55,15 @@ LINES: Final = {
 
 def parse(texts: Texts) -> list[Sample]:
     """Amounts of memory in B; MemTotal must be there, the others where the kernel tells them."""
-    found = named(texts, FILE, LINES)
+    found = named(texts, meminfo.FILE, LINES)
     if "MemTotal" not in found:
-        raise LookupError(f"{FILE}: no line MemTotal")
-    return [Sample(LINES[name], _bytes(line)) for name, line in found.items()]
-
-
-def _bytes(line: Line) -> float:
-    if line.word(2) != "kB":
-        raise line.wrong("expected an amount in kB")
-    return line.value(1) * 1024
+        raise LookupError(f"{meminfo.FILE}: no line MemTotal")
+    return [Sample(LINES[name], meminfo.amount(line)) for name, line in found.items()]
 
 
 MONITOR = Monitor(
     name="memory",
-    files=matching(FILE),
+    files=matching(meminfo.FILE),
     metrics=tuple(LINES.values()),
     parse=parse,
 )

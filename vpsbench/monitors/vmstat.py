@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vpsbench.kernel_text import vmstat
 from vpsbench.kernel_text.lines import Texts, named
 from vpsbench.model import Kind, Metric, Sample
 from vpsbench.monitors import Monitor, matching
@@ -46,7 +47,6 @@ OOM_KILL: Final = Metric(
     "Processes that the guest's kernel killed since boot because memory ran out.",
 )  # fmt: skip
 
-FILE: Final = "/proc/vmstat"
 LINES: Final = {
     "pswpin": PSWPIN,
     "pswpout": PSWPOUT,
@@ -61,15 +61,15 @@ LINES: Final = {
 
 def parse(texts: Texts) -> list[Sample]:
     """Pages or events since boot."""
-    found = named(texts, FILE, LINES)
+    found = named(texts, vmstat.FILE, LINES)
     if not found:
-        raise LookupError(f"{FILE}: none of the lines {', '.join(LINES)}")
+        raise LookupError(f"{vmstat.FILE}: none of the lines {', '.join(LINES)}")
     return [Sample(LINES[name], line.value(1)) for name, line in found.items()]
 
 
 MONITOR = Monitor(
     name="vmstat",
-    files=matching(FILE),
+    files=matching(vmstat.FILE),
     metrics=tuple(LINES.values()),
     parse=parse,
 )

@@ -1,8 +1,8 @@
 """The balloon of a Xen guest: /sys/devices/system/xen_memory/xen_memory0/.
 
 Format: one number a file in KiB (the kernel's Documentation/ABI/stable/sysfs-devices-system-xen_memory):
-target_kb is what the host asks the guest to be content with, current_kb what it has; low_kb and
-high_kb together are the pages that lie in the balloon.
+target_kb is what the host lets the guest have, and current_kb what it has. low_kb and high_kb together are
+the pages that lie in the balloon.
 """
 
 from __future__ import annotations

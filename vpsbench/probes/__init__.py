@@ -1,8 +1,8 @@
 """Active probes: each loads one resource for one bounded turn, in a process of its own.
 
 Each module defines ``PROBE``. The runner starts ``python -m vpsbench.probes NAME`` with a request on
-standard input; what the probe emits goes back as one JSON object a line, as it goes, so a probe that
-is killed loses nothing that it had measured.
+standard input. What the probe emits goes back at once, as one JSON object a line. So a probe that is killed
+loses nothing that it had measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Emit(Protocol):
     def sample(self, metric: Metric, value: float, at: float | None = None, **labels: str) -> None:
         """One reading; ``at`` is CLOCK_BOOTTIME in seconds, by default now."""
 
-    def course(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+    def series(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
         """Several readings of one series at once."""
 
     def event(self, kind: str, detail: str) -> None:

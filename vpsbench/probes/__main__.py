@@ -38,9 +38,9 @@ class Lines:
         when = now() if at is None else at
         self._line("sample", metric=metric.name, value=float(value), labels=labels, at=when)
 
-    def course(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
+    def series(self, metric: Metric, values: Sequence[float], at: Sequence[float], **labels: str) -> None:
         """See ``Emit``."""
-        self._line("course", metric=metric.name, values=list(values), labels=labels, at=list(at))
+        self._line("series", metric=metric.name, values=list(values), labels=labels, at=list(at))
 
     def event(self, kind: str, detail: str) -> None:
         """See ``Emit``."""

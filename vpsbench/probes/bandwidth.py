@@ -26,10 +26,10 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
 from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
-from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom, headroom
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,11 +72,11 @@ class Options:
             raise ValueError("size and floor must not be negative")
 
 
-def area(space: Room, caches: int, options: Options) -> int:
+def area(space: MemoryHeadroom, caches: int, options: Options) -> int:
     """How many B the three arrays may have; the chain has a quarter of it.
 
     Args:
-        space: the room that there is.
+        space: the memory that there is.
         caches: B of the largest cache; 0: not known.
         options: of the probe.
 
@@ -90,12 +90,12 @@ def area(space: Room, caches: int, options: Options) -> int:
     return int(size)
 
 
-def _floor(space: Room, options: Options) -> int:
+def _floor(space: MemoryHeadroom, options: Options) -> int:
     return max(options.floor, space.total // 10)
 
 
 def cache(files: Files) -> int:
-    """The largest cache that the kernel tells of, in B, whatever the host made it believe; 0: none."""
+    """The largest cache that the kernel knows, in B; the host may have hidden the real one. 0: none."""
     texts = [files.text(name) or "" for name in files.matching(CACHE)]
     return max((int(text[:-1]) * 1024 for text in texts if re.fullmatch(r"\d+K", text)), default=0)
 
@@ -118,7 +118,7 @@ class Triad:
         return 3 * 8 * n / ((time.perf_counter_ns() - began) / 1e9)
 
 
-class Chain:
+class PointerChase:
     """A single random cycle through all cache lines of ``size`` B."""
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
@@ -141,7 +141,7 @@ class Chain:
 
 
 def is_chain(table: NDArray[np.intp], walk: NDArray[np.intp]) -> bool:
-    """Whether each place of a walk is what stands at the place before it."""
+    """Whether each place of a walk was read from the place before it."""
     return bool((walk[1:] == table[walk[:-1]]).all())
 
 
@@ -152,32 +152,34 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         Unavailable: there is too little memory.
     """
     files = files or Files()
-    space = room(files)
+    space = headroom(files)
     size, guard = area(space, cache(files), request.options), Guard(files, _floor(space, request.options))
-    pace = Pace(request.duty, request.seconds)
+    duty = DutyCycle(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         emit.note(f"reading and writing {size // MIB} MiB of memory")
         try:
-            _measure(Triad(size), Chain(size // 4, np.random.default_rng(request.seed)), emit, guard, pace)
+            _measure(
+                Triad(size), PointerChase(size // 4, np.random.default_rng(request.seed)), emit, guard, duty
+            )
         except NeededElsewhere as reason:
             emit.event("bandwidth.given_back", f"{reason}: all was given back")
 
 
-def _measure(triad: Triad, chain: Chain, emit: Emit, guard: Guard, pace: Pace) -> None:
+def _measure(triad: Triad, chase: PointerChase, emit: Emit, guard: Guard, duty: DutyCycle) -> None:
     """A pass and a walk at least; the first ones only warm up, and are not counted."""
     triad.run()
-    chained = chain.run() is not None
+    chained = chase.run() is not None
     if not chained:
         emit.event("bandwidth.no_chain", "this numpy copies its indices first: no latency was measured")
     emit.sample(AREA, triad.elements * 3 * 8)
     while True:
         guard.available()
         emit.sample(TRIAD, triad.run())
-        pace.rest()
-        if chained and (latency := chain.run()) is not None:
+        duty.rest()
+        if chained and (latency := chase.run()) is not None:
             emit.sample(LATENCY, latency)
-        pace.rest()
-        if now() >= pace.until:
+        duty.rest()
+        if now() >= duty.until:
             break
 
 

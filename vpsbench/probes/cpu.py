@@ -1,7 +1,10 @@
 """Where does a busy vCPU's second go? A pinned loop on every vCPU watches the clock and counts gaps.
 
-Three arms: "all" vCPUs together; each "single" one after the other, which tells what they take from each
-other; and a "sweep" over duty cycles, which tells a cap (nothing is lost below it) from contention.
+Three arms:
+
+- "all": all vCPUs together.
+- "single": each vCPU alone, one after the other. It tells what they take from each other.
+- "sweep": all of them at rising duty. It tells a cap, below which nothing is lost, from contention.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from vpsbench.kernel_text.stat import USER_HZ
 from vpsbench.model import Duration, Guest, Metric
 from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes.conduct.rest_doses import RELOAD, RESTS, fell
@@ -18,7 +22,6 @@ from vpsbench.probes.cpu_loop import metrics
 from vpsbench.probes.cpu_loop.loop import Bin
 from vpsbench.probes.cpu_loop.processes import Step, spin
 
-_TICKS: Final = 100  # USER_HZ, the unit of /proc/stat for user programs on all but two old CPUs
 ARMS: Final = ("all", "single", "sweep")
 SWEEP: Final = (0.1, 0.3, 0.6, 1.0)
 # Metric -> what it is called in a loop's ``Bin``.
@@ -27,9 +30,9 @@ _TIMES: Final = {
     metrics.GAP: "gap",
     metrics.SHORT_GAP: "short_gap",
     metrics.GAP_MAX: "gap_max",
-    metrics.RUN_QUEUE_DELAY: "own_wait",
-    metrics.LONG_RUN_QUEUE_DELAY: "long_own_wait",
-    metrics.RUN_QUEUE_DELAY_IN_GAPS: "own_wait_in_gaps",
+    metrics.RUN_QUEUE_DELAY: "run_queue_delay",
+    metrics.LONG_RUN_QUEUE_DELAY: "long_run_queue_delay",
+    metrics.RUN_QUEUE_DELAY_IN_GAPS: "run_queue_delay_in_gaps",
 }
 _COUNTED: Final = {metrics.IRQ: "irq", metrics.STEAL: "steal"}
 _SINGLE: Final = {metrics.ONE_GAP: "gaps", metrics.ONE_RUN_QUEUE_DELAY: "waits"}
@@ -63,17 +66,17 @@ class Options:
 
 
 def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
-    """One message for each metric and not for each bin: on a slow guest they cost more than the loop sees."""
+    """Sends one message for each metric, not for each bin: on a slow guest messages disturb the loops."""
     labels = {"vcpu": str(vcpu), "arm": step.arm, "duty": f"{step.duty:g}"}
     at = [one.end / 1e9 for one in bins]
-    demanded = {metrics.DEMANDED: "wanted"} if step.duty < 1 else {}  # else it is all of the bin
+    demanded = {metrics.DEMANDED: "demanded"} if step.duty < 1 else {}  # else it is all of the bin
     for metric, name in (_TIMES | demanded).items():
-        emit.course(metric, [getattr(one, name) / 1e9 for one in bins], at, **labels)
+        emit.series(metric, [getattr(one, name) / 1e9 for one in bins], at, **labels)
     for metric, name in _COUNTED.items():
         found = [(getattr(one, name), end) for one, end in zip(bins, at, strict=True)]
-        known = [(ticks / _TICKS, end) for ticks, end in found if ticks is not None]
+        known = [(ticks / USER_HZ, end) for ticks, end in found if ticks is not None]
         _pairs(emit, metric, known, labels)
-    emit.course(metrics.ITERATIONS, [one.turns for one in bins], at, **labels)
+    emit.series(metrics.ITERATIONS, [one.iterations for one in bins], at, **labels)
     for metric, name in _SINGLE.items():
         pairs = [(length / 1e9, end / 1e9) for one in bins for end, length in getattr(one, name)]
         _pairs(emit, metric, pairs, labels)
@@ -82,7 +85,7 @@ def _emit(emit: Emit, bins: list[Bin], vcpu: int, step: Step) -> None:
 def _pairs(emit: Emit, metric: Metric, pairs: list[tuple[float, float]], labels: dict[str, str]) -> None:
     if pairs:
         values, at = zip(*pairs, strict=True)
-        emit.course(metric, values, at, **labels)
+        emit.series(metric, values, at, **labels)
 
 
 def _load(step: Step, length: float, emit: Emit) -> list[float]:
@@ -92,7 +95,8 @@ def _load(step: Step, length: float, emit: Emit) -> list[float]:
     def take(bins: list[Bin], vcpu: int) -> None:
         _emit(emit, bins, vcpu, step)
         delivered.extend(
-            1 - (one.gap - one.own_wait_in_gaps) / max(1, one.wanted - one.own_wait) for one in bins
+            1 - (one.gap - one.run_queue_delay_in_gaps) / max(1, one.demanded - one.run_queue_delay)
+            for one in bins
         )
 
     for vcpu, status in spin(step, length, take):

@@ -1,4 +1,4 @@
-"""The disk, by fio: rates and latencies, second by second, under nine kinds of load.
+"""The disk, by fio: rates and latencies, second by second, under several kinds of load.
 
 Each kind is a fio process of its own: one that hangs, is killed or fails loses nothing else.
 """
@@ -21,11 +21,12 @@ from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct import rest_doses
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
-from vpsbench.probes.disk_file.flush import Series
-from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
+from vpsbench.probes.disk_file.flush import Flushes
+from vpsbench.probes.disk_file.layout import FULL, Target, cleared, lay_out, make_way, size_for
 from vpsbench.probes.disk_file.metrics import FLUSH_LATENCY, WRITTEN
 from vpsbench.probes.fio.engine import QUEUELESS, FioError, find
+from vpsbench.probes.fio.job_report import JobReport
 from vpsbench.probes.fio.jobs import (
     BURST,
     DRAINED,
@@ -41,8 +42,7 @@ from vpsbench.probes.fio.jobs import (
 )
 from vpsbench.probes.fio.metrics import CACHED, CPU, DIRECT
 from vpsbench.probes.fio.output import Totals
-from vpsbench.probes.fio.process import Process
-from vpsbench.probes.fio.telling import Report
+from vpsbench.probes.fio.process import FioProcess
 
 GRACE: Final = 15.0  # s after its time until a job counts as hung
 LAYOUT_SHARE: Final = 0.2  # of the turn, at most, for writing the file
@@ -88,7 +88,7 @@ class _Turn:
     """One turn under way."""
 
     def __init__(self, request: Request, emit: Emit) -> None:
-        self._pace = Pace(request.duty, request.seconds)
+        self._duty = DutyCycle(request.duty, request.seconds)
         self._options: Options = request.options
         self._request, self._emit = request, emit
         self._folder = Path(request.folder)
@@ -100,12 +100,12 @@ class _Turn:
         """Write the file that the jobs work on."""
         self._look_at_place()
         writers = any(JOBS[name].writes for name in self._options.jobs)
-        size = room_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
+        size = size_for(self._folder, self._options.file_size, self._budget // 2 if writers else self._budget)
         self._emit.note(f"disk: writing a file of up to {size >> 20} MiB")
         until = now() + LAYOUT_SHARE * self._request.seconds
         random = np.random.default_rng(self._request.seed).bytes
         wrote = partial(self._spend, "layout")
-        target = lay_out(self._folder / FILE, size, until, random, self._pace, wrote)
+        target = lay_out(self._folder / FILE, size, until, random, self._duty, wrote)
         if not target.direct:
             self._cached("its file system takes no direct I/O, so all goes through the guest's own memory")
         return target
@@ -118,7 +118,7 @@ class _Turn:
             self._cached(f"{found.file_system} may serve direct reads from the guest's own memory")
 
     def _cached(self, why: str) -> None:
-        """Nothing that follows is the disk's alone: it goes by another name, which no sign looks at."""
+        """From here on readings may come from memory: they get other names, which no sign looks at."""
         if self._to != CACHED:
             self._emit.event("disk.cached", f"{why}; what is measured is marked as cached (disk.cached.*)")
         self._to = CACHED
@@ -131,7 +131,8 @@ class _Turn:
         """Run the jobs one after another."""
         engine = find(target)
         if engine.refused:
-            self._emit.event("disk.engine", f"{engine.name} is used; {'; '.join(engine.refused)}")
+            kind = "disk.queueless" if engine.queueless else "disk.engine"
+            self._emit.event(kind, f"{engine.name} is used; {'; '.join(engine.refused)}")
         jobs = [name for name in JOBS if name in self._options.jobs]
         outcomes = [self._paced(name, jobs[place:], target, engine.name) for place, name in enumerate(jobs)]
         tried = [outcome for outcome in outcomes if outcome is not None]
@@ -147,7 +148,7 @@ class _Turn:
         outcome = self._job(name, left, target, engine)
         if name == BURST and outcome and self._options.rest:
             self._refill(target, engine)
-        self._pace.rest()
+        self._duty.rest()
         return outcome
 
     def _job(self, name: JobName, left: list[JobName], target: Target, engine: str) -> bool | None:
@@ -166,13 +167,13 @@ class _Turn:
 
     def _left(self) -> float:
         """The s that are left of the turn for work."""
-        return (self._pace.until - now()) * self._request.duty
+        return (self._duty.until - now()) * self._request.duty
 
     def _fio(self, name: str, target: Target, engine: str, length: int, budget: int = 0) -> Totals | None:
         """Runs a job and reports it."""
         self._emit.note(f"disk: {name} for {length} s")
-        report = Report(name, flush=name in JOBS and JOBS[name].flush, to=self._to, emit=self._emit)
-        process = Process(arguments(name, target, engine, length, budget), self._folder, report.hear)
+        report = JobReport(name, flush=name in JOBS and JOBS[name].flush, to=self._to, emit=self._emit)
+        process = FioProcess(arguments(name, target, engine, length, budget), self._folder, report.hear)
         try:
             with process:
                 if not process.wait(length + GRACE, partial(make_way, self._folder)):
@@ -201,7 +202,7 @@ class _Turn:
             self._fio(name, target, engine, length)
 
     def _flushes(self, target: Target, length: int, budget: int) -> bool:
-        """The series of flushes, which is not fio's; whether there was one."""
+        """Runs the flushes, which are not fio's; returns whether there were any."""
         self._emit.note(f"disk: {FLUSH} for {length} s")
         count = 0
 
@@ -212,7 +213,7 @@ class _Turn:
             make_way(self._folder)
 
         rng = np.random.default_rng([self._request.seed, 1])
-        Series(target, rng, partial(self._spend, FLUSH), flushed).run(now() + length, budget)
+        Flushes(target, rng, partial(self._spend, FLUSH), flushed).run(now() + length, budget)
         return count > 0
 
 
@@ -236,7 +237,7 @@ def _why_not(name: JobName, target: Target, engine: str, length: int, budget: in
     if name == FLUSH and not target.direct:
         return "without direct I/O a flush writes what the guest's own memory holds"
     if engine == QUEUELESS and JOBS[name].depth > 1 and name != BURST:
-        return f"{engine} keeps one I/O under way at a time, this job is about {JOBS[name].depth}"
+        return f"{engine} keeps one I/O under way at a time, and this job needs {JOBS[name].depth}"
     return None
 
 

@@ -1,9 +1,9 @@
 """A sparse look at the disk all along: one random read of 4 KiB about ten times a second, past our caches.
 
-It runs in the background, beside the other turns. So few reads load nothing and stay below any cap: what
-makes some of them slow is somebody else's load, or the guest itself. For the latter there is a control arm:
-each pause between two reads is timed as well, and a vCPU that was taken away makes pauses late as it makes
-reads slow. What either waited for a vCPU behind others of this guest (/proc/self/schedstat) is taken out.
+It runs in the background, beside the other turns. So few reads load nothing and stay below any cap. What
+makes some of them slow is somebody else's load, or the guest itself. The pauses between reads are timed as
+well, as a control arm: a vCPU that was taken away makes a pause late just as it makes a read slow. The
+run-queue delay of either (/proc/self/schedstat) is taken out.
 
 fio is not used here: it times no pauses, and keeps what it logs of single reads in memory until it ends.
 """
@@ -23,12 +23,13 @@ from typing import Final
 
 from vpsbench.guest.files import Files
 from vpsbench.guest.storage import here
+from vpsbench.kernel_text.schedstat import run_queue_delay
 from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.conduct.isolation import no_collection
-from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, room_for
+from vpsbench.probes.disk_file.layout import Target, cleared, lay_out, make_way, size_for
 from vpsbench.probes.disk_file.metrics import SPARSE_LATE, SPARSE_LATENCY, WRITTEN
 
 READ: Final = 4096  # B
@@ -42,7 +43,7 @@ _SCHEDSTAT: Final = "/proc/self/schedstat"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How often it reads what.
+    """How often it reads, and from how large a file.
 
     Args:
         every: mean pause between two reads, s.
@@ -60,7 +61,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Seen:
+class Reads:
     """Reads since the last report; all in s, ``at`` by CLOCK_BOOTTIME."""
 
     at: list[float] = field(default_factory=list)
@@ -76,19 +77,19 @@ class Seen:
     def tell(self, emit: Emit) -> None:
         """All of them."""
         if self.at:
-            emit.course(SPARSE_LATENCY, self.latency, self.at)
-            emit.course(SPARSE_LATE, self.late, self.at)
+            emit.series(SPARSE_LATENCY, self.latency, self.at)
+            emit.series(SPARSE_LATE, self.late, self.at)
 
 
-class Watch:
-    """Measures how long something takes, without the wait for a vCPU behind others of this guest."""
+class Stopwatch:
+    """Measures how long something takes, without the run-queue delay in this guest."""
 
     def __init__(self, schedstat: int) -> None:
         self._schedstat = schedstat
         self._began, self._waited = time.perf_counter_ns(), self._wait()
 
     def _wait(self) -> int:
-        return int(os.pread(self._schedstat, 128, 0).split()[1])
+        return run_queue_delay(os.pread(self._schedstat, 128, 0))
 
     def lap(self) -> float:
         """The s since the last lap."""
@@ -107,7 +108,7 @@ def run(request: Request, emit: Emit) -> None:
     with cleared(Path(request.folder), emit, "the sparse reads"):
         target = _laid_out(request, emit)
         with _opened(target.path, os.O_DIRECT) as file, _opened(Path(_SCHEDSTAT)) as schedstat:
-            _watch(request, (file, schedstat), target.size, emit)
+            _read(request, (file, schedstat), target.size, emit)
 
 
 def _laid_out(request: Request, emit: Emit) -> Target:
@@ -115,12 +116,12 @@ def _laid_out(request: Request, emit: Emit) -> Target:
     place = here(Files(), folder)
     if place.memory or place.caching:
         raise Unavailable(f"{folder} is a {place.file_system}, which may answer from memory")
-    size = room_for(folder, options.file_size, request.write_budget // SHARE)
-    pace = Pace(GENTLE * request.duty, request.seconds)
+    size = size_for(folder, options.file_size, request.write_budget // SHARE)
+    duty = DutyCycle(GENTLE * request.duty, request.seconds)
     until = now() + LAYOUT_SHARE * request.seconds
     chance = random.Random(request.seed)  # noqa: S311  no secret
     wrote = partial(emit.sample, WRITTEN, job="sparse")
-    target = lay_out(folder / "sparse", size, until, chance.randbytes, pace, wrote)
+    target = lay_out(folder / "sparse", size, until, chance.randbytes, duty, wrote)
     if not target.direct:
         raise Unavailable(f"the file system of {folder} takes no direct I/O: only memory could be measured")
     return target
@@ -135,28 +136,28 @@ def _opened(path: Path, flags: int = 0) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _watch(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
-    """Pauses and reads in turn; what was seen is told every few seconds, and at the end however it comes."""
+def _read(request: Request, files: tuple[int, int], size: int, emit: Emit) -> None:
+    """Pauses and reads in turn. Reports every few seconds, and at the end whatever ended it."""
     chance, every = random.Random(request.seed), request.options.every  # noqa: S311  no secret
     until = now() + request.seconds
-    seen, told = Seen(), time.monotonic()
+    reads, told = Reads(), time.monotonic()
     with mmap.mmap(-1, READ) as buffer, no_collection():
-        watch = Watch(files[1])
+        stopwatch = Stopwatch(files[1])
         try:
             while now() < until:
                 pause = every * chance.uniform(1 - JITTER, 1 + JITTER)
                 place = READ * chance.randrange(size // READ)
-                watch.lap()
+                stopwatch.lap()
                 time.sleep(pause)
-                late = watch.lap() - pause
+                late = stopwatch.lap() - pause
                 os.preadv(files[0], [buffer], place)
-                seen.add(watch.lap(), late)
+                reads.add(stopwatch.lap(), late)
                 if time.monotonic() - told >= TOLD:
-                    seen.tell(emit)
-                    seen, told = Seen(), time.monotonic()
+                    reads.tell(emit)
+                    reads, told = Reads(), time.monotonic()
                     make_way(Path(request.folder))
         finally:
-            seen.tell(emit)
+            reads.tell(emit)
 
 
 def missing(guest: Guest) -> str | None:  # noqa: ARG001  the same on every guest

@@ -1,9 +1,9 @@
 """Held memory: does the memory that was given stay in the machine, or does the host take it away?
 
-Fills part of the available memory with unique pages, leaves them alone, and touches a random sample
-of them again, interleaved with pages that were never left alone (the control arm). A page that the
-host has swapped out is slow to come back, and no counter of the guest shows it; its time does.
-Each page that is touched is verified, and in the end as many of all of them as there is time for.
+Fills part of the available memory with unique pages, leaves them alone, and touches a random sample of
+them again. Touches of pages that were never left alone lie in between: they are the control arm. A page that
+the host has swapped out is slow to come back. No counter of the guest shows that, but the time does. Each
+page that is touched is verified. At the end as many of all pages are verified as there is time for.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Duration, Guest
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace, moments
+from vpsbench.probes.conduct.duty_cycle import DutyCycle, moments
 from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
 from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
-from vpsbench.probes.conduct.memory_headroom import Room, room
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom, headroom
 from vpsbench.probes.held_memory import metrics
 from vpsbench.probes.held_memory.guest_counters import counters, growth
 from vpsbench.probes.held_memory.held import BATCH, BLOCK, PAGE, Held
@@ -45,7 +45,7 @@ FEWEST: Final = 2000  # touches that a round may make all the same
 QUICK: Final = (
     0.05  # s; a batch of touches that takes longer is halved, so that no time limit is far exceeded
 )
-WATCH: Final = 0.25  # s between two looks at the guest's needs while pages are touched
+LOOK_EVERY: Final = 0.25  # s between two looks at the guest's needs while pages are touched
 RESERVE: Final = 1.5  # times the floor is left when filling, so that not every ripple ends the turn
 
 
@@ -79,7 +79,7 @@ class _Limits:
     stride: int  # every how many pages one is hot
 
 
-def limits(space: Room, options: Options) -> _Limits:
+def limits(space: MemoryHeadroom, options: Options) -> _Limits:
     """How much to hold, and how much to leave."""
     floor = max(options.floor, space.total // 10)
     reserve = int(RESERVE * floor)
@@ -96,16 +96,16 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
         Unavailable: there is too little memory to hold.
     """
     files = files or Files()
-    bounds = limits(room(files), request.options)
+    bounds = limits(headroom(files), request.options)
     if bounds.size < SMALLEST:
         raise Unavailable(f"too little memory is available: {bounds.size // MIB} MiB could be held")
     guard = Guard(files, bounds.floor)
     _calm(guard)
     rng = np.random.default_rng(request.seed)
-    pace = Pace(request.duty, request.seconds)
+    duty = DutyCycle(request.duty, request.seconds)
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         held = Held(bounds.size, bounds.stride, rng)
-        turn = _Turn(request, emit, files, bounds, held, rng, pace, guard)
+        turn = _Turn(request, emit, files, bounds, held, rng, duty, guard)
         try:
             turn.fill()
             turn.hold()
@@ -135,15 +135,15 @@ class _Turn:
         bounds: _Limits,
         held: Held,
         rng: np.random.Generator,
-        pace: Pace,
+        duty: DutyCycle,
         guard: Guard,
     ) -> None:
-        self._deadline = pace.until
+        self._deadline = duty.until
         self._began = self._deadline - request.seconds
         self._options: Options = request.options
         self._vcpu = request.vcpus[-1]
         self._emit, self._files, self._bounds, self._held, self._rng = emit, files, bounds, held, rng
-        self._pace, self._guard = pace, guard
+        self._duty, self._guard = duty, guard
         self._kept = {arm: counted(np.zeros(0, dtype=np.int64)) for arm in ("warm", "again")}  # since a round
         self._verifier = Verifier(held, emit)
         self._written = 0.0  # when the last page was
@@ -160,7 +160,7 @@ class _Turn:
                 break
             self._emit.sample(metrics.FIRST_TOUCH, self._held.grow(size))
             self._emit.sample(metrics.HELD, self._held.filled)
-            self._pace.rest()
+            self._duty.rest()
         if self._held.filled < SMALLEST:
             raise Unavailable(f"only {self._held.filled // MIB} MiB of memory could be filled in time")
         if not self._held.locked:
@@ -193,7 +193,7 @@ class _Turn:
 
     def _rest(self, until: float) -> None:
         while (left := until - now()) > 0:
-            self._pace.rest(planned=min(left, 1.0))
+            self._duty.rest(planned=min(left, 1.0))
             for arm, latencies in zip(self._kept, self._held.keep_warm(), strict=True):
                 self._kept[arm] += counted(latencies)
             self._guard.available()
@@ -212,8 +212,8 @@ class _Turn:
 
     def _verify(self, batch: Pages) -> None:
         self._verifier.look(batch)
-        self._pace.rest()
-        if (at := now()) > self._watched + WATCH:
+        self._duty.rest()
+        if (at := now()) > self._watched + LOOK_EVERY:
             self._watched = at
             self._guard.available()
 

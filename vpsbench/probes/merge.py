@@ -1,11 +1,11 @@
-"""Merged pages: does the host keep one copy of pages that are equal, and call it two?
+"""Merged pages: does the host keep only one copy of pages that are equal?
 
-Writes pages of three arms, leaves them alone, and writes one word to each of them, once. A page that the
-host had merged with its twin must be copied first, which takes the host a fault that unique pages do not
-cost; a second write to the same pages costs nothing more. No counter of a guest shows any of it.
+Writes pages of three arms, leaves them alone, and then writes one word to each of them. The host must first
+copy a page that it had merged. That costs it a fault, which unique pages do not cost. A second write to the
+same pages costs nothing more. No counter of a guest shows any of it.
 
-A host that merges does so at its own pace: Linux' ksmd looks at 19.5 MiB/s by default, at each page twice
-before it merges it, so a large host needs hours, and many merge only when they run short.
+A host merges slowly. Linux' ksmd looks at 19.5 MiB/s by default, and looks at each page twice before it
+merges it. So a large host needs hours, and many merge only when they run short.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from vpsbench.guest.files import Files
 from vpsbench.model import Bytes, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.conduct.isolation import first_to_be_killed, no_collection, pinned
 from vpsbench.probes.conduct.memory_guard import Guard, NeededElsewhere
-from vpsbench.probes.conduct.memory_headroom import Room, room
-from vpsbench.probes.held_memory.duplicate_pages import ARMS, PAGE, Twins
+from vpsbench.probes.conduct.memory_headroom import MemoryHeadroom, headroom
+from vpsbench.probes.held_memory.duplicate_pages import ARMS, PAGE, DuplicatePages
 from vpsbench.probes.held_memory.touch import histogram
 
 if TYPE_CHECKING:
@@ -72,18 +72,18 @@ class Options:
             raise ValueError("floor must not be negative")
 
 
-def pages_of(space: Room, options: Options, ages: int) -> int:
+def pages_of(space: MemoryHeadroom, options: Options, ages: int) -> int:
     """Pages of each arm at each of so many ages: an even number."""
     spare = space.available - 1.5 * _floor(space, options)
     size = max(min(options.share * space.available, spare), 0)
     return min(int(size / (len(ARMS) * PAGE * ages)), options.pages) // 2 * 2
 
 
-def _floor(space: Room, options: Options) -> int:
+def _floor(space: MemoryHeadroom, options: Options) -> int:
     return max(options.floor, space.total // 10)
 
 
-def _planned(space: Room, options: Options) -> tuple[int, int]:
+def _planned(space: MemoryHeadroom, options: Options) -> tuple[int, int]:
     """At how many ages, and with how many pages of each arm: fewer ages rather than too few pages."""
     for ages in range(options.ages, 0, -1):
         if (pages := pages_of(space, options, ages)) >= FEWEST:
@@ -106,14 +106,14 @@ def run(request: Request, emit: Emit, files: Files | None = None) -> None:
             f"the guest's own kernel merges equal pages ({GUEST_KSM} is 1), which would look like the "
             f"host doing it; echo 2 > {GUEST_KSM} as root ends it"
         )
-    space = room(files)
+    space = headroom(files)
     ages, pages = _planned(space, options)
     turn = _Turn(
-        emit, files, Guard(files, _floor(space, options)), Pace(request.duty, request.seconds), pages
+        emit, files, Guard(files, _floor(space, options)), DutyCycle(request.duty, request.seconds), pages
     )
     with first_to_be_killed(emit), pinned(request.vcpus[-1]), no_collection():
         rng = np.random.default_rng(request.seed)
-        sets = [Twins(pages, rng) for _ in range(ages)]
+        sets = [DuplicatePages(pages, rng) for _ in range(ages)]
         try:
             turn.lay_out(sets)
             turn.follow(sets)
@@ -137,27 +137,27 @@ class _Turn:
     emit: Emit
     files: Files
     guard: Guard
-    pace: Pace
+    duty: DutyCycle
     pages: int  # of each arm at each age
 
     def holds(self, sets: int) -> None:
         """Reports what is held."""
         self.emit.sample(HELD, sets * self.pages * len(ARMS) * PAGE)
 
-    def lay_out(self, sets: list[Twins]) -> None:
+    def lay_out(self, sets: list[DuplicatePages]) -> None:
         """Writes the pages of all ages, as long as the guest has memory to spare."""
         self.emit.note("laying out equal and unique pages")
         for number, one in enumerate(sets, 1):
             for _ in one.fill():
-                self.pace.rest()
+                self.duty.rest()
                 self.guard.available()
             self.holds(number)
 
-    def follow(self, sets: list[Twins]) -> None:
+    def follow(self, sets: list[DuplicatePages]) -> None:
         """Writes to each set at its age, and gives it back."""
         laid_out = now()
         # The last one begins a little before the end, so that it fits in.
-        times = moments(len(sets), 0.97 * (self.pace.until - laid_out))
+        times = moments(len(sets), 0.97 * (self.duty.until - laid_out))
         for number, (one, moment) in enumerate(zip(sets, times, strict=True), 1):
             self.emit.note(f"leaving pages alone; age {number} of {len(sets)} is {moment:.0f} s")
             self._wait(laid_out + moment)
@@ -170,7 +170,7 @@ class _Turn:
     def _wait(self, moment: float) -> None:
         while (left := moment - now()) > 0:
             self.guard.available()
-            self.pace.rest(planned=min(left, 1.0))
+            self.duty.rest(planned=min(left, 1.0))
 
     def _report(self, age: float, writes: dict[str, Writes]) -> None:
         at = now()
@@ -190,7 +190,7 @@ def _merges_itself(files: Files) -> bool:
 def missing(guest: Guest) -> str | None:
     """Why merging cannot be seen on this guest."""
     if {layer.kind for layer in guest.layers} <= {"bare-metal", *KINDS}:
-        return "no virtual machine is around this guest, and a kernel merges only what its programs offer"
+        return "this is no virtual machine, and a kernel merges only pages that its programs offer it"
     total = guest.limits.memory
     if total < 128 * MIB:
         return f"{total // MIB} MiB of memory are too little to leave some of it alone for a while"

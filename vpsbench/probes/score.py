@@ -15,7 +15,7 @@ import pyperf
 
 from vpsbench.model import Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 from vpsbench.probes.score_suite.outputs import ARMS, put_together, raw_name
 from vpsbench.probes.score_suite.suite import BENCHMARKS
 
@@ -108,7 +108,7 @@ def run(request: Request, emit: Emit) -> None:
     options: Options = request.options
     ends = time.monotonic() + request.seconds
     plan = [(benchmark, arm) for benchmark in options.benchmarks for arm in ARMS]
-    pace = Pace(request.duty, request.seconds)
+    duty = DutyCycle(request.duty, request.seconds)
     longest, measured = 0.0, dict[str, str]()
     while plan and time.monotonic() + longest < ends:
         benchmark, arm = plan.pop(0)
@@ -116,7 +116,7 @@ def run(request: Request, emit: Emit) -> None:
         began = time.monotonic()
         measured |= _measure(benchmark, arm, request, ends, emit)
         longest = max(longest, time.monotonic() - began)
-        pace.rest()
+        duty.rest()
     if plan:
         left = ", ".join(f"{benchmark} ({arm})" for benchmark, arm in plan)
         emit.event("score_cut", f"no time was left for {left}")

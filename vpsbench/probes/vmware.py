@@ -17,7 +17,7 @@ from typing import Final
 from vpsbench.model import Duration, Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
 
 BALLOONED: Final = Metric(
     "vmware.guest.ballooned", "B", Kind.GAUGE, "neither",
@@ -70,16 +70,16 @@ def run(request: Request, emit: Emit) -> None:
     Raises:
         Unavailable: the host does not tell.
     """
-    pace = Pace(request.duty, request.seconds)
+    duty = DutyCycle(request.duty, request.seconds)
     emit.raw("resources", text := _ask())
     if not parse(text):
         raise Unavailable("the host tells nothing of this guest's memory")
     while True:
         for metric, amount in parse(text).items():
             emit.sample(metric, amount)
-        if pace.until - now() <= request.options.every:
+        if duty.until - now() <= request.options.every:
             break
-        pace.rest(planned=request.options.every)
+        duty.rest(planned=request.options.every)
         text = _ask()
 
 

@@ -104,7 +104,7 @@ class Child:
             try:
                 self._understand(json.loads(line), heard, at)
             except (ValueError, KeyError, TypeError):
-                heard.events.append(Event(at, "probe_garbage", f"{self.probe} said {line[:200]!r}"))
+                heard.events.append(Event(at, "probe_garbage", f"it said {line[:200]!r}", self.probe))
         return heard
 
     def _understand(self, said: dict[str, Any], heard: Heard, at: float) -> None:
@@ -113,7 +113,7 @@ class Child:
                 labels = tuple(sorted(said["labels"].items()))
                 metric = self._metric(said["metric"])
                 heard.samples.append(Sample(metric, float(said["value"]), labels, float(said["at"])))
-            case "course":
+            case "series":
                 labels = tuple(sorted(said["labels"].items()))
                 metric = self._metric(said["metric"])
                 heard.samples += [
@@ -121,7 +121,7 @@ class Child:
                     for value, at in zip(said["values"], said["at"], strict=True)
                 ]
             case "event":
-                heard.events.append(Event(at, said["event"], f"{self.probe}: {said['detail']}"))
+                heard.events.append(Event(at, said["event"], said["detail"], self.probe))
             case "raw":
                 self.raw[said["name"]] = said["text"]
             case "note":

@@ -1,4 +1,4 @@
-"""What happens to the guest under a run: its clock steps, it is suspended, its vCPUs and limits change."""
+"""What happens to the guest during a run: its clock steps, it is suspended, its vCPUs and limits change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Happened = tuple[str, str]  # kind and detail of an event
 
 
 @dataclass(slots=True)
-class Watch:
+class GuestWatch:
     """Compares each look with the one before.
 
     Args:

@@ -1,7 +1,7 @@
 """One run at a time on a machine: two would measure each other.
 
 A record lock (fcntl) on one file that all users of the machine share. The kernel drops it when its process
-ends, however it ends, no child inherits it, and it names the holder's process id: nothing in the file has to
+ends, however it ends. No child inherits it. It names the holder's process id, so nothing in the file has to
 be believed before a signal is sent.
 """
 
@@ -27,7 +27,7 @@ _FLOCK: Final = struct.Struct("@hhqqi")  # struct flock of <fcntl.h>: type, when
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LatestRun:
     """What the latest run said about itself."""
 
     db: str
@@ -63,10 +63,10 @@ def holder() -> int | None:
     return None if kind == fcntl.F_UNLCK else max(0, pid)
 
 
-def told() -> Told | None:
+def latest_run() -> LatestRun | None:
     """What the latest run said about itself, also when it has ended; None: nothing that can be read."""
     try:
-        return Told(**json.loads(path().read_text(encoding="utf-8")))
+        return LatestRun(**json.loads(path().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -92,7 +92,7 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
-    def tell(self, what: Told) -> None:
+    def tell(self, what: LatestRun) -> None:
         """Writes down which run this is, for ``vpsbench status`` in any terminal."""
         data = json.dumps(asdict(what)).encode()
         os.ftruncate(self._file, 0)
@@ -118,7 +118,7 @@ def _opened(file: Path) -> int:
 
 
 def _busy() -> VpsbenchError:
-    other, about = holder(), told()
+    other, about = holder(), latest_run()
     who = f"process {other}" if other else "a process of another container"
     which = f", run {about.run} in {about.db}" if about else ""
     return VpsbenchError(

@@ -11,7 +11,7 @@ from typing import Final
 
 from vpsbench.model import Status, Turn
 from vpsbench.runner.guest_watch import Happened
-from vpsbench.runner.run_state import Early, Note
+from vpsbench.runner.run_state import EarlyVerdict, SavedRun
 
 _STEP_SECONDS: Final = 0.1  # of the wall clock, that is an event
 
@@ -26,7 +26,7 @@ class Past:
     drift: float  # how that changed until it was last heard of, s
     turns: tuple[Turn, ...]  # without their raw output
     written: float  # B, by probes
-    note: Note | None  # None: it was lost
+    saved: SavedRun | None  # None: it was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +51,36 @@ def axis(past: Past, boot_id: str, boot: float, wall: float) -> Axis:
         boot: CLOCK_BOOTTIME now, s.
         wall: Unix time now, s.
     """
-    note, first = past.note, past.started - past.offset  # CLOCK_BOOTTIME when the run began, of that boot
-    if note and note.boot_id == boot_id:
-        gap = boot - note.boot - past.elapsed
-        offset = past.started - note.boot + past.drift
-        return Axis(note.boot, offset, note.boot - first, (_resumed(gap, past),))
-    told = wall - (past.started + past.elapsed + past.drift)  # by the wall clock
-    gap = max(told, boot)
+    saved, first = past.saved, past.started - past.offset  # CLOCK_BOOTTIME when the run began, of that boot
+    if saved and saved.boot_id == boot_id:
+        gap = boot - saved.boot - past.elapsed
+        offset = past.started - saved.boot + past.drift
+        return Axis(saved.boot, offset, saved.boot - first, (_resumed(gap, past),))
+    passed = wall - (past.started + past.elapsed + past.drift)  # by the wall clock
+    gap = max(passed, boot)
     events = [_resumed(gap, past)]
-    was = f"boot {note.boot_id}" if note else "an unknown boot"
+    was = f"boot {saved.boot_id}" if saved else "an unknown boot"
     events.append(("reboot", f"{was} became boot {boot_id}, {boot:.0f} s before the run went on"))
-    if told < boot - _STEP_SECONDS:
-        back = f"the wall clock went back by at least {boot - told:.0f} s over the reboot"
-        events.append(("clock_step", f"{back}: how long the gap was is not known, only that it was longer"))
+    if passed < boot - _STEP_SECONDS:
+        back = f"the wall clock went back by at least {boot - passed:.0f} s over the reboot"
+        events.append(("clock_step", f"{back}. The gap was longer than that; how much longer is not known"))
     began = boot - past.elapsed - gap
     return Axis(began, None, began - first, tuple(events))
 
 
 def _resumed(gap: float, past: Past) -> Happened:
-    return "resumed", f"no reading is there of {gap:.1f} s, from {past.elapsed:.1f} s on"
+    return "resumed", f"nothing was read for {gap:.1f} s, from {past.elapsed:.1f} s on"
 
 
 def cut_short(past: Past, why: str) -> Iterator[Turn]:
     """The turns that ran when the run was cut off, as far as they came."""
     known = {(turn.probe, turn.started) for turn in past.turns}
-    for began in past.note.turns if past.note else ():
+    for began in past.saved.turns if past.saved else ():
         if (began.probe, began.started) not in known:
             elapsed = max(0.0, past.elapsed - began.started)
             yield Turn(began.probe, began.started, elapsed, Status.INTERRUPTED, why, began.options, {})
 
 
-def early(past: Past) -> Early | None:
+def early(past: Past) -> EarlyVerdict | None:
     """The verdict that was reached before."""
-    return past.note.early if past.note else None
+    return past.saved.early if past.saved else None

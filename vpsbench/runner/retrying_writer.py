@@ -1,4 +1,4 @@
-"""Keeps what is measured: now, or, while the database cannot be written, as soon as it can be again."""
+"""Stores what is measured: at once, or as soon as the database can be written again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vpsbench.store.writer import Collector
 
 
 @dataclass(slots=True)
-class Keeper:
-    """A collector that never ends a run: what it cannot store, it holds and tries again at each commit."""
+class RetryingWriter:
+    """Never ends a run: what cannot be stored is held in memory and tried again at each commit."""
 
     collector: Collector
     clock: Clock
@@ -24,9 +24,9 @@ class Keeper:
         """Since the run began, s."""
         return self.clock.boot() - self.boot
 
-    def event(self, kind: str, detail: str) -> None:
-        """Notes that something happened, now."""
-        self.collector.event(kind, detail, self.clock.boot())
+    def event(self, kind: str, detail: str, source: str = "") -> None:
+        """Notes that something happened now; see ``Collector.event``."""
+        self.collector.event(kind, detail, self.clock.boot(), source)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn and stores it at once."""

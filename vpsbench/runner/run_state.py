@@ -18,7 +18,7 @@ from vpsbench.errors import FAILED, VpsbenchError
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class BegunTurn:
     """A turn that runs now."""
 
     probe: str
@@ -28,7 +28,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Early:
+class EarlyVerdict:
     """The latest verdict on a run that still goes on."""
 
     at: float  # s since the run began
@@ -36,8 +36,8 @@ class Early:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """All of it."""
+class SavedRun:
+    """What is saved of a run."""
 
     run: int
     boot_id: str
@@ -45,12 +45,12 @@ class Note:
     folder: str  # on the disk under test
     html: str | None
     json: str | None
-    turns: tuple[Began, ...] = ()
-    early: Early | None = None
+    turns: tuple[BegunTurn, ...] = ()
+    early: EarlyVerdict | None = None
 
 
-class Notebook:
-    """The note of the run that a database's process makes now.
+class RunStateFile:
+    """The file in which the run of a database is saved while it goes on.
 
     Args:
         db: the database.
@@ -59,18 +59,18 @@ class Notebook:
     def __init__(self, db: Path) -> None:
         self._path = db.with_name(f"{db.name}-run")
 
-    def read(self) -> Note | None:
-        """The note; None where there is none, or none that can be understood."""
+    def read(self) -> SavedRun | None:
+        """What was saved; None where there is nothing, or nothing that can be understood."""
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
-            turns = tuple(Began(**turn) for turn in data.pop("turns"))
+            turns = tuple(BegunTurn(**turn) for turn in data.pop("turns"))
             early = data.pop("early")
-            return Note(**data, turns=turns, early=Early(**early) if early else None)
+            return SavedRun(**data, turns=turns, early=EarlyVerdict(**early) if early else None)
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
 
-    def write(self, note: Note) -> None:
-        """Replaces the note; a power cut leaves the old one or the new one.
+    def write(self, run: SavedRun) -> None:
+        """Replaces what was saved; a power cut leaves the old or the new one.
 
         Raises:
             VpsbenchError: it cannot be written; the old one is still there.
@@ -78,7 +78,7 @@ class Notebook:
         new = self._path.with_name(f"{self._path.name}.tmp")
         try:
             with new.open("w", encoding="utf-8") as file:
-                json.dump(dataclasses.asdict(note), file)
+                json.dump(dataclasses.asdict(run), file)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
@@ -89,5 +89,5 @@ class Notebook:
 
     def remove(self) -> None:
         """The run has ended."""
-        with suppress(OSError):  # a note of a run that has ended misleads nobody
+        with suppress(OSError):  # what it says of a run that has ended misleads nobody
             self._path.unlink()

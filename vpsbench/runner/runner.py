@@ -1,4 +1,4 @@
-"""One run: turns one after another, monitors all along, everything to the collector as it comes."""
+"""One run: turns one after another, monitors all along, everything to the writer as it comes."""
 
 from __future__ import annotations
 
@@ -10,35 +10,20 @@ from typing import Any, Final
 from vpsbench.metrics import TURN_COST
 from vpsbench.model import Metric, Profile, RunState, Sample, Status, Turn, TurnSpec
 from vpsbench.probes import Request
-from vpsbench.runner.child import Child, worker
+from vpsbench.runner import early
+from vpsbench.runner.child import worker
 from vpsbench.runner.clock import Clock
-from vpsbench.runner.guest_watch import Watch
-from vpsbench.runner.monitor_reader import Ticker
-from vpsbench.runner.retrying_writer import Keeper
-from vpsbench.runner.run_state import Began, Early
+from vpsbench.runner.early import EarlyVerdicts
+from vpsbench.runner.guest_watch import GuestWatch
+from vpsbench.runner.monitor_reader import MonitorReader
+from vpsbench.runner.retrying_writer import RetryingWriter
+from vpsbench.runner.run_state import BegunTurn, EarlyVerdict
+from vpsbench.runner.running_turn import RunningTurn
 from vpsbench.runner.schedule import Schedule
-from vpsbench.runner.tick import Progress, Pulse
+from vpsbench.runner.stop import Stop
+from vpsbench.runner.tick import Progress, Ticks
 
-_GRACE: Final = 0.5  # of a turn's length, and
-_GRACE_SECONDS: Final = 30.0  # on top, before a probe that does not end is asked to
-_CLEAN_UP_SECONDS: Final = 10.0  # from the asking to the killing
 _SIGNAL_SECONDS: Final = 1.0  # how long ``stop`` may go unnoticed
-_EARLY: Final = TurnSpec(probe="early verdict", duration=120.0)  # no probe: it judges what there is so far
-_EARLY_SECONDS: Final = 20 * 60.0  # into the run, the first; refund windows are short
-_EARLY_GROWTH: Final = 1.5  # the next, when the run is so many times as long, but
-_EARLY_LATEST: Final = 6 * 3600.0  # s later at the latest
-
-
-@dataclass(slots=True)
-class _Current:
-    """A turn that runs now."""
-
-    child: Child
-    spec: TurnSpec
-    seconds: float
-    started: float  # CLOCK_BOOTTIME, s
-    deadline: float  # likewise
-    killed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,9 +36,9 @@ class Runner:
         writes: by probe, the metric that tells what it wrote to disk, B.
         missing: by probe, why this guest cannot be measured with it.
         alone: the probes during whose turns those in the background stand still.
-        ticker: reads the monitors.
-        watch: sees what happens to the guest.
-        keeper: takes all that is measured.
+        monitors: reads them.
+        guest_watch: sees what happens to the guest.
+        writer: takes all that is measured.
         clock: the time.
         progress: is told what happens.
         folder: where probes may write.
@@ -61,13 +46,12 @@ class Runner:
         usable: those of them that are there now.
         seed: of all randomness.
         command: starts the process of a probe.
-        judge: starts one that judges the run so far; its request's options are ``judge_options``.
+        early: the verdicts on the run so far.
         remember: told which turns run, and the latest verdict, each time that changes.
         resumed: whether an earlier process began this run.
         done: the turns that began then.
         written: B that they wrote to disk.
-        early: the verdict that was reached then.
-        next_early: when the next one is due, s since the run began.
+        stop: set by a signal handler: why the run is to end now.
     """
 
     profile: Profile
@@ -75,9 +59,9 @@ class Runner:
     writes: Mapping[str, Metric]
     missing: Mapping[str, str]
     alone: frozenset[str] = frozenset()
-    ticker: Ticker
-    watch: Watch
-    keeper: Keeper
+    monitors: MonitorReader
+    guest_watch: GuestWatch
+    writer: RetryingWriter
     clock: Clock
     progress: Progress
     folder: str
@@ -85,67 +69,69 @@ class Runner:
     usable: Callable[[], set[int]] = lambda: os.sched_getaffinity(0)
     seed: int
     command: Callable[[str], list[str]] = worker
-    judge: list[str] | None = None
-    judge_options: dict[str, Any] = field(default_factory=dict)
-    remember: Callable[[tuple[Began, ...], Early | None], None] = lambda *_: None
+    early: EarlyVerdicts = field(default_factory=EarlyVerdicts)
+    remember: Callable[[tuple[BegunTurn, ...], EarlyVerdict | None], None] = lambda *_: None
     resumed: bool = False
     done: tuple[Turn, ...] = ()
     written: float = 0.0
-    early: Early | None = None
-    next_early: float = _EARLY_SECONDS
-    stop: str = ""  # set by a signal handler: why the run is to end now
-    _current: _Current | None = None
-    _beside: list[_Current] = field(default_factory=list)  # the background turns that run now
-    _pulse: Pulse = field(init=False)
+    stop: Stop | None = None
+    _current: RunningTurn | None = None
+    _beside: list[RunningTurn] = field(default_factory=list)  # the background turns that run now
     _schedule: Schedule = field(init=False)
     _background: Schedule = field(init=False)
 
     def run(self) -> RunState:
         """Measures until the profile's time is up or ``stop`` is set."""
-        self._pulse = Pulse(
-            profile=self.profile,
-            ticker=self.ticker,
-            watch=self.watch,
-            keeper=self.keeper,
-            clock=self.clock,
-            progress=self.progress,
-        )
         self._schedule, self._background = Schedule(self.profile), Schedule(self.profile, background=True)
         if self.resumed:
             self._go_on()
-        for reason in () if self.resumed else self.ticker.unavailable:
-            self._event("monitor_unavailable", reason)
+        else:
+            for monitor, reason in self.monitors.unavailable:
+                self.writer.event("monitor_unavailable", reason, source=monitor)
         try:
             self._loop()
         finally:
             for one in self._running():  # an error of our own: leave no process behind
                 one.child.kill()
                 one.child.close()
+        why = self.stop.said if self.stop else "no time was left for it in this run"
         for spec in (*self._schedule.never_began(), *self._background.never_began()):
-            self._skip(spec, self._now(), self.stop or "no time was left for it in this run")
+            self._skip(spec, self._now(), why)
         if self.stop:
-            self._event("interrupted", self.stop)
+            self.writer.event("interrupted", self.stop.said)
         return RunState.INTERRUPTED if self.stop else RunState.FINISHED
 
     def _go_on(self) -> None:
         """Takes up the schedule where an earlier process left it."""
-        self.next_early = _next_early(self.early.at) if self.early else _EARLY_SECONDS
+        self.early.resume()
         for schedule in (self._schedule, self._background):
             for spec, due, count in schedule.go_on(self.done, self._now()):
                 times = f"{count} times" if count > 1 else "once"
-                self._skip(spec, due, f"{times}, as nobody measured then: the run had been cut off")
+                self._skip(spec, due, f"{times}: the run had been cut off, so nobody measured then")
 
     def _skip(self, spec: TurnSpec, at: float, reason: str) -> None:
         self._record(Turn(spec.probe, at, 0.0, Status.SKIPPED, reason, spec.options, {}))
 
     def _now(self) -> float:
-        return self.keeper.now()
+        return self.writer.now()
+
+    # --- the loop ---
 
     def _loop(self) -> None:
+        ticks = Ticks(
+            profile=self.profile,
+            monitors=self.monitors,
+            guest_watch=self.guest_watch,
+            writer=self.writer,
+            clock=self.clock,
+            progress=self.progress,
+        )
         next_tick = self.clock.boot()
         while not self._over() or self._running():
             if self.clock.boot() >= next_tick:
-                next_tick = self._tick(next_tick)
+                next_tick = ticks.tick(next_tick, self._current.spec.probe if self._current else None)
+                for one in self._running():
+                    one.deadline += self.guest_watch.slept
             self._mind_background()
             if self._current:
                 self._mind(self._current)
@@ -153,15 +139,8 @@ class Runner:
                 self._begin()
             self._wait(next_tick)
 
-    def _running(self) -> list[_Current]:
+    def _running(self) -> list[RunningTurn]:
         return [*self._beside, *([self._current] if self._current else [])]
-
-    def _tick(self, due: float) -> float:
-        """Returns when the next tick is due."""
-        due = self._pulse.beat(due, self._current.spec.probe if self._current else None)
-        for one in self._running():
-            one.deadline += self.watch.slept
-        return due
 
     def _over(self) -> bool:
         """Whether nothing more is to be started."""
@@ -171,17 +150,17 @@ class Runner:
         current = self._current
         until = min(next_tick, current.deadline) if current else next_tick
         if current is None and (due := self._schedule.next_due(self._now())) is not None:
-            until = min(until, self.keeper.boot + due)
+            until = min(until, self.writer.boot + due)
         seconds = min(until - self.clock.boot(), _SIGNAL_SECONDS)
         # What background turns say is heard with the next tick or signal.
         self.clock.wait(current.child.output if current else None, seconds)
 
-    # --- turns ---
+    # --- a turn begins ---
 
     def _begin(self) -> None:
-        if self.judge and self._now() >= self.next_early:
-            self.next_early = _next_early(self._now())
-            self._current = self._start(_EARLY, _EARLY.duration, self.judge, 0, self.judge_options)
+        """Starts the next turn that others wait for, or an early verdict."""
+        if judge := self.early.take(self._now()):
+            self._current = self._start(early.SPEC, judge, early.SPEC.duration, 0, self.early.options)
         else:
             self._current = self._next(self._schedule)
         if self._current:
@@ -191,13 +170,6 @@ class Runner:
             self.progress.turn(self._current.spec.probe, self._current.seconds)
             self._remember()
 
-    def _remember(self) -> None:
-        began = (
-            Began(one.spec.probe, one.started - self.keeper.boot, one.seconds, one.spec.options)
-            for one in self._running()
-        )
-        self.remember(tuple(began), self.early)
-
     def _mind_background(self) -> None:
         """Begins what is due beside the other turns, and ends it with the last of them."""
         alone = self._current is not None and self._current.spec.probe in self.alone
@@ -206,10 +178,10 @@ class Runner:
             self._remember()
         for one in list(self._beside):
             if self._over() and self._current is None and one.child.status is None:
-                self._end(one, Status.OK, "")
+                one.end(Status.OK, "", self.clock.boot())
             self._mind(one)
 
-    def _next(self, schedule: Schedule) -> _Current | None:
+    def _next(self, schedule: Schedule) -> RunningTurn | None:
         """Starts the turn that is due, if one is and this guest can be measured with it."""
         taken = schedule.take(self._now())
         if taken is None:
@@ -220,13 +192,13 @@ class Runner:
             return None
         coming = 1 + schedule.coming(spec.probe, self._now())
         budget = max(0, int((self.profile.write_budget - self.written) / coming))
-        return self._start(spec, seconds, self.command(spec.probe), budget, spec.options)
+        return self._start(spec, self.command(spec.probe), seconds, budget, spec.options)
 
     def _start(
-        self, spec: TurnSpec, seconds: float, command: list[str], budget: int, options: dict[str, Any]
-    ) -> _Current | None:
+        self, spec: TurnSpec, command: list[str], seconds: float, budget: int, options: dict[str, Any]
+    ) -> RunningTurn | None:
         """None, and a turn that failed, where it cannot be started."""
-        usable = self.usable()
+        usable, now = self.usable(), self.clock.boot()
         request = Request(
             seconds=seconds,
             options=options,
@@ -236,100 +208,76 @@ class Runner:
             seed=self.seed,
             duty=self.profile.duty,
         )
-        now = self.clock.boot()
-        deadline = now + seconds * (1 + _GRACE) + _GRACE_SECONDS
         try:
-            return _Current(
-                Child(spec.probe, command, self.metrics.get(spec.probe, {}), request),
-                spec,
-                seconds,
-                now,
-                deadline,
-            )
+            return RunningTurn.start(spec, command, self.metrics.get(spec.probe, {}), request, now)
         except OSError as error:
             self._ended(spec, now, Status.FAILED, f"it could not be started: {error}", {})
             return None
 
-    def _mind(self, current: _Current) -> None:
+    # --- a turn goes on, and ends ---
+
+    def _mind(self, turn: RunningTurn) -> None:
         """Listens to the probe, and ends it when it must."""
-        now = self.clock.boot()
-        if self.stop and current.child.status is None:
-            self._end(current, Status.INTERRUPTED, self.stop)
-        elif now >= current.deadline:
-            if current.killed:  # and yet its output goes on: something of it hangs in the kernel
-                self._finish(current)
-                return
-            if current.child.status is not None:  # it was asked to end, or has said that it is done
-                current.child.kill()
-                current.deadline, current.killed = now + _CLEAN_UP_SECONDS, True
-            else:
-                self._end(current, Status.TIMED_OUT, "it did not end in time")
-        if self.clock.wait(current.child.output, 0.0):
-            self._listen(current)
+        if not turn.keep_to_time(self.clock.boot(), self.stop):
+            self._finish(turn)
+        elif self.clock.wait(turn.child.output, 0.0):
+            self._listen(turn)
 
-    def _end(self, current: _Current, status: Status, why: str) -> None:
-        current.child.terminate(status, why)
-        current.deadline = self.clock.boot() + _CLEAN_UP_SECONDS
-
-    def _listen(self, current: _Current) -> None:
-        heard = current.child.listen(self._now())
+    def _listen(self, turn: RunningTurn) -> None:
+        heard = turn.child.listen(self._now())
         if heard is None:
-            self._finish(current)
+            self._finish(turn)
             return
-        self.keeper.collector.add(heard.samples, self.clock.boot(), probed=True)
-        written = self.writes.get(current.spec.probe)
+        self.writer.collector.add(heard.samples, self.clock.boot(), probed=True)
+        written = self.writes.get(turn.spec.probe)
         self.written += sum(s.value for s in heard.samples if s.metric == written)
         for event in heard.events:
-            self._event(event.kind, event.detail)
-        if current is self._current:
+            self.writer.event(event.kind, event.detail, source=event.source)
+        if turn is self._current:
             for note in heard.notes:
                 self.progress.note(note)
         self.progress.seen(heard.samples)
 
-    def _finish(self, current: _Current) -> None:
-        child, now = current.child, self.clock.boot()
+    def _finish(self, turn: RunningTurn) -> None:
+        child, now = turn.child, self.clock.boot()
         child.close()
-        if current is self._current:
+        if turn is self._current:
             self._current = None
             for one in self._beside:
                 one.child.go_on()
         else:
-            self._beside.remove(current)
+            self._beside.remove(turn)
         if child.cost is not None:
             cost = Sample(TURN_COST, child.cost, (("probe", child.probe),))
-            self.keeper.collector.add([cost], now, probed=True)
-        status = child.status or Status.FAILED
-        self._ended(current.spec, current.started, status, child.detail, child.raw)
+            self.writer.collector.add([cost], now, probed=True)
+        self._ended(turn.spec, turn.started, turn.status, child.detail, child.raw)
 
     def _ended(
         self, spec: TurnSpec, started: float, status: Status, detail: str, raw: dict[str, str]
     ) -> None:
         """Records a turn that began at ``started`` (CLOCK_BOOTTIME, s), or shows the early verdict."""
-        if spec is _EARLY:
-            self._judged(status, detail)
+        if spec is early.SPEC:
+            self._show_early(status, detail)
             return
         if status in (Status.FAILED, Status.TIMED_OUT):
-            self._event("probe_failed", f"{spec.probe}: {detail}")
-        since, elapsed = started - self.keeper.boot, self.clock.boot() - started
+            self.writer.event("probe_failed", detail, source=spec.probe)
+        since, elapsed = started - self.writer.boot, self.clock.boot() - started
         self._record(Turn(spec.probe, since, elapsed, status, detail, spec.options, raw))
 
-    def _judged(self, status: Status, text: str) -> None:
+    def _show_early(self, status: Status, text: str) -> None:
         """An early verdict is shown and never recorded: the report judges anew, from all that there is."""
         if status is Status.OK:
-            self.early = Early(self._now(), text)
+            self.early.latest = EarlyVerdict(self._now(), text)
         elif status is not Status.INTERRUPTED:
-            self._event("not_judged", f"no early verdict: {text}")
+            self.writer.event("not_judged", f"no early verdict: {text}")
         self.progress.told(f"so far: {text}")
         self._remember()
 
     def _record(self, turn: Turn) -> None:
-        self.keeper.turn(turn)
+        self.writer.turn(turn)
         self._remember()
         self.progress.ended(turn)
 
-    def _event(self, kind: str, detail: str) -> None:
-        self.keeper.event(kind, detail)
-
-
-def _next_early(last: float) -> float:
-    return min(last * _EARLY_GROWTH, last + _EARLY_LATEST)
+    def _remember(self) -> None:
+        begun = tuple(one.begun(self.writer.boot) for one in self._running())
+        self.remember(begun, self.early.latest)

@@ -25,7 +25,7 @@ class _Line:
     due: float | None
 
     def take(self, now: float) -> None:
-        """Turns that were missed while others ran are not made up for: they would crowd the rest."""
+        """Drops turns that were missed while others ran: made up for, they would crowd the rest."""
         self.due = None if self.spec.every is None else max(self.due or 0.0, now) + self.spec.every
 
     def began(self, turn: Turn) -> bool:
@@ -59,7 +59,7 @@ class Schedule:
         return line.spec, min(line.spec.duration, left)
 
     def go_on(self, turns: Iterable[Turn], now: float) -> Iterator[tuple[TurnSpec, float, int]]:
-        """Takes the turns of a run that was cut off as taken, passes over what should have begun meanwhile.
+        """Goes on after a run was cut off: marks its turns as taken, and passes over those missed meanwhile.
 
         A line that comes again and again is late once, not once for each turn that it missed.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vpsbench.integrity.seals import Chain
-from vpsbench.model import Labels, Metric, Sample, Turn
+from vpsbench.model import Event, Labels, Metric, Sample, Turn
 from vpsbench.store.encode import Packer, Reading
 
 Key = tuple[str, Labels]  # a series' metric, and its labels in the order of their names
@@ -63,9 +63,10 @@ class Waiting:
         self._readings.append((self._number(metric, labels), at - self.boot, math.nan))
         self._rare = True
 
-    def event(self, t: float, kind: str, detail: str) -> None:
+    def event(self, t: float, kind: str, detail: str, source: str = "") -> None:
         """Takes an event, ``t`` s into the run."""
-        row = {"t": float(t), "kind": _text(kind), "detail": _text(detail)}
+        said = Event(t, kind, detail, source).said
+        row = {"t": float(t), "kind": _text(kind), "detail": _text(said)}
         self.chain.note("event", row)
         self.events.append(tuple(row.values()))
 

@@ -170,9 +170,9 @@ class Collector:
         """
         self._waiting.gap(metric, labels, at)
 
-    def event(self, kind: str, detail: str, at: float) -> None:
-        """Notes that something happened to the run."""
-        self._waiting.event(at - self._waiting.boot, kind, detail)
+    def event(self, kind: str, detail: str, at: float, source: str = "") -> None:
+        """Notes that something happened: to ``source``, a probe or monitor, or to the run."""
+        self._waiting.event(at - self._waiting.boot, kind, detail, source)
 
     def turn(self, turn: Turn) -> None:
         """Takes a turn; its ``started`` is seconds since the run began, unlike every ``at``."""

@@ -33,14 +33,14 @@ def start(db: Path) -> int:
     log = db.with_name(f"{db.stem}.log").absolute()
     log.parent.mkdir(parents=True, exist_ok=True)
     at = log.stat().st_size if log.exists() else 0
-    before = lock.told()
+    before = lock.latest_run()
     ended = _by_systemd(manager, log) if manager else _by_session(log)
     until = time.monotonic() + _BEGIN_SECONDS
     while not _begun(before, log):
         if time.monotonic() > until or ended():
             raise VpsbenchError(f"It did not begin:\n{_new(log, at)}", f"All of it is in {log}.", FAILED)
         time.sleep(_LOOK_SECONDS)
-    told, pid = lock.told(), lock.holder()
+    told, pid = lock.latest_run(), lock.holder()
     say(
         f"run {told.run if told else '?'} goes on in the background (process {pid}); log: {log}\n"
         "  vpsbench status   how far it is\n"
@@ -50,8 +50,8 @@ def start(db: Path) -> int:
     return 0
 
 
-def _begun(before: lock.Told | None, log: Path) -> bool:
-    told = lock.told()
+def _begun(before: lock.LatestRun | None, log: Path) -> bool:
+    told = lock.latest_run()
     return lock.holder() is not None and told is not None and told.log == str(log) and told != before
 
 

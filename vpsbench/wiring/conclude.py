@@ -9,10 +9,10 @@ from vpsbench.wiring import systemd
 
 if TYPE_CHECKING:
     from vpsbench.model import Judgement
-    from vpsbench.wiring.measure import Order
+    from vpsbench.wiring.measure import RunOrder
 
 
-def conclude(order: Order, number: int, json_file: str | None, fail_on: str | None = None) -> int:
+def conclude(order: RunOrder, number: int, json_file: str | None, fail_on: str | None = None) -> int:
     """Judges a run that has ended, shows it, keeps what comparing needs; returns the exit status.
 
     Not while the machine goes down: a report would keep it up, and the run may go on afterwards.

@@ -1,4 +1,4 @@
-"""A run from its first tick, or from where it was cut off, to its last; holds no heavy library meanwhile."""
+"""Makes a run, or goes on with one that was cut off; loads no heavy library meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vpsbench.runner.clock import RealClock
     from vpsbench.runner.lock import Lock
     from vpsbench.runner.resumption import Past
-    from vpsbench.runner.run_state import Began, Early, Note, Notebook
+    from vpsbench.runner.run_state import BegunTurn, EarlyVerdict, RunStateFile, SavedRun
     from vpsbench.runner.runner import Runner
     from vpsbench.store.writer import Collector
     from vpsbench.wiring.progress import TerminalProgress
@@ -30,7 +30,7 @@ DETACHED: Final = "VPSBENCH_DETACHED"  # an environment variable: the log of a r
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class RunOrder:
     """What is to be done, all of it checked."""
 
     profile: Profile
@@ -52,7 +52,7 @@ class Order:
 
 
 class About(TypedDict):
-    """What an order has to know of the probes, in plain values: they themselves stay out of this process."""
+    """What a run order knows of the probes, in plain values: their modules stay out of this process."""
 
     metrics: dict[str, dict[str, Metric]]
     writes: dict[str, Metric]
@@ -75,7 +75,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def announce(number: int, order: Order) -> None:
+def announce(number: int, order: RunOrder) -> None:
     """Says what is measured, and what that may cost."""
     from vpsbench.runner.schedule import planned
     from vpsbench.wiring.progress import clock_text
@@ -90,41 +90,41 @@ def announce(number: int, order: Order) -> None:
             say(text)
 
 
-def measure(order: Order, lock: Lock) -> int:
+def measure(order: RunOrder, lock: Lock) -> int:
     """Measures; signals end it early, and what was measured until then stays. Returns the run's number."""
     from rich.console import Console
 
     from vpsbench.runner.child import remove_leftovers
     from vpsbench.runner.clock import RealClock
-    from vpsbench.runner.lock import Told
-    from vpsbench.runner.run_state import Notebook
+    from vpsbench.runner.lock import LatestRun
+    from vpsbench.runner.run_state import RunStateFile
     from vpsbench.runner.schedule import planned
     from vpsbench.store.writer import Collector
     from vpsbench.wiring.progress import TerminalProgress
 
     for name in remove_leftovers(order.folder):
         say(f"removed {name}, left behind by a run that was killed")
-    console, clock, notebook = Console(stderr=True), RealClock(), Notebook(order.db)
+    console, clock, state_file = Console(stderr=True), RealClock(), RunStateFile(order.db)
     with (
         Collector(order.db, sealer=sealing.sealer(order.seals)) as collector,
         TerminalProgress(console, planned(order.profile)) as progress,
     ):
-        runner, note = (_go_on if order.past else _begin)(order, collector, clock, progress)
-        notebook.write(note)
-        lock.tell(Told(str(order.db.absolute()), note.run, os.getpid(), os.environ.get(DETACHED, "")))
-        announce(note.run, order)
-        _remember_in(notebook, note, runner)
+        runner, saved = (_go_on if order.past else _begin)(order, collector, clock, progress)
+        state_file.write(saved)
+        lock.tell(LatestRun(str(order.db.absolute()), saved.run, os.getpid(), os.environ.get(DETACHED, "")))
+        announce(saved.run, order)
+        _remember_in(state_file, saved, runner)
         _stop_on_signals(runner)
         state = runner.run()
-        runner.keeper.finish(state, 0.0 if runner.stop else _PATIENCE)
-    if "SIGTERM" not in runner.stop:  # the system goes down, perhaps: the run may go on afterwards
-        notebook.remove()
-    return note.run
+        runner.writer.finish(state, 0.0 if runner.stop else _PATIENCE)
+    if not (runner.stop and runner.stop.resumable):
+        state_file.remove()
+    return saved.run
 
 
 def _begin(
-    order: Order, collector: Collector, clock: RealClock, progress: TerminalProgress
-) -> tuple[Runner, Note]:
+    order: RunOrder, collector: Collector, clock: RealClock, progress: TerminalProgress
+) -> tuple[Runner, SavedRun]:
     from vpsbench.guest.provenance import names, surroundings
 
     boot, wall = clock.boot(), clock.wall()
@@ -142,13 +142,13 @@ def _begin(
     if order.seals.unsigned:
         collector.event("unsealed", order.seals.unsigned, boot)
     collector.event(*order.declared, boot)
-    return _runner(order, number, collector, clock, progress, boot), _note(order, number, boot)
+    return _runner(order, number, collector, clock, progress, boot), _to_save(order, number, boot)
 
 
 def _go_on(
-    order: Order, collector: Collector, clock: RealClock, progress: TerminalProgress
-) -> tuple[Runner, Note]:
-    """Takes over a run; what its monitors read until then has a gap that begins one tick later."""
+    order: RunOrder, collector: Collector, clock: RealClock, progress: TerminalProgress
+) -> tuple[Runner, SavedRun]:
+    """Takes over a run. The gap in what its monitors read begins one tick after the last reading."""
     from vpsbench.guest.provenance import surroundings
     from vpsbench.metrics import TICK_COST, TURN_COST
     from vpsbench.runner.resumption import axis, cut_short, early
@@ -175,13 +175,13 @@ def _go_on(
     collector.commit(now - found.boot)
     runner = _runner(order, order.number, collector, clock, progress, found.boot)
     runner.resumed = True
-    runner.done, runner.written, runner.early = (*past.turns, *cut), past.written, early(past)
-    runner.watch.offset, runner.watch.shift = found.offset, found.shift
-    note = dataclasses.replace(_note(order, order.number, found.boot), early=runner.early)
-    return runner, note
+    runner.done, runner.written, runner.early.latest = (*past.turns, *cut), past.written, early(past)
+    runner.guest_watch.offset, runner.guest_watch.shift = found.offset, found.shift
+    saved = dataclasses.replace(_to_save(order, order.number, found.boot), early=runner.early.latest)
+    return runner, saved
 
 
-def _metrics(order: Order) -> list[Metric]:
+def _metrics(order: RunOrder) -> list[Metric]:
     from vpsbench import monitors
     from vpsbench.metrics import INSTRUMENT
     from vpsbench.monitors import Monitor
@@ -193,7 +193,7 @@ def _metrics(order: Order) -> list[Metric]:
 
 
 def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here and nowhere else
-    order: Order,
+    order: RunOrder,
     number: int,
     collector: Collector,
     clock: RealClock,
@@ -205,9 +205,10 @@ def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here 
     from vpsbench.guest.limits import limits
     from vpsbench.monitors import Monitor
     from vpsbench.plugins import collect
-    from vpsbench.runner.guest_watch import Watch
-    from vpsbench.runner.monitor_reader import Ticker
-    from vpsbench.runner.retrying_writer import Keeper
+    from vpsbench.runner.early import EarlyVerdicts
+    from vpsbench.runner.guest_watch import GuestWatch
+    from vpsbench.runner.monitor_reader import MonitorReader
+    from vpsbench.runner.retrying_writer import RetryingWriter
     from vpsbench.runner.runner import Runner
 
     files = Files()
@@ -217,23 +218,27 @@ def _runner(  # noqa: PLR0913, PLR0917  the parts of a run, wired together here 
         writes=order.writes,
         missing=order.missing,
         alone=order.alone,
-        ticker=Ticker(collect(monitors, "MONITOR", Monitor).values(), files),
-        watch=Watch(clock, lambda: limits(files, os.sched_getaffinity(0), 0), known=order.guest.limits),
-        keeper=Keeper(collector, clock, boot),
+        monitors=MonitorReader(collect(monitors, "MONITOR", Monitor).values(), files),
+        guest_watch=GuestWatch(
+            clock, lambda: limits(files, os.sched_getaffinity(0), 0), known=order.guest.limits
+        ),
+        writer=RetryingWriter(collector, clock, boot),
         clock=clock,
         progress=progress,
         folder=str(order.folder),
         vcpus=order.guest.limits.vcpus_usable,
         seed=order.seed,
-        judge=[sys.executable, "-m", "vpsbench.wiring.early_verdict"],
-        judge_options={"db": str(order.db), "run": number, "html": order.html and str(order.html)},
+        early=EarlyVerdicts(
+            [sys.executable, "-m", "vpsbench.wiring.early_verdict"],
+            {"db": str(order.db), "run": number, "html": order.html and str(order.html)},
+        ),
     )
 
 
-def _note(order: Order, number: int, boot: float) -> Note:
-    from vpsbench.runner.run_state import Note
+def _to_save(order: RunOrder, number: int, boot: float) -> SavedRun:
+    from vpsbench.runner.run_state import SavedRun
 
-    return Note(
+    return SavedRun(
         run=number,
         boot_id=_boot_id(),
         boot=boot,
@@ -249,24 +254,25 @@ def _boot_id() -> str:
     return Files().text("/proc/sys/kernel/random/boot_id") or "unknown"
 
 
-def _remember_in(notebook: Notebook, note: Note, runner: Runner) -> None:
-    """Keeps the note as the run goes on; one that cannot be written now is written at the next turn."""
+def _remember_in(state_file: RunStateFile, saved: SavedRun, runner: Runner) -> None:
+    """Saves the run as it goes on; what cannot be written now is written at the next turn."""
 
-    def remember(turns: tuple[Began, ...], early: Early | None) -> None:
+    def remember(turns: tuple[BegunTurn, ...], early: EarlyVerdict | None) -> None:
         try:
-            notebook.write(dataclasses.replace(note, turns=turns, early=early))
+            state_file.write(dataclasses.replace(saved, turns=turns, early=early))
         except VpsbenchError as error:
-            runner.keeper.event("unstored", error.message)
+            runner.writer.event("unstored", error.message)
 
     runner.remember = remember
 
 
 def _stop_on_signals(runner: Runner) -> None:
     """Ctrl-C, a termination and a lost terminal end the run cleanly; ``nohup`` keeps it going."""
+    from vpsbench.runner.stop import Stop
 
     def stop(number: int, _: object) -> None:
-        if "SIGTERM" not in runner.stop:  # logind sends SIGHUP with it when the machine goes down
-            runner.stop = f"stopped by {signal.Signals(number).name}"
+        if not (runner.stop and runner.stop.resumable):  # logind sends SIGHUP with it, at a shutdown
+            runner.stop = Stop.by(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:

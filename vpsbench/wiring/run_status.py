@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vpsbench.runner import lock
-from vpsbench.runner.run_state import Note, Notebook
+from vpsbench.runner.run_state import RunStateFile, SavedRun
 from vpsbench.store import database
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add_db(parser: ArgumentParser) -> None:
 
 def where(db: Path | None) -> Path:
     """The database that is meant: the named one, that of the latest run here, or the usual one."""
-    told = lock.told()
+    told = lock.latest_run()
     if db is None and told and _may_exist(Path(told.db)):
         return Path(told.db)
     return db or database.default_path()
@@ -61,7 +61,7 @@ class Standing:
     run: Run
     turns: tuple[Turn, ...]  # without their raw output
     events: tuple[Event, ...]
-    note: Note | None
+    note: SavedRun | None
     process: int | None  # that measures it now; None: none does
     log: str
     duration: float  # that it will last in all, s
@@ -81,13 +81,13 @@ def look(db: Path, number: int | None = None) -> Standing:
     from vpsbench.runner.schedule import planned
     from vpsbench.store import reader
 
-    told, process = lock.told(), lock.holder()
+    told, process = lock.latest_run(), lock.holder()
     ours = told is not None and Path(told.db) == db.absolute()
     if process is not None and ours and told and number is None:
         number = told.run
     head = reader.head(db, number)
     alive = process if ours and told and told.run == head.run.id else None
-    note = Notebook(db).read()
+    note = RunStateFile(db).read()
     return Standing(
         db=db,
         run=head.run,
@@ -107,7 +107,7 @@ def tell_if_going(db: Path, run: Run) -> None:
     from vpsbench.wiring.measure import say
     from vpsbench.wiring.progress import clock_text
 
-    told = lock.told()
+    told = lock.latest_run()
     if told and lock.holder() is not None and (Path(told.db), told.run) == (db.absolute(), run.id):
         far = f"{clock_text(run.elapsed)} of {clock_text(planned(run.profile))}"
         say(f"run {run.id} still goes on, {far}: what follows is an early answer")

@@ -14,7 +14,7 @@ from vpsbench.analyzer.signs import disk_contention
 from vpsbench.analyzer.statistics.daily_rhythm import HourlyValues
 from vpsbench.model import Record
 
-BAR = 20_000.0  # about what a family of twenty claims asks for
+BAR = 20_000.0  # about what twenty declared claims ask for
 
 
 def reads(latency: np.ndarray[Any, Any], late: float = 0.0001) -> sparse_reads.Reads:

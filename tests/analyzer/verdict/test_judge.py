@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.analyzer.verdict.runs import GOOD
 from tests.builders.sign_records import build
 from vpsbench import plugins
+from vpsbench.analyzer import signs
 from vpsbench.analyzer.cpu import loss_findings
 from vpsbench.analyzer.cpu.weighing import Weighed
 from vpsbench.analyzer.signs import Promise, Sign, disk_burst, hidden_steal
+from vpsbench.analyzer.verdict import promises
 from vpsbench.analyzer.verdict.conclusion import verdict
 from vpsbench.analyzer.verdict.judge import ask, judge, skipped, why_missing
-from vpsbench.model import Finding, Level, Record, Verdict, Word
-from vpsbench.wording.figures import span
+from vpsbench.metrics import WALL_OFFSET
+from vpsbench.model import Finding, Level, Metric, Record, Verdict, Word
+from vpsbench.monitors import memory
+from vpsbench.probes.fio import metrics as fio
+from vpsbench.probes.held_memory import metrics as held
 
 ALWAYS = ("cpu", "cpu_burst", "memory_held", "disk_burst")  # the lines that go without saying
 MAIN = ("hidden_steal", "vanishing_memory", "disk_burst")
-GOOD: dict[str, Any] = {
-    "loops": {"turns": [[10, 150]], "lost": 0.0005},
-    "rounds": {"times": [200, 220, 240], "slow": [0.0005] * 3},
-    "rates": [
-        {"metric": "disk.fio.iops", "labels": {"job": "burst"}, "parts": [[60, 900, 900]], "start": 300}
-    ],
-    "series": [
-        {"metric": "memory.total", "every": 10, "values": [[2_000_000_000, 40]]},
-        {"metric": "clock.wall_offset", "every": 10, "values": [[1.8e9, 40]]},
-    ],
-    "turns": [
-        {"probe": "cpu", "started": 10, "elapsed": 150},
-        {"probe": "memory", "started": 170, "elapsed": 80},
-        {"probe": "disk", "started": 300, "elapsed": 60},
-    ],
-}
 
 
 def words(found: Verdict) -> dict[str, Word]:
@@ -129,7 +120,7 @@ def test_a_doubt_never_accuses_nor_hides_an_accusation() -> None:
 
 def _sign(name: str, promise: Promise, level: Level) -> tuple[Sign, Finding]:
     finding = Finding(sign=name, level=level, claim=f"{name}.")
-    return Sign(name, "?", promise, (), lambda _: [finding]), finding
+    return Sign(name, "?", promise, (), lambda _: [finding], decides=("disk_burst",)), finding
 
 
 @pytest.mark.parametrize(
@@ -146,6 +137,28 @@ def test_a_level_makes_a_word(level: Level, word: Word) -> None:
     sign, finding = _sign("disk_burst", "disk", level)
     found = verdict(build({"plan": {"disk_iops": 100.0}}), [finding], {sign.name: sign})
     assert words(found)["disk_burst"] is word
+    assert {p.item: p.grounds for p in found.promises}["disk_burst"] == (finding,)
+
+
+def test_a_verdict_says_on_which_findings_it_rests() -> None:
+    found = judge(build(GOOD | {"plan": {"vcpus": 2, "cpu_model": "EPYC", "memory": 4 * 1024**3}}))
+    grounds = {p.item: [f.sign for f in p.grounds] for p in found.verdict.promises}
+    assert grounds["memory"] == ["missing_memory"]
+    assert grounds["cpu"] == ["hidden_steal", "reported_steal"]
+    assert grounds["cpu_model"] == []
+    for promise in found.verdict.promises:
+        assert all(finding.said in promise.because for finding in promise.grounds)
+
+
+def test_every_line_that_a_sign_names_is_one_of_its_own_part() -> None:
+    parts = {item.name: item.promise for item in promises.ITEMS}
+    for sign in plugins.collect(signs, "SIGN", Sign).values():
+        assert {parts[line] for line in (*sign.decides, *sign.speaks_of)} <= {sign.promise}
+
+
+def test_every_line_of_a_plan_has_a_sign_that_decides_on_it_or_an_answer() -> None:
+    decided = {line for s in plugins.collect(signs, "SIGN", Sign).values() for line in s.decides}
+    assert decided == {item.name for item in promises.ITEMS if item.answer is None}
 
 
 def test_each_promise_of_the_plan_has_its_line_and_what_nobody_looks_at_decides_nothing() -> None:
@@ -172,40 +185,11 @@ def test_a_disclosed_limit_is_not_held_against_anyone() -> None:
     assert words(nothing)["cpu_burst"] is Word.KEPT
 
 
-def settled(case: dict[str, Any]) -> dict[str, str]:
-    return {p.item: p.settle for p in judge(build(case)).verdict.promises}
-
-
-def test_what_would_settle_it_is_computed_from_the_run() -> None:
-    lines = {p.item: p for p in judge(build(GOOD)).verdict.promises}
-    assert lines["disk_burst"].settle == (
-        "60 s were enough for buckets up to 54,000 reads; 45 min at full rate would be for 2,400,000."
-    )
-    stolen = GOOD | {"loops": {"turns": [[10, 150]], "lost": 0.5}, "run": {"duration": 600.0}}
-    assert "--profile standard" in {p.item: p for p in judge(build(stolen)).verdict.promises}["cpu"].settle
-    bound = next(f for f in judge(build(GOOD)).findings if f.sign == "hidden_steal").interval
-    assert bound is not None
-    needed = span(150 * bound[1] / 0.05)
-    assert lines["cpu"].settle == f"About {needed} of load would exclude more than 5 % on the long run."
-    short = judge(build({**GOOD, "loops": {"turns": [[10, 60]], "lost": 0.5}})).verdict
-    assert {p.item: p for p in short.promises}["cpu"].settle == (
-        "About 2.0 min of measuring would do: `vpsbench run --profile standard` has 75 min of full load."
-    )
-    held = GOOD | {"rounds": GOOD["rounds"] | {"age": [100, 120, 140]}}
-    assert "left alone for 2.3 min at the longest" in settled(held)["memory_held"]
-    few = GOOD | {"rounds": {"times": [200], "slow": [0.0]}}
-    assert settled(few)["memory_held"].startswith("About 4.0 min of measuring would do")
-    back = few | {"events": [{"kind": "memory.given_back", "detail": "too little is left"}]}
-    assert "leave more memory free" in settled(back)["memory_held"]
-    nothing = {p.item: p for p in judge(build({})).verdict.promises}
-    assert "vpsbench doctor" in nothing["memory_held"].settle
-
-
 def test_a_sign_that_fails_is_a_doubt_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Record) -> list[Finding]:
         raise ZeroDivisionError("by nothing")
 
-    sign = Sign("hidden_steal", "?", "cpu", (), fail)
+    sign = Sign("hidden_steal", "?", "cpu", (), fail, decides=("cpu",))
     (found,) = ask(sign, build({}))
     assert found.level is Level.DOUBT
     assert "hidden_steal" in found.claim
@@ -214,7 +198,7 @@ def test_a_sign_that_fails_is_a_doubt_that_says_so(monkeypatch: pytest.MonkeyPat
     assert words(judge(build(GOOD)).verdict)["cpu"] is Word.INCONCLUSIVE
 
 
-def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
+def reasons() -> Iterator[tuple[dict[str, Any], Metric, str]]:
     failed = {
         "probe": "disk",
         "started": 0,
@@ -222,22 +206,22 @@ def reasons() -> Iterator[tuple[dict[str, Any], str, str]]:
         "status": "unavailable",
         "detail": "fio is not installed",
     }
-    yield {"turns": [failed]}, "disk.fio.iops", "the disk probe: unavailable: fio is not installed"
-    yield {}, "disk.fio.iops", "this run's profile had no disk probe"
+    yield {"turns": [failed]}, fio.DIRECT.iops, "the disk probe: unavailable: fio is not installed"
+    yield {}, fio.DIRECT.iops, "this run's profile had no disk probe"
     killed = {"run": {"probes": ["cpu", "disk"]}}
-    yield killed, "disk.fio.iops", "the run ended before the disk probe did"
+    yield killed, fio.DIRECT.iops, "the run ended before the disk probe did"
     fine = {"probe": "memory", "started": 0, "elapsed": 1}
-    yield {"turns": [fine]}, "memory.touch.count", "the memory probe ran, but gave no memory.touch.count"
-    back = {"kind": "memory.given_back", "detail": "memory: only 57 MiB were left available"}
+    yield {"turns": [fine]}, held.COUNT, "the memory probe ran, but gave no memory.touch.count"
+    back = {"kind": "memory.given_back", "source": "memory", "detail": "only 57 MiB were left available"}
     said = "the memory probe: only 57 MiB were left available"
-    yield {"turns": [fine], "events": [back]}, "memory.touch.count", said
-    gone = {"kind": "monitor_unavailable", "detail": "memory: /proc/meminfo cannot be read"}
-    yield {"events": [gone]}, "memory.total", "the memory monitor: /proc/meminfo cannot be read"
-    yield {}, "clock.wall_offset", "the runner gave no clock.wall_offset in this run"
+    yield {"turns": [fine], "events": [back]}, held.COUNT, said
+    gone = {"kind": "monitor_unavailable", "source": "memory", "detail": "/proc/meminfo cannot be read"}
+    yield {"events": [gone]}, memory.TOTAL, "the memory monitor: /proc/meminfo cannot be read"
+    yield {}, WALL_OFFSET, "the runner gave no clock.wall_offset in this run"
 
 
 @pytest.mark.parametrize(("case", "metric", "reason"), list(reasons()))
-def test_why_something_is_missing(case: dict[str, Any], metric: str, reason: str) -> None:
+def test_why_something_is_missing(case: dict[str, Any], metric: Metric, reason: str) -> None:
     assert why_missing(build(case), metric) == reason
 
 
@@ -245,7 +229,7 @@ def test_skipped_names_every_probe_and_monitor_with_its_reason() -> None:
     states = ("ok", "unavailable", "failed", "timed_out", "skipped", "interrupted")
     turns = [{"probe": s, "started": 0, "elapsed": 1, "status": s, "detail": f"why {s}"} for s in states]
     events = [
-        {"kind": "monitor_unavailable", "detail": "pressure: no such file"},
+        {"kind": "monitor_unavailable", "source": "pressure", "detail": "no such file"},
         {"kind": "gap", "detail": "x"},
     ]
     found = [(s.probe, s.reason) for s in skipped(build({"turns": turns, "events": events}))]
@@ -275,6 +259,14 @@ def test_a_quiet_guest_with_slow_swings_is_clean_without_an_interval() -> None:
 
 def test_a_disk_measured_through_a_cache_says_why_nothing_was_found() -> None:
     turn = {"probe": "disk", "started": 1, "elapsed": 9}
-    event = {"kind": "disk.cached", "detail": "disk: its file system takes no direct I/O"}
+    event = {"kind": "disk.cached", "source": "disk", "detail": "its file system takes no direct I/O"}
     (found,) = ask(disk_burst.SIGN, build({"turns": [turn], "events": [event]}))
     assert found.claim == "Not measured: the disk probe: its file system takes no direct I/O."
+
+
+def test_the_verdict_names_no_sign() -> None:
+    lines = {item.name for item in promises.ITEMS}  # some are called as the sign that decides on them
+    names = plugins.collect(signs, "SIGN", Sign).keys() - lines
+    for file in Path(promises.__file__).parent.glob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not [name for name in names if f'"{name}"' in text], file.name

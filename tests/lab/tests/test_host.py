@@ -142,9 +142,9 @@ def test_vpsbench_reads_the_beancounters_that_the_lab_writes() -> None:
         (one.metric, dict(one.labels)["resource"]): one.value
         for one in beancounters.MONITOR.parse({"/proc/user_beancounters": text})
     }
-    assert found["ubc.barrier", "vmguarpages"] == 384 * 2**20 / 4096
-    assert found["ubc.barrier", "privvmpages"] == 768 * 2**20 / 4096
-    assert found["ubc.failcnt", "kmemsize"] == 0
+    assert found[beancounters.BARRIER, "vmguarpages"] == 384 * 2**20 / 4096
+    assert found[beancounters.BARRIER, "privvmpages"] == 768 * 2**20 / 4096
+    assert found[beancounters.FAILCNT, "kmemsize"] == 0
 
 
 def test_thread_times_come_from_schedstat() -> None:
@@ -181,4 +181,4 @@ def test_a_guest_is_told_the_frequency_of_its_clock() -> None:
     line = machine.qemu(machine.Machine(vcpus=2), image.Image(Path("/i")), Path("/f"), clock.tsc_khz())
     (told,) = (int(n) for word in line for n in re.findall(r"tsc_early_khz=(\d+)", word))
     clock.tsc_khz.cache_clear()
-    assert told == pytest.approx(clock.tsc_khz(), rel=1e-3)
+    assert told == pytest.approx(clock.tsc_khz(), rel=0.01)  # measured anew, on a machine that may be busy

@@ -1,6 +1,6 @@
 """Alternation: busy threads that take turns on a core make regular gaps, too. What tells them from a quota.
 
-A fair scheduler that seldom slips makes such a grid as well. Its gaps are whole ticks, of hosts with 1000, 300,
+A fair scheduler that seldom slips makes such a grid, too. Its gaps are whole ticks, of hosts with 1000, 300,
 250 or 100 a second; or each thread gets just its fair part, in slices that are whole ticks on the average
 (two vCPUs on a core of Xen took turns of 10.2 ms for a minute). Who takes turns is never away at the same
 time as another: vCPUs that a quota stops are, all together.

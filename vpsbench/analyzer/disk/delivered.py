@@ -1,4 +1,4 @@
-"""What a disk delivered under load, and what else than the disk had a part in it. All pure; times in s."""
+"""What a disk delivered under load, and what besides the disk had a part in it. All pure; times in s."""
 
 from __future__ import annotations
 
@@ -30,8 +30,15 @@ DEVICE: Final = {IOPS: (disks.READS, disks.WRITES), BANDWIDTH: (disks.READ_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One way to deliver what was promised: the jobs of a long queue, its length, and the one of one I/O."""
+class Workload:
+    """One way to deliver what was promised.
+
+    Args:
+        what: it does, in words.
+        deep: names of its jobs with a long queue.
+        depth: how many I/Os these have under way.
+        single: name of the job with one I/O under way.
+    """
 
     what: str
     deep: tuple[str, ...]
@@ -40,13 +47,13 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class PromisedRate:
     """A rate that the plan names, and the ways in which it may be kept."""
 
     metric: Metric
     least: float
     text: str
-    kinds: tuple[Kind, ...]
+    workloads: tuple[Workload, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Delivered:
     """What came: rates in seconds of jobs with a long queue.
 
     Args:
-        kind: of which load.
+        workload: of which load.
         times: of the ends of the readings, s.
         widths: of the readings, s.
         rates: one a reading.
@@ -62,7 +69,7 @@ class Delivered:
         stolen: of the time, that vCPUs it needed may have been away, at most; None: not known.
     """
 
-    kind: Kind
+    workload: Workload
     times: Floats
     widths: Floats
     rates: Floats
@@ -83,11 +90,11 @@ class Delivered:
         return self.gain / (1 - (self.stolen or 0.0))
 
 
-def delivered(record: Record, metric: Metric, kind: Kind) -> Delivered | None:
-    """What a kind's jobs delivered; None where they made less than one batch."""
+def delivered(record: Record, metric: Metric, workload: Workload) -> Delivered | None:
+    """What a workload's jobs delivered; None where they made less than one batch."""
     parts = [
         (series.times, np.diff(series.times, prepend=-inf), series.values)
-        for job in kind.deep
+        for job in workload.deep
         for series in record.named(metric, job=job)
     ]
     if not parts:
@@ -97,22 +104,24 @@ def delivered(record: Record, metric: Metric, kind: Kind) -> Delivered | None:
     widths = np.where(widths > PAUSE, 1.0, widths)[order]
     if widths.sum() < SHORTEST_BATCH:
         return None
-    found = Delivered(kind, times[order], widths, rates[order])
-    return replace(found, gain=_gain(record, metric, kind, found.mean), stolen=stolen(record, found))
+    found = Delivered(workload, times[order], widths, rates[order])
+    return replace(found, gain=_gain(record, metric, workload, found.mean), stolen=stolen(record, found))
 
 
-def _gain(record: Record, metric: Metric, kind: Kind, deep: float) -> float:
+def _gain(record: Record, metric: Metric, workload: Workload, deep: float) -> float:
     """How many times as much an endless queue may deliver; infinite where nothing bounds it."""
-    values = [series.values for series in record.named(metric, job=kind.single) if series.values.size]
+    values = [series.values for series in record.named(metric, job=workload.single) if series.values.size]
     if not values or deep <= 0:
         return inf if deep > 0 else 1.0
-    most = kind.depth * float(np.concatenate(values).mean())  # if nothing but distance took time
+    most = workload.depth * float(np.concatenate(values).mean())  # if nothing but distance took time
     return most / (most - deep) if most > deep else inf
 
 
-def busy(record: Record, kind: Kind) -> float | None:
+def busy(record: Record, workload: Workload) -> float | None:
     """The most of a vCPU that fio used in one of the jobs; None: it is not known."""
-    values = [s.values.max() for job in kind.deep for s in record.named(fio.CPU, job=job) if s.values.size]
+    values = [
+        s.values.max() for job in workload.deep for s in record.named(fio.CPU, job=job) if s.values.size
+    ]
     return float(max(values)) if values else None
 
 

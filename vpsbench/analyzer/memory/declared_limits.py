@@ -1,4 +1,4 @@
-"""What is written down about a guest's memory: OpenVZ's beancounters, limits of cgroups, VMware's limit."""
+"""The limits of a guest's memory that its host declares: OpenVZ's beancounters, cgroups, VMware's limit."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ MET: Final = ("max", "high", "oom", "oom_kill")  # memory.events: a limit was me
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """One amount that a host wrote down.
+class DeclaredLimit:
+    """One amount of memory that a host declares.
 
     Args:
         name: what it is called there.
         amount: the least of it in this run, B.
-        claim: what it means where it is less than was sold; with {amount} and {sold}.
+        claim: what it means where it is less than was sold; a template with {amount} and {sold}.
         series: the metrics that have it.
         others: what else could explain it.
         labels: of the series.
         beside: metrics that belong to it.
+        further: a sentence that follows the claim.
     """
 
     name: str
@@ -45,11 +46,12 @@ class Paper:
     others: tuple[Alternative, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[Metric, ...] = ()
+    further: str = ""
 
 
-def papers(record: Record) -> list[Paper]:
+def declared(record: Record) -> list[DeclaredLimit]:
     """All that there are."""
-    return [paper for part in (_guarantees, _bounds, _limit, _vmware) for paper in part(record)]
+    return [limit for part in (_guarantees, _bounds, _limit, _vmware) for limit in part(record)]
 
 
 def least_limit(record: Record) -> tuple[str, float] | None:
@@ -77,44 +79,46 @@ def _pages(record: Record, metric: Metric, resource: str) -> float | None:
     return PAGE * float(min(values)) if values else None
 
 
-def _guarantees(record: Record) -> Iterator[Paper]:
-    """OpenVZ's guarantees; kernels with vSwap limit physpages and leave these at 0, which says nothing."""
-    swaps = _pages(record, beancounters.LIMIT, "physpages") is not None
+def _guarantees(record: Record) -> Iterator[DeclaredLimit]:
+    """OpenVZ's guarantees. Kernels with vSwap limit physpages and leave these at 0, which says nothing."""
+    vswap = _pages(record, beancounters.LIMIT, "physpages") is not None
     for resource, meaning in GUARANTEES.items():
         amount = _pages(record, beancounters.BARRIER, resource)
-        if amount is None or (amount == 0 and swaps):
+        if amount is None or (amount == 0 and vswap):
             continue
         claim = f"Only {{amount}} of the {{sold}} sold is {meaning} ({resource}); the rest "
-        claim += "is there only while others leave it."
+        claim += "is there only while others leave it free."
         no_vswap = Alternative(
             "vSwap, where only physpages counts",
             ruled_out=True,
             because=f"a host that uses it leaves guarantees at 0 or unlimited; this one wrote {size(amount)}",
         )
         others = (_hosts_own(resource), no_vswap)
-        yield Paper(resource, amount, claim, (beancounters.BARRIER,), others, {"resource": resource})
+        yield DeclaredLimit(resource, amount, claim, (beancounters.BARRIER,), others, {"resource": resource})
 
 
-def _bounds(record: Record) -> Iterator[Paper]:
+def _bounds(record: Record) -> Iterator[DeclaredLimit]:
     """OpenVZ: beyond these, allocations are refused."""
     for resource, columns in BOUNDS.items():
         amounts = [b for name in columns if (b := _pages(record, name, resource)) is not None]
         if amounts:
             claim = f"This container may use {{amount}} of the {{sold}} sold ({resource}); more is refused."
             others = (_hosts_own(resource),)
-            yield Paper(resource, min(amounts), claim, columns, others, {"resource": resource})
+            yield DeclaredLimit(resource, min(amounts), claim, columns, others, {"resource": resource})
 
 
-def _limit(record: Record) -> Iterator[Paper]:
+def _limit(record: Record) -> Iterator[DeclaredLimit]:
     """The tightest of the cgroups that the host made."""
     if (found := least_limit(record)) is None:
         return
     path, amount = found
     met = _met(record, path)
-    claim = "The container's own cgroup limits it to {amount} of the {sold} sold"
-    claim += f"; {met:.0f} times in this run, more was refused or slowed down in it." if met else "."
+    claim = "The container's own cgroup limits it to {amount} of the {sold} sold."
+    further = (
+        f"The limit was met {met:.0f} times in this run: more was refused or slowed down." if met else ""
+    )
     series, beside = (cgroup.MEMORY_LIMIT,), (cgroup.MEMORY_CURRENT, cgroup.MEMORY_FAILURES)
-    yield Paper(path, amount, claim, series, (owner(record, path),), {"path": path}, beside)
+    yield DeclaredLimit(path, amount, claim, series, (owner(record, path),), {"path": path}, beside, further)
 
 
 def _met(record: Record, path: str) -> float:
@@ -127,10 +131,10 @@ def _met(record: Record, path: str) -> float:
     return max(counts, default=0.0)
 
 
-def _vmware(record: Record) -> Iterator[Paper]:
-    """What a machine of VMware's has beyond its limit lies in a balloon, or in the host's swap."""
+def _vmware(record: Record) -> Iterator[DeclaredLimit]:
+    """VMware's limit: what a machine has beyond it lies in a balloon, or in the host's swap."""
     limits = [float(s.values.min()) for s in record.named(vmware.LIMIT) if s.values.size]
     if limits:
-        claim = "VMware's host gives this machine {amount} of the {sold} sold at most."
+        claim = "VMware's host gives this machine at most {amount} of the {sold} sold."
         name = "VMware's limit"
-        yield Paper(name, min(limits), claim, (vmware.LIMIT,), (_hosts_own(name),))
+        yield DeclaredLimit(name, min(limits), claim, (vmware.LIMIT,), (_hosts_own(name),))

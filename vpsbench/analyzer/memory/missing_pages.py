@@ -1,8 +1,8 @@
 """The evidence that held memory was not there when it was touched again.
 
-Slow touches that the guest's own faults and swap, its run queue or reported steal could explain are taken
-away in full, and what the control arm shows, too. The estimate of how much was missing takes away faults and
-swap only: waits mostly meet touches that are slow anyway.
+Slow touches that the guest's own faults and swap, its run queue or reported steal could explain are
+subtracted in full. So is what the control arm shows. The estimate of how much was missing subtracts faults
+and swap only, as waits mostly meet touches that are slow anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Evidence:
     """What rounds show.
 
     Args:
@@ -55,15 +55,15 @@ class Seen:
         rounds: all that were weighed.
         excess: of each round's held pages over the control's, after all that explains it.
         younger: the age of the oldest round that is left out, s; NaN: none is.
-        doubt: why it cannot be told: caches could explain it, the rounds are too few touches to prove it, or
-            it may have just begun.
+        doubt: why it cannot be told: caches could explain it, too few touches show it to prove it, or it may
+            have just begun.
     """
 
     border: Border
     rounds: list[Round]
     excess: list[Share]
     younger: float = nan
-    doubt: Literal["", "cold", "few", "begun"] = ""
+    doubt: Literal["", "like_cold_caches", "too_few_touches", "only_last_round"] = ""
 
     @property
     def standing(self) -> list[bool]:
@@ -94,48 +94,50 @@ class Seen:
     def estimate(self) -> Share:
         """The median over the rounds since the loss set in; of all pages, where they had been taken."""
         of = self.excess[self.first :]
-        if self.doubt != "cold":
+        if self.doubt != "like_cold_caches":
             of = [_missing(one, self.border.group) for one in self.rounds[self.first :]]
         share, low, high = np.median([(s.share, s.low, s.high) for s in of], axis=0).tolist()
         return Share(share, low, high)
 
 
-def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan) -> tuple[Level, Seen]:
+def weighed(record: Record, rounds: list[Round], bar: Bar, younger: float = nan) -> tuple[Level, Evidence]:
     """The gravest that one of the borders shows. As any round may be the first to show it, each is a look."""
     z = -NormalDist().inv_cdf(bar.chance / (LOOKS * len(rounds)))
-    found = [_seen(border, rounds, younger) for border in page_touches.borders(record, rounds)]
-    for seen in found:
-        if (level := _level(seen, z, bar.sessions)) is not Level.CLEAN:
-            return level, seen
-    for seen in found:
-        if seen.since(range(len(rounds))):
-            return Level.NOT_MEASURABLE, replace(seen, doubt="few")
-        if seen.standing[-1] and seen.proves([len(rounds) - 1], z):
-            return Level.NOT_MEASURABLE, replace(seen, doubt="begun")
+    found = [_evidence(border, rounds, younger) for border in page_touches.borders(record, rounds)]
+    for shown in found:
+        if (level := _level(shown, z, bar.sessions)) is not Level.CLEAN:
+            return level, shown
+    for shown in found:
+        if shown.since(range(len(rounds))):
+            return Level.NOT_MEASURABLE, replace(shown, doubt="too_few_touches")
+        if shown.standing[-1] and shown.proves([len(rounds) - 1], z):
+            return Level.NOT_MEASURABLE, replace(shown, doubt="only_last_round")
     fresh = page_touches.fresh_bin(record, page_touches.pooled(rounds)[1])
-    seen = replace(_seen(Border(fresh, fresh, fresh, page_touches.EXCESS), rounds, younger), doubt="cold")
-    cold = _level(seen, z, bar.sessions) is not Level.CLEAN
-    return Level.NOT_MEASURABLE if cold else Level.CLEAN, seen
+    shown = replace(
+        _evidence(Border(fresh, fresh, fresh, page_touches.EXCESS), rounds, younger), doubt="like_cold_caches"
+    )
+    cold = _level(shown, z, bar.sessions) is not Level.CLEAN
+    return Level.NOT_MEASURABLE if cold else Level.CLEAN, shown
 
 
-def _seen(border: Border, rounds: list[Round], younger: float) -> Seen:
-    return Seen(border, rounds, [_excess([one], border, REFUTED) for one in rounds], younger)
+def _evidence(border: Border, rounds: list[Round], younger: float) -> Evidence:
+    return Evidence(border, rounds, [_excess([one], border, REFUTED) for one in rounds], younger)
 
 
-def _level(seen: Seen, z: float, sessions: int) -> Level:
+def _level(shown: Evidence, z: float, sessions: int) -> Level:
     """All together prove it; sessions that repeat it need only show it round by round."""
-    parts = [seen.since(places) for places in in_sessions([r.t for r in seen.rounds])[:sessions]]
-    proven = any(seen.proves(places, z) for places in (seen.since(range(len(seen.rounds))), *parts))
+    parts = [shown.since(places) for places in in_sessions([r.t for r in shown.rounds])[:sessions]]
+    proven = any(shown.proves(places, z) for places in (shown.since(range(len(shown.rounds))), *parts))
     level = strength.of_proofs(proven, sum(map(bool, parts)))
-    if level is Level.STRONG and _typical(seen) < page_touches.DISK:
+    if level is Level.STRONG and _typical(shown) < page_touches.DISK:
         return Level.NOTICE  # the host compresses, or has slower memory: less grave than a disk
     return level
 
 
-def _typical(seen: Seen) -> float:
+def _typical(shown: Evidence) -> float:
     """How long most of the slow touches took, s."""
-    slow = np.cumsum(page_touches.pooled(seen.rounds)[0][seen.border.slow :])
-    return page_touches.edge(seen.border.slow + int(np.searchsorted(slow, slow[-1] / 2)))
+    slow = np.cumsum(page_touches.pooled(shown.rounds)[0][shown.border.slow :])
+    return page_touches.edge(shown.border.slow + int(np.searchsorted(slow, slow[-1] / 2)))
 
 
 def _excess(rounds: Sequence[Round], border: Border, z: float) -> Share:
@@ -150,20 +152,20 @@ def _excess(rounds: Sequence[Round], border: Border, z: float) -> Share:
 def _left(one: Round, border: int) -> float:
     """Slow held touches that no fault, swap, steal or waiting of the guest's own can explain.
 
-    A task that takes the vCPU away slows one touch each time, however long we wait for it then. A wait after
-    a page had to be brought back (a task sleeps meanwhile, in KVM's guests too) is no loss of the vCPU.
+    A task that takes the vCPU away slows one touch each time, however long we then wait. A wait after a page
+    had to be brought back is no loss of the vCPU: the task sleeps meanwhile, in KVM's guests too.
     """
     slow = float(one.held[border:].sum())
     spent = float(((one.held + one.hot) * LOW_EDGES)[border:].sum())
-    stolen, waited = (slow * min(1.0, s / spent) if spent else 0.0 for s in (one.steal, one.own_wait))
+    stolen, waited = (slow * min(1.0, s / spent) if spent else 0.0 for s in (one.steal, one.run_queue_delay))
     return max(0.0, slow - stolen - min(waited, one.preempted) - one.faults)
 
 
 def _missing(one: Round, border: int) -> Share:
     """The share of all pages that had gone, each arm by its size; the low end leaves waits their part.
 
-    Of the control that share is what its reads between the rounds showed, beyond those that followed at once;
-    what it shows beyond that, pages show that are there. Where it was not read so, all of it counts as gone.
+    The control's share is what its reads between the rounds showed, beyond the reads that followed at once.
+    What it shows beyond that, pages show that are there. Where it was not read so, all of it counts as gone.
     """
     control = 0.0 if isnan(one.control) else one.control
     held, hot = float(one.held.sum()), float(one.hot.sum())

@@ -1,7 +1,7 @@
 """Rounds of touching held memory: their histograms, and from which latency on a page was not there.
 
-What is slow is not a fixed number: it lies beyond what pages that are there can take, by the control and by
-what a fresh page costs; or, below that, beyond the valley between two modes of the latencies.
+No fixed number says what is slow. A touch is slow beyond what pages that are there can take, by the control
+and by what a fresh page costs. Below that cost it is slow beyond the valley between two modes of latencies.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Round:
         again: reads of the same pages right after those; empty likewise.
         faults: pages: major, minor, and swapped in or out.
         steal: s of reported steal.
-        own_wait: s in the guest's own run queue.
+        run_queue_delay: s in the guest's own run queue.
         preempted: how often another task of the guest took the vCPU; infinite where it was not told.
         age: s from writing the pages to the round; NaN where it was not told.
         control: the share of the control arm in all pages; NaN where it was not told.
@@ -59,7 +59,7 @@ class Round:
     again: Floats
     faults: float
     steal: float
-    own_wait: float
+    run_queue_delay: float
     preempted: float
     age: float
     control: float
@@ -73,13 +73,13 @@ def rounds(record: Record) -> list[Round]:
     faults = sum(
         _at(record, metric, times, 0.0) for metric in (held.MAJOR_FAULTS, held.MINOR_FAULTS, held.SWAP)
     )
-    steal, own_wait = (_at(record, metric, times, 0.0) for metric in (held.STEAL, held.RUN_QUEUE_DELAY))
+    steal, delay = (_at(record, metric, times, 0.0) for metric in (held.STEAL, held.RUN_QUEUE_DELAY))
     preempted = _at(record, held.PREEMPTED, times, np.inf)
     age = _at(record, held.AGE, times, np.nan)
     cold, hot = (_at(record, held.PAGES, times, np.nan, arm=arm) for arm in ("held", "hot"))
     columns = (
         np.broadcast_to(one, len(times)).tolist()
-        for one in (faults, steal, own_wait, preempted, age, hot / (cold + hot), hot)
+        for one in (faults, steal, delay, preempted, age, hot / (cold + hot), hot)
     )
     return [Round(*one) for one in zip(times, *histograms, *columns, strict=True)]
 
@@ -139,10 +139,10 @@ def _beyond(counts: Floats) -> Floats:
 def borders(record: Record, found: Sequence[Round]) -> list[Border]:
     """Where pages may count as slow: beyond what a fresh page costs, and perhaps below.
 
-    A fresh page costs a fault in the guest, and the host that puts a page behind it; what the host only
-    unmapped for a moment (NUMA balancing, migration, a snapshot) comes back for less. Beyond that cost,
-    pages that are there may still be some times as slow as the control's (``COLD``), so that much is allowed
-    to each of them: no shape is asked of what is slower. The border lies where most stands out.
+    A fresh page costs a fault in the guest, and the host puts a page behind it. What the host only unmapped
+    for a moment (NUMA balancing, migration, a snapshot) comes back for less. Beyond that cost, pages that
+    are there may still be a few times as slow as the control's (``COLD``). So each of them is allowed that
+    much, and what is slower may have any shape. The border lies where most stands out.
     """
     held, hot = pooled(found)
     fresh = fresh_bin(record, hot)
@@ -160,9 +160,9 @@ def borders(record: Record, found: Sequence[Round]) -> list[Border]:
 def _below(found: Sequence[Round], held: Floats, hot: Floats, fresh: int) -> int | None:
     """The first slow bin below what a fresh page costs, where pages come back that were swapped to memory.
 
-    There held pages must be of two kinds by themselves, with a valley between, as caches could make all of
-    them some times slower; and only what spares the pages in use counts: who unmaps pages for a moment does
-    it to all, and who needs room takes those that lie idle.
+    There held pages must be of two kinds by themselves, with a valley between: caches could make all of them
+    a few times slower. And only what spares the pages in use counts: a host that unmaps pages for a moment
+    does so to all of them, and one that needs room takes those that lie idle.
     """
     near = int(hot.argmax()) + BEYOND
     border = threshold(held, hot, near) if near < fresh else None
@@ -174,8 +174,8 @@ def _below(found: Sequence[Round], held: Floats, hot: Floats, fresh: int) -> int
 def _spared(found: Sequence[Round], border: int, share: float) -> bool:
     """Whether pages in use were hit far less often than idle ones.
 
-    In any one round: unmapped once, an idle page is slow until it is touched, one in use just once. Reads
-    may be slow for other reasons, as often as those of the same pages that follow at once.
+    That holds in each single round: once unmapped, an idle page is slow until it is touched, and one in use
+    just once. Reads may be slow for other reasons, as often as those of the same pages that follow at once.
     """
     if not sum(r.warm.sum() for r in found):
         return False
@@ -200,7 +200,7 @@ def _smoothed(counts: Floats) -> Floats:
 def threshold(held: Floats, hot: Floats, least: int) -> int | None:
     """The first bin that counts as slow: the valley before the slow mode; None: there is no slow mode.
 
-    A mode is slow beyond ``least`` with a valley before it; the slope of one that lies before is none. Cold
+    A slow mode lies beyond ``least`` and has a valley before it. The slope of an earlier mode is none. Cold
     caches and page tables make held pages slower than the control too, but as a slope and not as a mode.
     What the control shows as well (a tail of interruptions) fills no valley. The control's own quantiles
     would not do: a host that is short of memory takes pages of the control too.
@@ -233,9 +233,10 @@ def _net(held: Floats, hot: Floats) -> Floats:
 
 
 def fresh_bin(record: Record, hot: Floats) -> int:
-    """The bin beyond what a fresh page costs, if unknown two octaves beyond the control's mode, and ``DISK``.
+    """The bin beyond what a fresh page costs, and beyond ``DISK``.
 
-    A host that swaps meanwhile makes many fresh pages slow, so the quickest count.
+    Where that cost is not known, it is taken as two octaves beyond the control's mode. A host that swaps
+    meanwhile makes many fresh pages slow, so the quickest count.
     """
     fresh = [float(s.values.min()) for s in record.named(held.FIRST_TOUCH) if s.values.size]
     return max(_bin(DISK), _bin(max(fresh)) + 1 if fresh else int(hot.argmax()) + 2 * STEPS)

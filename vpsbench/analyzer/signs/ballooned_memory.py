@@ -1,7 +1,7 @@
 """Memory that the host took back while the guest ran, or before: by a balloon, or by Xen's target.
 
-That a balloon driver is there is no offence, and neither is a Xen guest whose static maximum lies above
-what was sold: only memory that is gone counts.
+Only memory that is gone counts. A balloon driver is no offence. Neither is a Xen guest whose static maximum
+lies above what was sold.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ class Taken:
 def look(record: Record) -> list[Finding]:
     """The witness that saw most memory go, or what was looked at in vain."""
     least = max(LEAST, LEAST_SHARE * record.run.guest.limits.memory_total)
-    witnesses = [t for t in _course(record) if t.most > least]
+    witnesses = [t for t in _witnesses(record) if t.most > least]
     return [_balloon(record, witnesses, least) if witnesses else _nothing(record)]
 
 
-def _course(record: Record) -> list[Taken]:
+def _witnesses(record: Record) -> list[Taken]:
     """All witnesses that have a series; a balloon's own counters before MemTotal, which other things move."""
     found = [_less(s, _some(record, vmstat.BALLOON_DEFLATE)) for s in _some(record, vmstat.BALLOON_INFLATE)]
     found += [Taken(name, s.times, s.values) for name in GAUGES for s in _some(record, name)]
@@ -112,10 +112,13 @@ def _balloon(record: Record, witnesses: list[Taken], least: float) -> Finding:
     # Of witnesses that saw about the same, the first: a balloon's own counter.
     worst = next(t for t in witnesses if t.grown >= 0.9 * most[0] and (most[0] > least or t.most == most[1]))
     level, plan, back = _level(record, worst, least), record.run.plan, worst.back(least)
+    claim, further = _claim(record, worst, level, least)
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=_claim(record, worst, level, least),
+        claim=claim,
+        further=further,
+        ground=_ground(record, level),
         promised=f"{size(plan.memory)} of memory"
         if plan and plan.memory
         else "the memory that the guest began with",
@@ -131,8 +134,8 @@ def _balloon(record: Record, witnesses: list[Taken], least: float) -> Finding:
 def _left(record: Record, taken: Taken) -> float:
     """The least memory that the guest had, B.
 
-    MemTotal leaves out what is in a balloon, but not in a virtio balloon that deflates when memory runs
-    out, and not with each version of other drivers. What is in there is gone all the same; so what MemTotal
+    MemTotal leaves out what is in a balloon, with two exceptions: a virtio balloon that deflates when memory
+    runs out, and some versions of other drivers. What is in there is gone all the same. So whatever MemTotal
     does not lack already is taken off.
     """
     if given := allowances.xen_given(record):
@@ -148,8 +151,8 @@ def _left(record: Record, taken: Taken) -> float:
 def _beyond(record: Record, sold: int, taken: Taken) -> float:
     """How much less than was sold was left, beyond what a guest may lack without anybody's fault, B.
 
-    What Xen gave is exact, and a machine's own map lacks what the firmware keeps; MemTotal lacks the kernel's
-    part, too.
+    What Xen gave is exact. A machine's own map lacks what the firmware keeps, and MemTotal the kernel's part
+    as well.
     """
     if given := allowances.xen_given(record):
         return allowances.least(sold) - min(given) - max(LEAST, LEAST_SHARE * sold)
@@ -159,7 +162,7 @@ def _beyond(record: Record, sold: int, taken: Taken) -> float:
 
 
 def _level(record: Record, taken: Taken, least: float) -> Level:
-    """Against a plan it is a static fact; without one it must come or stay, as anything else must."""
+    """Against a plan it is a static fact. Without one it must come, or stay, as every other loss must."""
     plan = record.run.plan
     if plan and plan.memory:
         beyond = _beyond(record, plan.memory, taken)
@@ -170,18 +173,28 @@ def _level(record: Record, taken: Taken, least: float) -> Level:
     return strength.of_rounds(taken.times.tolist(), (taken.values > least).tolist(), 2, 0.0)
 
 
-def _claim(record: Record, taken: Taken, level: Level, least: float) -> str:
-    gone = f"The host took back {size(taken.most)} of this guest's memory"
+def _ground(record: Record, level: Level) -> str:
+    """Which answer it is; without a plan, memory that is gone too seldom to count is not lasting."""
+    if level is Level.NOT_MEASURABLE:
+        return "perhaps_never_sold"
+    if level is not Level.CLEAN:
+        return "taken"
+    return "meets_plan" if record.run.plan and record.run.plan.memory else "not_lasting"
+
+
+def _claim(record: Record, taken: Taken, level: Level, least: float) -> tuple[str, str]:
+    """The first sentence, and those that follow."""
     if level is Level.NOT_MEASURABLE:
         return (
-            f"{size(taken.most)} lies in Xen's balloon since before this run; no plan says whether that had "
-            "been sold, as a guest may be given a larger maximum than was sold."
+            f"{size(taken.most)} has been in Xen's balloon since before this run.",
+            "No plan says whether it had been sold: a guest may be given a larger maximum than was sold.",
         )
-    when = _when(taken, least)
+    claim = f"The host took back {size(taken.most)} of this guest's memory{_when(taken, least)}."
     if level is Level.CLEAN:
-        kept = "; what was left still meets the plan" if record.run.plan and record.run.plan.memory else ""
-        return f"{gone}{when}{kept}."
-    return f"{gone}{when}{_need(record, taken, least)}; {size(_left(record, taken))} was left."
+        kept = "What was left still meets the plan."
+        return claim, kept if record.run.plan and record.run.plan.memory else ""
+    left = f"{size(_left(record, taken))} was left."
+    return claim, f"{_need(record, taken, least)} {left}".lstrip()
 
 
 def _when(taken: Taken, least: float) -> str:
@@ -191,7 +204,7 @@ def _when(taken: Taken, least: float) -> str:
         again = f", and gave it back {span(back)} into this run" if back is not None else ""
         return f", all of it before this run began{again}"
     part = f"{size(taken.grown)} of it " if taken.before > least else ""
-    since = f", {part}from {span(began)} into this run on"
+    since = f", {part}beginning {span(began)} into this run"
     if back is not None:
         return f"{since}, and gave it back after {span(back - began)}"
     returned = taken.most - float(taken.values[-1])
@@ -211,10 +224,10 @@ def _need(record: Record, taken: Taken, least: float) -> str:
         return ""
     if swapped or (waited or 0.0) > SHORT * (most - began + 2 * AROUND):
         return (
-            f", while the guest itself was short of memory (its tasks waited {waited or 0:.1f} s for it, and "
-            f"it swapped {size(PAGE * swapped)} out)"
+            f"Meanwhile the guest itself was short of memory: its tasks waited {waited or 0:.1f} s for it, "
+            f"and it swapped {size(PAGE * swapped)} out."
         )
-    return ", while the guest itself lacked none"
+    return "Meanwhile the guest itself lacked none."
 
 
 def _grown(record: Record, metric: Metric, since: float, until: float, **labels: str) -> float | None:
@@ -245,21 +258,16 @@ def _alternatives(record: Record, taken: Taken, least: float) -> tuple[Alternati
 
 
 def _nothing(record: Record) -> Finding:
-    witnesses = [t.series for t in _course(record)]
+    witnesses = [t.series for t in _witnesses(record)]
     total = float(record.run.guest.limits.memory_total)
-    drop = max((t.most for t in _course(record)), default=0.0)
-    hint = (
-        ""
-        if len(witnesses) > 1
-        else "; no balloon counter exists here, so a balloon that hides from MemTotal is not seen"
-    )
+    drop = max((t.most for t in _witnesses(record)), default=0.0)
+    hidden = " No balloon counter exists here, so a balloon that hides from MemTotal would not be seen."
     return Finding(
         sign=SIGN.name,
         level=Level.CLEAN,
-        claim=(
-            f"The host took back no memory: at most {percent(drop / total)} of {size(total)} moved "
-            f"({', '.join(map(str, witnesses))} watched{hint})."
-        ),
+        claim=f"The host took back no memory: at most {percent(drop / total)} of {size(total)} moved.",
+        further=f"Watched: {', '.join(map(str, witnesses))}.{hidden * (len(witnesses) <= 1)}",
+        ground="nothing_taken",
         measured=drop,
         unit="B",
         series=tuple(witnesses),
@@ -272,4 +280,5 @@ SIGN = Sign(
     promise="memory",
     needs=(meminfo.TOTAL,),
     look=look,
+    speaks_of=("memory",),
 )

@@ -135,4 +135,6 @@ SIGN = Sign(
     needs=(loop.WALL, loop.GAP),
     look=look,
     claims=one_claim,
+    decides=("cpu_burst",),
+    bucket="s of full speed",
 )

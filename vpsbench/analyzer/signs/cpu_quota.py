@@ -268,4 +268,5 @@ SIGN = Sign(
     promise="cpu",
     needs=(loop.WALL, loop.GAP),  # no series of single gaps: old, or there was not one
     look=look,
+    speaks_of=("cpu",),
 )

@@ -1,7 +1,7 @@
 """A disk that is fast until its credit is used up: one lasting fall in a long job at full rate.
 
-Where the probe saw it fall, larger reads followed, which tell a cap on operations from one on bandwidth,
-and then rests of 1, 2 and 4 times a step with loads after them, which tell a bucket from a neighbour.
+Where the probe saw it fall, larger reads followed. They tell a cap on operations from one on bandwidth. Then
+came rests of 1, 2 and 4 times a step, with loads after them. They tell a bucket from a neighbour.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Stretch:
 
 
 def look(record: Record) -> list[Finding]:
-    """Looks for a knee in each stretch of the burst job; speaks of the longest."""
+    """Looks for a change point in each stretch of the burst job, and speaks of the longest."""
     found, duty = _look(record), record.run.profile.duty
     if duty < 1 and found.level in {Level.CLEAN, Level.NOT_MEASURABLE}:
         limited = f"The duty of {percent(duty)} shortens jobs, and a bucket refills in the rests"
-        return [replace(found, claim=f"{found.claim} {limited}: a run at full duty could show more.")]
+        return [_add(found, f"{limited}: a run at full duty could show more.")]
     return [found]
 
 
@@ -72,6 +72,7 @@ def _look(record: Record) -> Finding:
             sign=SIGN.name,
             level=Level.NOT_MEASURABLE,
             claim="No long job at full rate ran on the disk, so no throttle can be seen.",
+            ground="no_long_job",
             series=(METRIC,),
         )
     courses = [_course(record, part) for part in parts]
@@ -81,8 +82,11 @@ def _look(record: Record) -> Finding:
     times = [one.start for one in courses if burst_findings.confirmed(one)]
     if (sessions := len(in_sessions(times))) < 2:
         return found
-    again = f"{found.claim} It was so in {sessions} sessions hours apart."
-    return replace(found, level=Level.STRONG, claim=again)
+    return replace(_add(found, f"It was so in {sessions} sessions hours apart."), level=Level.STRONG)
+
+
+def _add(found: Finding, sentence: str) -> Finding:
+    return replace(found, further=f"{found.further} {sentence}".lstrip())
 
 
 def _course(record: Record, part: Stretch) -> burst_findings.FullLoad:
@@ -186,9 +190,10 @@ def _growth(series: Series, since: float, until: float) -> float | None:
 def _surplus(disk: list[Series], before: Floats, load: Floats, low: float) -> float | None:
     """What the disk itself counted from one load's end to the next one's, beyond ``low`` for all that time.
 
-    0 by a bucket that is empty at both, whenever exactly the rest between them began and ended: fio's clock
-    stops before its queue is empty, and its last word comes later. Nor does the kernel's merging of
-    neighbouring reads matter, of which fio sees more than a cap lets through. None where nothing is counted.
+    A bucket that is empty at both ends makes it 0, whenever exactly the rest between them began and ended.
+    (fio's clock stops before its queue is empty, and its last word comes later.) Nor does the kernel's
+    merging of neighbouring reads matter, of which fio sees more than a cap lets through. None where nothing
+    is counted.
 
     Args:
         disk: its counters.
@@ -269,4 +274,6 @@ SIGN = Sign(
     needs=(METRIC,),
     look=look,
     claims=one_each_look,
+    decides=("disk_burst",),
+    bucket="reads",
 )

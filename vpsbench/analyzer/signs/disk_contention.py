@@ -1,8 +1,10 @@
 """A disk that others slow down: sparse reads that take far longer at some times than at the run's calm ones.
 
-What is always there cannot be seen so. Two ways to be found, both a notice at most, as no plan promises a
-latency: reads are slow too often, proven by bets on batches that are long against what the slowness remembers
-of itself; or most reads take far longer for half a minute and more, which no scatter of single reads makes.
+A slowness that is always there cannot be seen so. There are two ways to find one, and both give a notice at
+most, as no plan promises a latency:
+
+- Reads are slow too often. Bets prove it, on batches much longer than the slowness remembers itself.
+- Most reads take far longer for half a minute and more. No scatter of single reads makes that.
 """
 
 from __future__ import annotations
@@ -23,9 +25,7 @@ from vpsbench.probes.disk_file import metrics as disk_file
 from vpsbench.wording.figures import hours, percent, span
 
 SERIES: Final = (disk_file.SPARSE_LATENCY, disk_file.SPARSE_LATE)
-LIMIT: Final = (
-    0.01  # of the time, in which reads may be slow: beyond it the run's p99 is that of no calm disk
-)
+LIMIT: Final = 0.01  # of the time, in which reads may be slow; more is not the p99 of a calm disk
 LASTING: Final = 30.0  # s, in which most reads take far longer; a pause or a live migration is over sooner
 FAR: Final = 5.0  # times the median of the calm parts
 SWELL: Final = 1.5  # times the p99 of the best quarter of the day, that of the worst one: worth a word
@@ -37,19 +37,19 @@ def look(record: Record) -> list[Finding]:
     found = sparse_reads.reads(record)
     free = sparse_reads.undisturbed(record, found)
     if free is None:
-        return [_unable("this guest's own disk I/O is not counted here, so others' cannot be told from it")]
+        why = "this guest's own disk I/O is not counted here, so others' cannot be told from it"
+        return [_unable("not_counted", why)]
     kept = found.only(free)
     slow = sparse_reads.limit(kept)
     if slow is None:
-        return [
-            _unable(f"only {kept.at.size} of {found.at.size} sparse reads met no I/O of this guest's own")
-        ]
+        why = f"only {kept.at.size} of {found.at.size} sparse reads met no I/O of this guest's own"
+        return [_unable("too_few_reads", why)]
     return [_weighed(record, found, kept, slow)]
 
 
-def _unable(why: str) -> Finding:
+def _unable(ground: str, why: str) -> Finding:
     claim = f"Whether others slow the disk down cannot be told: {why}."
-    return Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, series=SERIES)
+    return Finding(sign=SIGN.name, level=Level.NOT_MEASURABLE, claim=claim, ground=ground, series=SERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,20 @@ class _Weighed:
 def _weighed(record: Record, found: sparse_reads.Reads, kept: sparse_reads.Reads, slow: float) -> Finding:
     fine = sparse_reads.batches(kept, slow, sparse_reads.length(kept))
     if fine.slow.size < strength.FEWEST_BATCHES:
-        return _unable(
-            f"{span(fine.slow.size * sparse_reads.length(kept))} without I/O of this guest's "
-            "own are too short"
-        )
+        seen = span(fine.slow.size * sparse_reads.length(kept))
+        return _unable("too_short", f"{seen} without I/O of this guest's own are too short")
     told = weighed(kept, slow, fine, multiplicity.bar(record).capital)
     accused = told.proven or told.lasting >= LASTING
     unsure = told.share > LIMIT and not accused
     level = Level.NOTICE if accused else Level.NOT_MEASURABLE if unsure else Level.CLEAN
+    ground, claim, further = _answer(level, kept, slow, told)
+    hours = by_hour(sparse_reads.hourly(record, kept))
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=_claim(level, kept, slow, told) + by_hour(sparse_reads.hourly(record, kept)),
+        claim=claim,
+        further=f"{further} {hours}".strip(),
+        ground=ground,
         promised="a disk that answers as fast at all times" if accused else None,
         measured=told.share,
         interval=told.interval,
@@ -90,7 +92,7 @@ def _weighed(record: Record, found: sparse_reads.Reads, kept: sparse_reads.Reads
 
 
 def weighed(kept: sparse_reads.Reads, slow: float, fine: sparse_reads.Batches, bar: float) -> _Weighed:
-    """The bets, on batches ten times as long as the slowness remembers itself; and the lasting stretches."""
+    """The bets, on batches ten times as long as the slowness remembers itself, and the lasting stretches."""
     width = float(np.diff(fine.start).min())
     pieces = np.split(
         np.minimum(fine.slow, e_values.CAP * LIMIT), np.flatnonzero(np.diff(fine.start) > width * 1.5) + 1
@@ -121,33 +123,37 @@ def lasting(fine: sparse_reads.Batches) -> tuple[float, float]:
     return float(np.diff(fine.start).min() * beyond.sum()) if stands else 0.0, far
 
 
-def _claim(level: Level, kept: sparse_reads.Reads, slow: float, told: _Weighed) -> str:
-    usual, worst = float(np.median(kept.latency)), _worst(kept)
-    seen = (
-        f"single reads of 4 KiB, a few each second, took {_ms(usual)} at the median; "
-        f"in {percent(told.share)} of the time they took more than {_ms(slow)}, three times what "
-        f"99 % of them keep to in the calm parts of the run"
-    )
-    if level is Level.NOTICE:
-        if told.lasting >= LASTING:
-            seen = (
-                f"for {span(told.lasting)} most single reads of 4 KiB took more than {_ms(told.far)}, "
-                f"{FAR:.0f} times what is usual in the calm parts of the run, or more"
-            )
-        return (
-            f"Something outside of this guest slows its disk down at times: {seen} (p99 of the worst ten "
-            f"minutes {worst}). It is a neighbour, or work of the host's own: which of them cannot be told."
-        )
+def _answer(level: Level, kept: sparse_reads.Reads, slow: float, told: _Weighed) -> tuple[str, str, str]:
+    """Which answer it is, its first sentence, and those that follow."""
+    seen, worst = _seen(kept, slow, told), f"The p99 of the worst ten minutes was {_worst(kept)}."
     if level is Level.NOT_MEASURABLE:
-        return f"{seen[0].upper()}{seen[1:]}; too unevenly, or too seldom, to tell others from chance."
+        return "uneven", seen, "That is too uneven, or too seldom, to tell others from chance."
+    if level is Level.CLEAN:
+        hidden = "A slowness that is there all the time, or at other hours, cannot be seen so."
+        return "steady", seen, f"{worst} {hidden}"
+    ground, seen = ("lasting", _stretches(told)) if told.lasting >= LASTING else ("often", seen)
+    which = "It is a neighbour, or work of the host's own: which of them cannot be told."
+    return ground, "Something outside of this guest slows its disk down at times.", f"{seen} {worst} {which}"
+
+
+def _seen(kept: sparse_reads.Reads, slow: float, told: _Weighed) -> str:
+    usual = _ms(float(np.median(kept.latency)))
     return (
-        f"{seen[0].upper()}{seen[1:]} (p99 of the worst ten minutes {worst}). What slows the disk down all "
-        "the time, or at other hours, cannot be seen so."
+        f"Single reads of 4 KiB, a few each second, took {usual} at the median; "
+        f"in {percent(told.share)} of the time they took more than {_ms(slow)}, three times what "
+        "99 % of them keep to in the calm parts of the run."
+    )
+
+
+def _stretches(told: _Weighed) -> str:
+    return (
+        f"For {span(told.lasting)} most single reads of 4 KiB took more than {_ms(told.far)}, at least "
+        f"{FAR:.0f} times what is usual in the calm parts of the run."
     )
 
 
 def by_hour(course: daily_rhythm.HourlyValues) -> str:
-    """A sentence on the hours of the day; empty where the run does not carry one, or they do not differ."""
+    """A sentence on the hours of the day; empty where the run is too short for one, or they do not differ."""
     if course.days < 2 or course.covered < daily_rhythm.COVERED:
         return ""
     found = daily_rhythm.rhythm(replace(course, values=np.log(np.maximum(course.values, 1e-9))))
@@ -156,7 +162,7 @@ def by_hour(course: daily_rhythm.HourlyValues) -> str:
         return ""
     quarters = [hours(start, daily_rhythm.QUARTER) for start in (found.worst, found.best)]
     return (
-        f" The hours of the day differ, and alike on each of {found.days} days: an hour's p99 was "
+        f"The hours of the day differ, and alike on each of {found.days} days: an hour's p99 was "
         f"{_ms(worst)} between {quarters[0]}, and {_ms(best)} between {quarters[1]} (geometric means)."
     )
 
@@ -186,18 +192,18 @@ def _alternatives(
         Alternative(
             "a vCPU that was taken away, or busy with other programs of this guest",
             ruled_out=True,
-            because=f"the pauses between the reads show it too: {percent(late)} of them were late by as much "
-            "and twice that was taken away; waits behind own programs are no part of these times",
+            because=f"the pauses between the reads show it too: {percent(late)} of them were late by "
+            "as much, and twice that was subtracted; waits behind own programs are no part of these times",
         ),
         Alternative(
             "a cap on operations",
             ruled_out=True,
-            because=f"some {1 / kept.every:.0f} reads a second stay below any",
+            because=f"about {1 / kept.every:.0f} reads a second stay below any cap",
         ),
         Alternative(
             "work of the host's own, such as a snapshot, a backup or a rebuilt array; or of the device's",
             ruled_out=None,
-            because="it looks like a neighbour from within",
+            because="from inside the guest it looks like a neighbour",
         ),
     )
 

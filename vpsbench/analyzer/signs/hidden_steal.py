@@ -80,4 +80,6 @@ SIGN = Sign(
     needs=(loop.WALL, loop.GAP),
     look=look,
     claims=loss_findings.claims,
+    decides=("cpu",),
+    bounds_loss=True,
 )

@@ -1,7 +1,7 @@
 """Memory that does not keep what was written to it.
 
-A changed page is a fact: every page that the memory probe touches, and in the end as many of all as there
-is time for, is compared with what was written. What vpsbench compares with is itself checked before a page
+A changed page is a fact. Every page that the memory probe touches is compared with what was written, and in
+the end as many of all pages as there is time for. What vpsbench compares with is itself checked before a page
 is blamed.
 """
 
@@ -18,18 +18,19 @@ UPSET: Final = 1  # bit, in all of the run: a particle can flip one wherever mem
 
 
 def look(record: Record) -> list[Finding]:
-    """Clean, or how many pages had changed."""
+    """Clean, or how many pages had changed. What a second look shows as written was read wrongly once."""
     errors, bits, pages = (_sum(record, metric) for metric in SERIES)
     if not errors:
         claim = f"{pages:,.0f} pages of held memory were verified, word by word: none had changed."
-        return [_finding(record, Level.CLEAN, claim, errors)]
-    again = "at a second look they were as written" if not bits else f"{bits:,.0f} bits differ"
+        return [_finding(record, Level.CLEAN, "unchanged", claim, errors)]
+    differ = "1 bit differs" if bits == 1 else f"{bits:,.0f} bits differ"
+    again = differ if bits else "all as written at a second look"
     what = f"{errors:,.0f} page{'' if errors == 1 else 's'} of held memory had changed"
     claim = f"{what}, of {pages:,.0f} verified ({again}): the memory does not keep what is written to it."
+    ground = "changed" if bits else "read_wrong_once"
     grave = bits > UPSET and not _swapped(record)
-    return [
-        _finding(record, Level.STRONG if grave else Level.NOTICE, claim, errors, _alternatives(record, bits))
-    ]
+    level = Level.STRONG if grave else Level.NOTICE
+    return [_finding(record, level, ground, claim, errors, _alternatives(record, bits))]
 
 
 def _sum(record: Record, metric: Metric) -> float:
@@ -67,14 +68,20 @@ def _alternatives(record: Record, bits: float) -> tuple[Alternative, ...]:
     )
 
 
-def _finding(
-    record: Record, level: Level, claim: str, errors: float, alternatives: tuple[Alternative, ...] = ()
+def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
+    record: Record,
+    level: Level,
+    ground: str,
+    claim: str,
+    errors: float,
+    alternatives: tuple[Alternative, ...] = (),
 ) -> Finding:
     seen = [float(t) for s in record.named(SERIES[0]) for t in s.times[s.values > 0]]
     return Finding(
         sign=SIGN.name,
         level=level,
         claim=claim,
+        ground=ground,
         promised="memory that keeps what is written to it",
         measured=errors,
         unit="1",

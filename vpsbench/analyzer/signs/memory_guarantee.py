@@ -1,16 +1,18 @@
 """What a container is guaranteed, and allowed, of the memory that was sold.
 
-A container's host writes both down where the container can read it: OpenVZ in its beancounters, others as
-limits of cgroups. Of machines, only VMware's are told of a limit. Limits that the owner set further down
-(systemd's slices, Docker, Podman) are told, and nobody is accused of them.
+A container's host declares both where the container can read it: OpenVZ in its beancounters, others as limits
+of cgroups. Of virtual machines, only VMware's are told of a limit. Limits that the owner set further down
+(systemd's slices, Docker, Podman) are reported, and nobody is accused of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from vpsbench.analyzer.memory import allowances, declared_limits
+from vpsbench.analyzer.memory.declared_limits import DeclaredLimit
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Guest, Level, Metric, Record
 from vpsbench.monitors import beancounters, cgroup
@@ -24,10 +26,10 @@ TOLD: Final = 0.05  # lxcfs tells of more than that beyond the limit
 
 
 def look(record: Record) -> list[Finding]:
-    """A finding for each promise that the container's own papers break, or one that says what they say."""
-    papers = declared_limits.papers(record)
-    found = [_broken(record, one) for one in papers if _below(record, one.amount)]
-    return [*found, *_told(record), *_refused(record)] or [_nothing(record, papers)]
+    """A finding for each declared limit below what was sold, or one that says which limits there are."""
+    limits = declared_limits.declared(record)
+    found = [_broken(record, one) for one in limits if _below(record, one.amount)]
+    return [*found, *_told(record), *_refused(record)] or [_nothing(record, limits)]
 
 
 def _sold(record: Record) -> int | None:
@@ -40,11 +42,12 @@ def _below(record: Record, amount: float) -> bool:
     return sold is not None and amount < (1 - EXACT) * allowances.least(sold)
 
 
-def _broken(record: Record, paper: declared_limits.Paper) -> Finding:
-    """A paper that names less than was sold."""
-    claim = paper.claim.format(amount=size(paper.amount), sold=size(_sold(record) or 0))
-    others = (*paper.others, _stood(record, *paper.series, **paper.labels))
-    return _finding(record, claim, paper.amount, (*paper.series, *paper.beside), others)
+def _broken(record: Record, limit: DeclaredLimit) -> Finding:
+    """A declared limit that is less than was sold."""
+    claim = limit.claim.format(amount=size(limit.amount), sold=size(_sold(record) or 0))
+    others = (*limit.others, _stood(record, *limit.series, **limit.labels))
+    found = _finding(record, claim, limit.amount, (*limit.series, *limit.beside), others)
+    return replace(found, ground="less_than_sold", further=limit.further)
 
 
 def _stood(record: Record, *metrics: Metric, **labels: str) -> Alternative:
@@ -54,7 +57,7 @@ def _stood(record: Record, *metrics: Metric, **labels: str) -> Alternative:
     return Alternative(
         "a plan that was being changed",
         ruled_out=True if still else None,
-        because="it stood unchanged through the run" if still else "it was not the same all through the run",
+        because="it did not change during the run" if still else "it changed during the run",
     )
 
 
@@ -81,10 +84,11 @@ def _told(record: Record) -> Iterator[Finding]:
     if max(totals) > (1 + TOLD) * least and not _below(record, least):
         claim = (
             f"This container is told that it has {size(max(totals))} ({record.run.guest.facts['lxcfs']}, "
-            f"rewritten by lxcfs), and its own cgroup limits it to {size(least)}."
+            f"rewritten by lxcfs), but its own cgroup limits it to {size(least)}."
         )
         others = (declared_limits.owner(record, path), _stood(record, cgroup.MEMORY_LIMIT, path=path))
-        yield _finding(record, claim, least, (meminfo.TOTAL, cgroup.MEMORY_LIMIT), others, Level.NOTICE)
+        found = _finding(record, claim, least, (meminfo.TOTAL, cgroup.MEMORY_LIMIT), others)
+        yield replace(found, level=Level.NOTICE, ground="told_more")
 
 
 def _refused(record: Record) -> Iterator[Finding]:
@@ -97,7 +101,8 @@ def _refused(record: Record) -> Iterator[Finding]:
         yield Finding(
             sign=SIGN.name,
             level=Level.NOTICE,
-            claim=f"The host refused {resource} {times:.0f} times though less than allowed was in use.",
+            claim=f"The host refused {resource} {times:.0f} times, although less than allowed was in use.",
+            ground="refused",
             measured=times,
             unit="1",
             since=float(series.times[0]),
@@ -130,13 +135,12 @@ def _below_limit(record: Record, resource: str) -> bool:
     return bool(held) and max(held) < USED * min(bounds, default=float("inf"))
 
 
-def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
+def _finding(
     record: Record,
     claim: str,
     amount: float,
     series: tuple[Metric, ...],
     alternatives: tuple[Alternative, ...],
-    most: Level = Level.STRONG,
 ) -> Finding:
     """Grave only where nothing else can explain it."""
     sold = _sold(record)
@@ -144,7 +148,7 @@ def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
         alternatives += (_decimal(record, amount),)
     return Finding(
         sign=SIGN.name,
-        level=most if all(other.ruled_out for other in alternatives) else Level.NOTICE,
+        level=Level.STRONG if all(other.ruled_out for other in alternatives) else Level.NOTICE,
         claim=claim,
         promised=f"{size(sold)} of memory" if sold else "the memory that the container is shown",
         measured=amount,
@@ -154,30 +158,31 @@ def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
     )
 
 
-def _nothing(record: Record, papers: list[declared_limits.Paper]) -> Finding:
-    """What was looked at, and whether that was enough to say that all is well."""
-    seen = ", ".join(f"{one.name} at {size(one.amount)}" for one in papers)
-    own = _own(record)
-    if not papers and not allowances.in_sold_container(record):
-        level, claim = (
-            Level.NOT_MEASURABLE,
-            "This is no container of a kind that is sold, and nothing here tells what is guaranteed.",
-        )
-    elif not papers:
-        level, claim = (
-            Level.NOT_MEASURABLE,
-            f"No guarantee and no limit of its host's is visible{_why(record)}.",
-        )
-    elif _sold(record) is None:
-        level, claim = Level.NOT_MEASURABLE, f"No plan says what was sold; seen: {seen}."
-    else:
-        level, claim = (
-            Level.CLEAN,
-            f"What the container's host wrote down keeps the plan: {seen}.",
-        )
+def _nothing(record: Record, limits: list[DeclaredLimit]) -> Finding:
+    """Which limits there are, and whether they are enough to say that all is well."""
+    level, ground, claim = _answer(record, limits)
     return Finding(
-        sign=SIGN.name, level=level, claim=claim + own, series=(beancounters.BARRIER, cgroup.MEMORY_LIMIT)
+        sign=SIGN.name,
+        level=level,
+        claim=claim,
+        further=_own(record),
+        ground=ground,
+        series=(beancounters.BARRIER, cgroup.MEMORY_LIMIT),
     )
+
+
+def _answer(record: Record, limits: list[DeclaredLimit]) -> tuple[Level, str, str]:
+    """The level, which answer it is, and its sentence."""
+    unknown = Level.NOT_MEASURABLE
+    if not limits and not allowances.in_sold_container(record):
+        claim = "This is no container of a kind that is sold, and nothing here says what is guaranteed."
+        return unknown, "no_container", claim
+    if not limits:
+        return unknown, "none_visible", f"No guarantee and no limit of the host's is visible{_why(record)}."
+    declared = ", ".join(f"{one.name} at {size(one.amount)}" for one in limits)
+    if _sold(record) is None:
+        return unknown, "no_plan", f"No plan says what was sold; the host declares {declared}."
+    return Level.CLEAN, "keeps_plan", f"What the host declares keeps the plan: {declared}."
 
 
 def _why(record: Record) -> str:
@@ -187,7 +192,7 @@ def _why(record: Record) -> str:
 
 
 def _own(record: Record) -> str:
-    """Limits of the owner's own: told, and nobody is accused of them."""
+    """Limits of the owner's own: reported, and nobody is accused of them."""
     theirs = allowances.provider_limits(record)
     own = {
         s.labels["path"]: float(s.values.min())
@@ -197,7 +202,7 @@ def _own(record: Record) -> str:
     if not own:
         return ""
     path = min(own, key=lambda one: own[one])
-    return f" A limit of {size(own[path])} on {path} is the owner's own."
+    return f"A limit of {size(own[path])} on {path} is the owner's own."
 
 
 SIGN = Sign(
@@ -207,4 +212,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=lambda _profile, guest, _plan: int(allowances.is_sold_container(guest) or _on_vmware(guest)),
+    speaks_of=("memory",),
 )

@@ -1,12 +1,12 @@
 """Equal pages of this guest that the host keeps only once: merged memory.
 
-The first write to a merged page makes the host copy it. Pages in equal pairs are compared with unique ones
-that lay between them, were written beside them and left alone for as long: whatever else makes a first
-write slow (host swap, migration, snapshots, cold caches) meets both. That a second write to the same pages
-shows no difference is the control.
+The first write to a merged page makes the host copy it. So pages in equal pairs are compared with unique
+ones that lay between them, were written beside them and left alone for as long. Whatever else makes a first
+write slow (host swap, migration, snapshots, cold caches) meets both. The control: a second write to the same
+pages shows no difference.
 
-Merging takes nothing away by itself, and a host that merges may be full of memory: at most a notice. A
-host that does not merge today may do so when it runs short: a negative clears nobody.
+Merging takes nothing away by itself, and a host that merges may have plenty of memory. So this is a notice at
+most. A host that does not merge today may do so when it runs short, so a negative clears nobody.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Age:
     def chance(self) -> float:
         """The permutation test, exactly: how often pages dealt to two arms at random differ as much.
 
-        If so many duplicates lie beyond what only ``MOST`` of the unique pages are beyond, then the slowest
-        of all pages hold that few unique ones; how many they hold is hypergeometric.
+        Many duplicates may lie beyond what only ``MOST`` of the unique pages are beyond. Then the slowest of
+        all pages hold few unique ones. How many they hold is hypergeometric.
         """
         duplicate, unique = (round(self.first[arm].sum()) for arm in ARMS)
         few = int(MOST * unique)
@@ -124,15 +124,17 @@ def _histograms(record: Record, t: float, write: str) -> dict[str, Floats]:
 
 def _unknown(record: Record, ages: int) -> Finding:
     given = [event.detail for event in record.events if event.kind == "merge.given_back"]
-    why = (
-        "the guest's own kernel merged pages meanwhile"
-        if ages
-        else "; ".join(given) or "no age had enough pages"
-    )
+    ground, why = "too_few_pages", "no age had enough pages"
+    if ages:
+        ground, why = "own_kernel_merges", "the guest's own kernel merged pages meanwhile"
+    elif given:
+        ground, why = "given_back", "; ".join(given)
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
-        claim=f"Whether the host merges equal pages cannot be told: {why}.",
+        claim="Whether the host merges equal pages cannot be told.",
+        further=f"{why[0].upper()}{why[1:]}.",
+        ground=ground,
         series=SERIES,
     )
 
@@ -140,21 +142,21 @@ def _unknown(record: Record, ages: int) -> Finding:
 def _found(usable: list[Age], standing: list[Age]) -> Finding:
     """What the age tells that shows most."""
     worst = max(standing, key=lambda one: one.excess)
-    slow, unique, second = (
-        worst.slow("duplicate"),
-        worst.slow("unique"),
-        worst.slow("duplicate", worst.second),
-    )
+    slow, unique = worst.slow("duplicate"), worst.slow("unique")
     counts = [float(worst.first[arm].sum()) for arm in ARMS]
     return Finding(
         sign=SIGN.name,
         level=Level.NOTICE,
         claim=(
-            f"The host keeps equal pages of this guest's memory only once: {percent(slow)} of the pages "
-            f"that had a twin were slow at their first write after {span(worst.age)} (median "
-            f"{worst.median('duplicate')} against {worst.median('unique')}), {percent(unique)} of unique "
-            f"pages beside them, and {percent(second)} at a second write."
+            f"The host keeps equal pages of this guest's memory only once: after {span(worst.age)} "
+            f"{percent(slow)} of the pages that had a twin were slow at their first write, and "
+            f"{percent(unique)} of the unique pages beside them."
         ),
+        further=(
+            f"The medians were {worst.median('duplicate')} and {worst.median('unique')}. At a second write "
+            f"{percent(worst.slow('duplicate', worst.second))} of the pages that had a twin were slow."
+        ),
+        ground="merged",
         promised="memory of this guest's own",
         measured=worst.excess,
         interval=share_difference(slow * counts[0], counts[0], unique * counts[1], counts[1], Z),
@@ -162,26 +164,30 @@ def _found(usable: list[Age], standing: list[Age]) -> Finding:
         since=standing[0].t,
         until=standing[-1].t,
         series=SERIES,
-        alternatives=(
-            Alternative(
-                "the guest's own kernel merges pages", ruled_out=True, because="its KSM was off at each age"
-            ),
-            Alternative(
-                "memory that the host had swapped out, or write-protected for a migration or a snapshot",
-                ruled_out=True,
-                because="that slows unique pages as well, which lay between the others",
-            ),
-            Alternative(
-                "chance",
-                ruled_out=True,
-                because=f"arms dealt at random differ as much with p = {worst.chance():.1g}; "
-                f"{len(standing)} of {len(usable)} ages stand",
-            ),
-            Alternative(
-                "merging that costs nobody anything",
-                ruled_out=None,
-                because="the host may merge without being short of memory; only vanishing memory shows that",
-            ),
+        alternatives=_alternatives(usable, standing, worst),
+    )
+
+
+def _alternatives(usable: list[Age], standing: list[Age], worst: Age) -> tuple[Alternative, ...]:
+    return (
+        Alternative(
+            "the guest's own kernel merges pages", ruled_out=True, because="its KSM was off at each age"
+        ),
+        Alternative(
+            "memory that the host had swapped out, or write-protected for a migration or a snapshot",
+            ruled_out=True,
+            because="that slows unique pages as well, which lay between the others",
+        ),
+        Alternative(
+            "chance",
+            ruled_out=True,
+            because=f"arms dealt at random differ as much with p = {worst.chance():.1g}; "
+            f"{len(standing)} of {len(usable)} ages stand",
+        ),
+        Alternative(
+            "merging that costs nobody anything",
+            ruled_out=None,
+            because="the host may merge without being short of memory; only vanishing memory shows that",
         ),
     )
 
@@ -193,11 +199,15 @@ def _nothing(usable: list[Age]) -> Finding:
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
         claim=(
-            f"No merged pages were seen in memory left alone for up to {span(max(a.age for a in usable))} "
-            f"({percent(most.slow('duplicate'))} of duplicates and {percent(most.slow('unique'))} of unique "
-            "pages were slow at their first write). That clears nobody: a large host needs hours to come "
-            "round, and many merge only when they run short."
+            f"No merged pages were seen in memory left alone for up to {span(max(a.age for a in usable))}: "
+            f"{percent(most.slow('duplicate'))} of duplicates and {percent(most.slow('unique'))} of unique "
+            "pages were slow at their first write."
         ),
+        further=(
+            "That clears nobody: a large host needs hours to come round, and many merge only when they run "
+            "short of memory."
+        ),
+        ground="none_seen",
         measured=most.excess,
         unit="1",
         since=usable[0].t,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from vpsbench.analyzer.memory import allowances
 from vpsbench.analyzer.signs import Sign, one_if
+from vpsbench.guest import storage
 from vpsbench.model import Alternative, Finding, Level, Record
 from vpsbench.wording.figures import percent
 
@@ -18,42 +20,28 @@ BETWEEN_VIEWS: Final = {"zfs": "snapshots count against it as well, the seller's
 
 def look(record: Record) -> list[Finding]:
     """Compares all disks, or the file system where the guest sees no disk of its own."""
-    plan, facts = record.run.plan, record.run.guest.facts
+    plan, noted = record.run.plan, storage.noted(record.run.guest.facts)
     if plan is None or plan.disk is None:
-        return [_finding(Level.NOT_MEASURABLE, "The plan names no size of the disk.")]
+        return [_finding(Level.NOT_MEASURABLE, "not_promised", "The plan names no size of the disk.")]
     contained = allowances.in_sold_container(record) and not allowances.owners_perhaps(record)
-    disks = {} if contained else _sizes(facts.get("disk.all", ""))
-    space = _first_number(facts.get("disk.space", ""))
-    if disks:
-        return [_disks(plan.disk, disks, space)]
-    if space is None or not contained:  # no disk to be seen, in a machine of its own: on a network, perhaps
-        return [_finding(Level.NOT_MEASURABLE, "What disks there are was not seen in this run.", plan.disk)]
-    return [_space(plan.disk, space, facts.get("disk.file_system", "").partition(" ")[0])]
-
-
-def _sizes(text: str) -> dict[str, int]:
-    """``vda 1000 B, vdb 2000 B``."""
-    words = [part.split() for part in text.split(", ") if part]
-    return {name: int(size) for name, size, _ in words}
-
-
-def _first_number(text: str) -> int | None:
-    first = text.partition(" ")[0]
-    return int(first) if first.isdigit() else None
+    if noted.disks and not contained:
+        return [_disks(plan.disk, noted.disks, noted.space)]
+    if noted.space is None or not contained:  # a machine that shows no disk: on a network, perhaps
+        claim = "This run did not see which disks there are."
+        return [_finding(Level.NOT_MEASURABLE, "not_seen", claim, plan.disk)]
+    return [_space(plan.disk, noted.space, noted.file_system)]
 
 
 def _disks(sold: int, disks: dict[str, int], space: int | None) -> Finding:
     """The sum of all: a seller may count a small disk for swap or boot."""
-    seen = sum(disks.values())
+    found = sum(disks.values())
     what = "disk" if len(disks) == 1 else f"{len(disks)} disks"
-    here = f"; the file system under test has {_size(space)} of it" if space is not None else ""
-    lacking = 1 - seen / sold
+    seen = f"The guest sees {_size(found)} of {what}, {_size(sold)} sold"
+    lacking = 1 - found / sold
     if lacking <= ROUNDING:
-        return _finding(
-            Level.CLEAN, f"The guest sees {_size(seen)} of {what}, {_size(sold)} sold{here}.", sold, seen
-        )
-    claim = f"The guest sees {_size(seen)} of {what}, {_size(sold)} sold: {percent(lacking)} is missing."
-    return _judged(claim, sold, seen, ROUNDING, ())
+        here = f"The file system under test has {_size(space)} of it." if space is not None else ""
+        return replace(_finding(Level.CLEAN, "all_there", f"{seen}.", sold, found), further=here)
+    return _judged(f"{seen}: {percent(lacking)} is missing.", sold, found, ROUNDING, ())
 
 
 def _space(sold: int, space: int, kind: str) -> Finding:
@@ -61,7 +49,8 @@ def _space(sold: int, space: int, kind: str) -> Finding:
     lacking = 1 - space / sold
     claim = f"The container's file system has {_size(space)} of the {_size(sold)} sold"
     if lacking <= TABLES:
-        return _finding(Level.CLEAN, f"{claim}; its own tables take some of it.", sold, space)
+        claim = f"{claim}; its own tables take some of it."
+        return _finding(Level.CLEAN, "all_there", claim, sold, space)
     others = (
         [Alternative("snapshots", ruled_out=None, because=BETWEEN_VIEWS[kind])]
         if kind in BETWEEN_VIEWS
@@ -71,23 +60,25 @@ def _space(sold: int, space: int, kind: str) -> Finding:
 
 
 def _judged(claim: str, sold: int, seen: int, allowed: float, others: tuple[Alternative, ...]) -> Finding:
-    """A static fact needs no statistics; what GB for GiB, or another doubt, may explain is a notice."""
+    """A static fact needs no statistics. What GB for GiB, or another doubt, may explain is a notice."""
     units = sold % GIB == 0 and seen >= (DECIMAL - allowed) * sold
     alternatives = (
         Alternative(
             "GB for GiB",
             ruled_out=None if units else True,
-            because="the plan counts in GiB, and in GB it would be all there"
+            because="the plan counts in GiB; counted in GB, all of it would be there"
             if units
-            else "more is missing than the units differ, or the plan counts in GB",
+            else "more is missing than the units differ by, or the plan counts in GB",
         ),
         Alternative(
-            "reserved blocks, tables, rounding", ruled_out=True, because=f"{percent(allowed)} is allowed for"
+            "reserved blocks, tables, rounding",
+            ruled_out=True,
+            because=f"{percent(allowed)} is allowed for them",
         ),
         *others,
     )
     open_ = any(one.ruled_out is None for one in alternatives)
-    return _finding(Level.NOTICE if open_ else Level.STRONG, claim, sold, seen, alternatives)
+    return _finding(Level.NOTICE if open_ else Level.STRONG, "missing", claim, sold, seen, alternatives)
 
 
 def _size(count: float) -> str:
@@ -95,8 +86,9 @@ def _size(count: float) -> str:
     return f"{count / 1e9:,.4g} GB ({count / GIB:,.4g} GiB)"
 
 
-def _finding(
+def _finding(  # noqa: PLR0913, PLR0917  what its findings differ by
     level: Level,
+    ground: str,
     claim: str,
     sold: int | None = None,
     seen: int | None = None,
@@ -106,6 +98,7 @@ def _finding(
         sign=SIGN.name,
         level=level,
         claim=claim,
+        ground=ground,
         promised=None if sold is None else f"{_size(sold)} of disk",
         measured=seen,
         unit=None if seen is None else "B",
@@ -120,4 +113,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=one_if(lambda plan: plan.disk),
+    decides=("disk",),
 )

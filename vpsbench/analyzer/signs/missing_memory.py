@@ -1,7 +1,7 @@
-"""Less memory than was sold: what the machine was given, and a container's memory limit, against the plan.
+"""Less memory than was sold: what the machine was given, or a container's memory limit, against the plan.
 
-MemTotal is less than what was given: the kernel keeps a part for itself. Where the machine's own map shows
-all (``guest.memory_map``), and the kernel's part is as large as it may be, the map counts.
+MemTotal is less than what was given, as the kernel keeps a part for itself. The machine's own map
+(``guest.memory_map``) shows all. It counts, unless more is gone from it than a kernel keeps.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def look(record: Record) -> list[Finding]:
             Finding(
                 sign=SIGN.name,
                 level=Level.NOT_MEASURABLE,
-                claim=f"No memory is promised in a plan; the guest sees {size(here.seen)}.",
+                claim="No plan names an amount of memory.",
+                further=f"The guest sees {size(here.seen)}.",
+                ground="no_plan",
                 measured=here.seen,
                 unit="B",
                 series=(meminfo.TOTAL,),
@@ -60,14 +62,19 @@ def look(record: Record) -> list[Finding]:
 
 def _against(record: Record, sold: int, here: Size) -> Finding:
     level = _level(record, sold, here)
-    hint = _map_hint(here) + _own_limit(record, sold)
+    ground, claim = _answer(level, sold, here)
+    further = [_map(here), _own_limit(record, sold)]
     if level is not Level.CLEAN and (option := _mem_option(record)):
-        level = Level.NOT_MEASURABLE
-        hint += f" The guest's own kernel option {option} explains it, so nothing can be said about the host."
+        level, ground = Level.NOT_MEASURABLE, "mem_option"
+        further += [
+            f"The guest's own kernel option {option} explains it, so nothing can be said about the host."
+        ]
     return Finding(
         sign=SIGN.name,
         level=level,
-        claim=_claim(level, sold, here) + hint,
+        claim=claim,
+        further=" ".join(filter(None, further)),
+        ground=ground,
         promised=f"{size(sold)} of memory",
         measured=here.given,
         unit="B",
@@ -76,29 +83,32 @@ def _against(record: Record, sold: int, here: Size) -> Finding:
     )
 
 
-def _claim(level: Level, sold: int, here: Size) -> str:
+def _answer(level: Level, sold: int, here: Size) -> tuple[str, str]:
+    """Which answer it is, and its first sentence."""
     lacking = sold - here.given
     if level is not Level.CLEAN:
-        return (
+        return "missing", (
             f"The guest has only {size(here.given)} of the {size(sold)} sold: {size(lacking)} "
             f"({percent(lacking / sold)}) is missing."
         )
     if sold <= here.seen:
-        return f"The guest has {size(here.seen)}, all of the {size(sold)} sold."
-    return f"The guest has {size(here.seen)} of the {size(sold)} sold; a kernel keeps that much for itself."
+        return "all_there", f"The guest has {size(here.seen)}, all of the {size(sold)} sold."
+    return "within_reserve", (
+        f"The guest has {size(here.seen)} of the {size(sold)} sold; a kernel keeps that much for itself."
+    )
 
 
-def _map_hint(here: Size) -> str:
+def _map(here: Size) -> str:
     if here.mapped is None:
         return ""
     kept = (
         f"its kernel keeps {size(here.kept)}" if here.explained else "more of it is gone than a kernel keeps"
     )
-    return f" The machine's own map shows {size(here.mapped)}; {kept}."
+    return f"The machine's own map shows {size(here.mapped)}; {kept}."
 
 
 def _size(record: Record) -> Size:
-    """The most that MemTotal said, or that Xen gave, or a sold container's limit where that is less."""
+    """The most that MemTotal said or Xen gave, or a sold container's limit where that is less."""
     limits = record.run.guest.limits
     totals = [float(s.values.max()) for s in record.named(meminfo.TOTAL) if s.values.size]
     seen = max([float(limits.memory_total), *totals, *allowances.xen_given(record)])
@@ -133,7 +143,9 @@ def _own_limit(record: Record, sold: int) -> str:
     limit, theirs = record.run.guest.limits.cgroup_memory, allowances.provider_limits(record).values()
     if limit is None or limit >= sold - allowances.reserve(sold) or limit in theirs:
         return ""
-    return f" A cgroup that is visible from in here limits us to {size(limit)}: mostly the owner's own doing."
+    return (
+        f"A cgroup that this guest can see limits us to {size(limit)}; that is usually the owner's own doing."
+    )
 
 
 def _mem_option(record: Record) -> str:
@@ -145,7 +157,7 @@ def _mem_option(record: Record) -> str:
 def _alternatives(sold: int, here: Size) -> tuple[Alternative, ...]:
     """What could explain missing memory."""
     lacking, crash = allowances.least(sold) - here.given, _crash(sold, here)
-    allowed = f"up to {size(allowances.reserve(sold))} is allowed for"
+    allowed = f"we allow up to {size(allowances.reserve(sold))} for it"
     return (
         Alternative(
             "the kernel's own reserve",
@@ -179,4 +191,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=one_if(lambda plan: plan.memory),
+    decides=("memory",),
 )

@@ -13,6 +13,7 @@ from vpsbench.analyzer import multiplicity
 from vpsbench.analyzer.cpu import accounting, loss_findings
 from vpsbench.analyzer.cpu.weighing import weigh
 from vpsbench.analyzer.signs import Sign
+from vpsbench.kernel_text.cpu_list import cpus
 from vpsbench.model import Alternative, Finding, Level, Record
 from vpsbench.wording.figures import percent, span, vcpus
 
@@ -66,10 +67,9 @@ def _counted(record: Record, sold: int, seen: int) -> Finding:
     )
 
 
-def _count(cpus: str) -> int | None:
-    """How many CPUs a kernel's list such as ``0-3,8`` names; None for an empty one."""
-    spans = [part.partition("-")[::2] for part in cpus.split(",") if part]
-    return sum(int(last or first) - int(first) + 1 for first, last in spans) or None
+def _count(listed: str) -> int | None:
+    """How many CPUs a kernel's list names; None for an empty one."""
+    return len(cpus(listed)) if listed else None
 
 
 class _Answer(NamedTuple):
@@ -183,4 +183,6 @@ SIGN = Sign(
     promise="cpu",
     needs=(),
     look=look,
+    decides=("vcpus",),
+    speaks_of=("cpu",),
 )

@@ -107,4 +107,8 @@ SIGN = Sign(
     needs=(loop.WALL, loop.STEAL),
     look=look,
     claims=_claims,
+    decides=("cpu",),
+    # Without a steal clock all that is lost is hidden, and another sign sees it.
+    expected=lambda guest: guest.steal_clock.value is True,
+    bounds_loss=True,
 )

@@ -169,4 +169,6 @@ SIGN = Sign(
     needs=(loop.WALL, loop.ITERATIONS),
     look=look,
     claims=one_if(lambda plan: plan.whole_cores),
+    decides=("whole_cores",),
+    speaks_of=("cpu",),
 )

@@ -124,4 +124,5 @@ SIGN = Sign(
     needs=(),
     look=look,
     claims=one_if(lambda plan: plan.virtualization),
+    decides=("virtualization",),
 )

@@ -15,11 +15,13 @@ from vpsbench.analyzer.verdict.conclusion import verdict
 from vpsbench.metrics import Owner
 from vpsbench.model import Check, Finding, Judgement, Level, Metric, Record, Skipped, Status, Turn
 
+NOT_MEASURED: Final = "not_measured"  # the grounds of what the judge itself answers for a sign
+FAILED: Final = "failed"
 NOTHING: Final = {Status.UNAVAILABLE, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED}
 
 
 def judge(record: Record) -> Judgement:
-    """All that is to be said of a run: every sign reports, each skipped probe and monitor is named."""
+    """All findings of all signs, the verdict that they lead to, and each skipped probe and monitor."""
     record = completed(record)
     known = plugins.collect(signs, "SIGN", Sign)
     findings = tuple(finding for sign in known.values() for finding in ask(sign, record))
@@ -28,23 +30,23 @@ def judge(record: Record) -> Judgement:
 
 
 def completed(record: Record) -> Record:
-    """The record as signs look at it: with its claims, and with estimates of what no loop could see."""
+    """The record as signs look at it: with its declared claims, and estimates of losses that no loop saw."""
     return replace(unseen_losses.assuming_equal_shares(record), claims=declaration.of(record))
 
 
 def ask(sign: Sign, record: Record) -> list[Finding]:
-    """A sign's findings on a completed record, or one that says why it has none.
+    """A sign's findings on a completed record, or one finding that says why it has none.
 
-    A sign that fails must not take the report with it, nor pass for clean: its failure is a doubt.
+    A sign that fails must neither end the report nor pass for clean: its failure is a doubt.
     """
     missing = [metric for metric in sign.needs if not any(s.values.size for s in record.named(metric))]
     if missing:
-        claim = f"Not measured: {why_missing(record, missing[0])}."
         return [
             Finding(
                 sign=sign.name,
                 level=Level.NOT_MEASURABLE,
-                claim=claim,
+                claim=f"Not measured: {why_missing(record, missing[0])}.",
+                ground=NOT_MEASURED,
                 series=tuple(missing),
             )
         ]
@@ -52,10 +54,10 @@ def ask(sign: Sign, record: Record) -> list[Finding]:
         return sign.look(record)
     except Exception as error:  # noqa: BLE001  whatever failed in one sign, the others still speak; it is reported
         claim = (
-            f"The sign {sign.name} itself failed ({type(error).__name__}: {error}): it says "
-            "nothing of this run."
+            f"The sign {sign.name} itself failed ({type(error).__name__}: {error}). It says "
+            "nothing about this run."
         )
-        return [Finding(sign=sign.name, level=Level.DOUBT, claim=claim)]
+        return [Finding(sign=sign.name, level=Level.DOUBT, claim=claim, ground=FAILED)]
 
 
 def why_missing(record: Record, metric: Metric) -> str:
@@ -81,7 +83,7 @@ def _why_probe(record: Record, metric: Metric, probe: str) -> str:
         return f"this run's profile had no {probe} probe"
     reasons = [_ended(turn) for turn in turns if turn.status is not Status.OK]
     told = {f"{probe}.cached", f"{probe}.given_back"}
-    reasons += [e.detail.removeprefix(f"{probe}: ") for e in record.events if e.kind in told]
+    reasons += [event.detail for event in record.events if event.kind in told]
     return (
         f"the {probe} probe: {reasons[0]}" if reasons else f"the {probe} probe ran, but gave no {metric.name}"
     )
@@ -98,8 +100,7 @@ def skipped(record: Record) -> list[Skipped]:
 
 
 def _monitors(record: Record) -> Iterable[Skipped]:
-    """Monitors that could not read at all; the event's detail is "NAME: reason"."""
+    """Monitors that could not read at all."""
     for event in record.events:
         if event.kind == "monitor_unavailable":
-            name, _, reason = event.detail.partition(": ")
-            yield Skipped(name, reason)
+            yield Skipped(event.source, event.detail)

@@ -1,7 +1,7 @@
-"""What was promised, line by line as a buyer would list it, and which signs speak of which line.
+"""What was promised, line by line as a buyer would list it.
 
-A line stands in the plan, or is what any seller promises without saying so. A limit that the plan discloses
-is a line, too: it says what is not held against anyone.
+A line stands in the plan, or any seller promises it without saying so. A limit that the plan discloses is a
+line, too: it counts against nobody. Which line a sign decides on or speaks of, the sign says itself.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vpsbench.analyzer.signs import Promise
-from vpsbench.model import Plan
+from vpsbench.analyzer.signs import Line, Promise, Sign
+from vpsbench.model import Plan, Record, Word
 from vpsbench.wording.figures import percent, size, vcpus
-
-LIMITS: Final = {"cpu_burst", "disk_burst"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +24,18 @@ class Item:
         promise: the part of the machine.
         says: the plan's words for it; None where the plan does not say it.
         implied: what any seller promises; None where it is only promised by saying so.
-        deciding: signs without which nothing can be said of it; none: no sign looks at it.
-        signs: others that speak of it.
+        limit: the plan's setting is a limit that it discloses, where it is set.
+        answer: the word and its reason, where the guest's own facts decide and no sign does.
+        otherwise: what answers it outside of vpsbench, in a sentence, where nothing here did.
     """
 
-    name: str
+    name: Line
     promise: Promise
     says: Callable[[Plan], str | None]
     implied: str | None = None
-    deciding: frozenset[str] = frozenset()
-    signs: frozenset[str] = frozenset()
+    limit: bool = False
+    answer: Callable[[Record], tuple[Word, str]] | None = None
+    otherwise: str = ""
 
     def text(self, plan: Plan | None) -> str | None:
         """The line in words; None where there is no such line."""
@@ -48,9 +48,13 @@ class Item:
         """Whether the plan says it: only then can it be broken."""
         return bool(plan and self.says(plan))
 
-    def limit(self, plan: Plan | None) -> bool:
-        """Whether it is a limit that the plan discloses."""
-        return bool(plan and self.name in LIMITS and getattr(plan, self.name))
+    def disclosed(self, plan: Plan | None) -> bool:
+        """Whether the plan discloses it as a limit."""
+        return bool(plan and self.limit and getattr(plan, self.name))
+
+    def decided_by(self, sign: Sign) -> bool:
+        """Whether nothing can be said of it without this sign."""
+        return self.name in sign.decides
 
 
 def _time(plan: Plan) -> str | None:
@@ -60,7 +64,7 @@ def _time(plan: Plan) -> str | None:
     if kind:
         most = 1 if plan.cpu == "dedicated" else 5
         return f"{kind}: at most {most} % of a busy one's time taken by others"
-    return "the vCPUs' time, as if shared: the plan does not say which" if plan.vcpus else None
+    return "the vCPUs' time, judged as shared: the plan does not say which" if plan.vcpus else None
 
 
 def _lasting_cpu(plan: Plan) -> str | None:
@@ -81,7 +85,18 @@ def _lasting_disk(plan: Plan) -> str | None:
     return "a disk that keeps the speed promised" if _disk_speed(plan) else None
 
 
-# In each part of the machine, findings of signs that no line names weigh on what goes without saying.
+def _model(record: Record) -> tuple[Word, str]:
+    """The processor's name, which a host may mask: it accuses nobody."""
+    told, plan = record.run.guest.cpu_model, record.run.plan
+    sold = (plan.cpu_model if plan else None) or ""
+    if all(word in told.casefold() for word in sold.casefold().split()):
+        return Word.KEPT, f"The guest is told “{told}”."
+    return (
+        Word.INCONCLUSIVE,
+        f"The guest is told “{told}”; a host may show another name, so it accuses nobody.",
+    )
+
+
 ITEMS: Final = (
     Item(
         name="vcpus",
@@ -89,72 +104,66 @@ ITEMS: Final = (
         says=lambda plan: (
             f"{vcpus(plan.vcpus)}{', all at the same time' * (plan.vcpus > 1)}" if plan.vcpus else None
         ),
-        deciding=frozenset({"missing_vcpu"}),
     ),
     Item(
         name="cpu",
         promise="cpu",
         says=_time,
         implied="the vCPUs that the guest sees are really there",
-        deciding=frozenset({"hidden_steal", "reported_steal"}),
-        signs=frozenset({"cpu_quota", "missing_vcpu", "slow_vcpu"}),
     ),
     Item(
         name="whole_cores",
         promise="cpu",
         says=lambda plan: "a core of its own for each vCPU" if plan.whole_cores else None,
-        deciding=frozenset({"slow_vcpu"}),
     ),
     Item(
         name="cpu_burst",
         promise="cpu",
         says=_lasting_cpu,
         implied="vCPUs that keep their speed",
-        deciding=frozenset({"cpu_burst"}),
+        limit=True,
     ),
     Item(
         name="cpu_model",
         promise="cpu",
         says=lambda plan: f"a processor of the kind {plan.cpu_model}" if plan.cpu_model else None,
+        answer=_model,
+        otherwise="Only the seller can say which processor it is.",
     ),
     Item(
         name="memory",
         promise="memory",
         says=lambda plan: f"{size(plan.memory)} of memory" if plan.memory else None,
-        deciding=frozenset({"missing_memory"}),
-        signs=frozenset({"ballooned_memory", "memory_guarantee"}),
     ),
     Item(
         name="memory_held",
         promise="memory",
         says=lambda plan: "memory that stays in memory while it is used" if plan.memory else None,
         implied="the memory that the guest sees is really there",
-        deciding=frozenset({"vanishing_memory"}),
     ),
     Item(
         name="disk",
         promise="disk",
         says=lambda plan: f"{size(plan.disk)} of disk" if plan.disk else None,
-        deciding=frozenset({"missing_disk"}),
+        otherwise="`lsblk` in the guest shows how large the disk is.",
     ),
     Item(
         name="disk_iops",
         promise="disk",
         says=_disk_speed,
-        deciding=frozenset({"disk_below_plan"}),
+        otherwise="Compare it with the report's figures for the disk.",
     ),
     Item(
         name="disk_burst",
         promise="disk",
         says=_lasting_disk,
         implied="the disk keeps its speed",
-        deciding=frozenset({"disk_burst"}),
+        limit=True,
     ),
     Item(
         name="virtualization",
         promise="virtualization",
         says=lambda plan: f"a {plan.virtualization} machine" if plan.virtualization else None,
-        deciding=frozenset({"virtualization_mismatch"}),
     ),
 )
 
@@ -164,9 +173,9 @@ def listed(plan: Plan | None) -> list[tuple[Item, str]]:
     return [(item, text) for item in ITEMS if (text := item.text(plan))]
 
 
-def line_of(sign: str, promise: Promise, lines: Sequence[Item]) -> Item | None:
+def line_of(sign: Sign, lines: Sequence[Item]) -> Item | None:
     """The line that a sign's findings weigh on; None for doubts about the measurement itself."""
-    ours = [item for item in lines if item.promise == promise]
-    named = [item for item in ours if sign in item.deciding | item.signs]
+    ours = [item for item in lines if item.promise == sign.promise]
+    named = [item for item in ours if item.name in {*sign.decides, *sign.speaks_of}]
     always = [item for item in ours if item.implied]
     return next(iter([*named, *always]), None)

@@ -13,11 +13,11 @@ from vpsbench.probes.conduct.clock import now
 SOON: Final = 0.25  # of the time between two rounds
 
 
-class Pace:
+class DutyCycle:
     """Keeps busy time at or under ``duty`` of all time, from one rest to the next.
 
     All time between rests counts as busy, also what was spent waiting for others. A rest never lasts
-    beyond the end of the turn, which begins when the pace is made.
+    beyond the end of the turn, which begins when this is made.
 
     Args:
         duty: above 0 and up to 1.

@@ -13,7 +13,7 @@ from vpsbench.probes import Emit
 
 @contextmanager
 def first_to_be_killed(emit: Emit) -> Iterator[None]:
-    """Should memory run out all the same, the kernel shall end us and nobody else."""
+    """If memory runs out all the same, the kernel ends this process and no other."""
     score = Path("/proc/self/oom_score_adj")
     before = score.read_text(encoding="ascii")
     try:

@@ -1,7 +1,10 @@
-"""Watches over the rest of the guest while a probe holds memory: nothing of it shall be pushed out or wait.
+"""Watches the rest of the guest while a probe holds memory, so that nothing else is swapped out or waits.
 
-Available memory below the floor, tasks that wait for memory, and pages that are swapped out because the
-guest as a whole runs short are each a reason to stop taking more, or to give all back.
+Each of these is a reason to stop taking more, or to give all back:
+
+- Less memory is available than the floor.
+- Tasks wait for memory.
+- Pages are swapped out because the guest as a whole runs short.
 """
 
 from __future__ import annotations
@@ -10,17 +13,16 @@ import re
 from typing import Final
 
 from vpsbench.guest.files import Files
-from vpsbench.probes.conduct.memory_headroom import room
+from vpsbench.kernel_text import vmstat
+from vpsbench.probes.conduct.memory_headroom import headroom
 
 MIB: Final = 1024**2
 # Shares of the last 10 s. Android's low-memory killer speaks of pressure from 7 % on.
 SOME: Final = 0.07
 FULL: Final = 0.03
 SWAPPED: Final = 256  # pages, 1 MiB
-_SCANS: Final = (
-    "pgscan_kswapd",
-    "pgscan_direct",
-)  # for the guest as a whole; a cgroup's own shortage is not in it
+# For the guest as a whole: a cgroup's own shortage is not in it.
+_SCANS: Final = ("pgscan_kswapd", "pgscan_direct")
 
 
 class NeededElsewhere(Exception):  # noqa: N818  the guest needs its memory: an end, not a fault
@@ -45,7 +47,7 @@ class Guard:
         Raises:
             NeededElsewhere: less than the floor is left, or the guest strains for memory.
         """
-        left = room(self._files).available
+        left = headroom(self._files).available
         if left < self._floor:
             raise NeededElsewhere(
                 f"only {left // MIB} MiB were left available, under the floor of {self._floor // MIB} MiB"
@@ -55,13 +57,12 @@ class Guard:
         return left
 
     def calm_down(self) -> None:
-        """From now on only what comes anew counts as swapping."""
+        """Only what is swapped out from now on counts."""
         self._swapped, self._scanned = self._counts()
 
     def _waits(self) -> str | None:
-        text = (
-            self._files.text("/proc/pressure/memory") or ""
-        )  # absent before 4.20, or where it is switched off
+        # Absent before 4.20, or where it is switched off.
+        text = self._files.text("/proc/pressure/memory") or ""
         for kind, share in re.findall(r"^(some|full) avg10=(\d+\.\d+)", text, re.MULTILINE):
             if float(share) / 100 > (SOME if kind == "some" else FULL):
                 whose = "some task" if kind == "some" else "all tasks"
@@ -75,7 +76,6 @@ class Guard:
         return None
 
     def _counts(self) -> tuple[int, int]:
-        """Pages swapped out, and pages that were looked at for the whole guest's sake."""
-        lines = (line.split() for line in (self._files.text("/proc/vmstat") or "").splitlines())
-        counts = {line[0]: int(line[1]) for line in lines}
-        return counts.get("pswpout", 0), sum(counts.get(name, 0) for name in _SCANS)
+        """Pages swapped out, and pages scanned because the whole guest ran short."""
+        counts = vmstat.counts(self._files.text(vmstat.FILE) or "", "pswpout", *_SCANS)
+        return counts.pop("pswpout", 0), sum(counts.values())

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 from vpsbench.guest.files import Files
 from vpsbench.guest.limits import cgroup_folders
+from vpsbench.kernel_text import meminfo
 from vpsbench.probes import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class MemoryHeadroom:
     """Memory in B, as the tightest of machine and cgroups sees it."""
 
     total: int
     available: int
 
 
-def room(files: Files) -> Room:
-    """The room that there is now.
+def headroom(files: Files) -> MemoryHeadroom:
+    """What there is now.
 
     Raises:
         Unavailable: /proc/meminfo cannot be read.
     """
-    memory = _meminfo(files.text("/proc/meminfo") or "")
+    memory = meminfo.amounts(files.text(meminfo.FILE) or "", "MemTotal", "MemFree", "MemAvailable")
     if "MemTotal" not in memory or "MemFree" not in memory:
         raise Unavailable("/proc/meminfo does not say how much memory there is")
     total = memory["MemTotal"]
@@ -32,13 +33,7 @@ def room(files: Files) -> Room:
     for limit, used in _cgroups(files):
         total = min(total, limit)
         available = min(available, limit - used)
-    return Room(total, max(available, 0))
-
-
-def _meminfo(text: str) -> dict[str, int]:
-    """/proc/meminfo in B (its unit "kB" means KiB)."""
-    lines = (line.replace(":", " ").split() for line in text.splitlines())
-    return {words[0]: int(words[1]) * 1024 for words in lines if len(words) == 3}
+    return MemoryHeadroom(total, max(available, 0))
 
 
 def _cgroups(files: Files) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ RESTS: Final = (1, 2, 4)
 RELOAD: Final = 1.5  # of the rest: enough to use up what came back, if a bucket fills at 60 % of full speed
 _FALL: Final = 0.8  # what is left, of what there was at first, below which a bucket is suspected
 _FIRST: Final = 3  # readings that count as the first ones, besides a tenth of all: buckets are small or large
-_ROOM: Final = 0.8  # of the bucket, that the longest rest may fill
+_FILLED: Final = 0.8  # of the bucket, that the longest rest may fill
 _TAIL: Final = 3  # s of a load after it has drained the bucket again, to see that it has
 _LEAST: Final = 1.0  # s, of a rest: below that the start of a job is longer
 _SHARE: Final = 0.85  # of the time that is left, at most, for all of this
@@ -31,7 +31,7 @@ def fell(delivered: Sequence[float]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Doses:
     """What follows a burst that fell.
 
     Args:
@@ -43,29 +43,29 @@ class Plan:
     doses: tuple[tuple[float, int], ...]
 
 
-def plan(rates: Sequence[float], wanted: float, left: float, overhead: float) -> Plan | None:
-    """The doses for a bucket that was drained so; None where there is no time for them.
+def plan(rates: Sequence[float], shortest: float, left: float, overhead: float) -> Doses | None:
+    """The doses for a bucket that was just drained; None where there is no time for them.
 
     Args:
         rates: of the load that drained it, one a second.
-        wanted: the shortest rest, s.
+        shortest: of the rests, s, where the bucket is not too small for it.
         left: of the turn, s.
         overhead: of each load, s.
     """
     low, first = median(rates[-max(1, len(rates) // 10) :]), median(rates[:_FIRST])
-    step = wanted
+    step = shortest
     if low > 0:  # the longest rest must not fill the bucket
-        step = min(step, _ROOM * sum(max(0.0, rate - low) for rate in rates) / low / RESTS[-1])
+        step = min(step, _FILLED * sum(max(0.0, rate - low) for rate in rates) / low / RESTS[-1])
     emptying = min(max(low / (first - low), 0.5), 2 * RELOAD) if first > low else RELOAD
     drained = min(max(_DRAINED[0], ceil(_ENOUGH / low)), _DRAINED[1]) if low > 0 else _DRAINED[1]
     fixed = drained + overhead + len(RESTS) * (_TAIL + 0.5 + overhead)
     step = min(step, (_SHARE * left - fixed) / sum(RESTS) / (1 + emptying))
     if step < _LEAST:
         return None
-    return Plan(drained, tuple((step * n, ceil(step * n * emptying) + _TAIL) for n in RESTS))
+    return Doses(drained, tuple((step * n, ceil(step * n * emptying) + _TAIL) for n in RESTS))
 
 
-def shortened(length: int, left: float, wanted: float, overhead: float) -> int:
-    """What a burst job of so many s may have of the s that are left, so that doses can follow."""
-    doses = sum(RESTS) * wanted * (1 + RELOAD) + _DRAINED[0] + overhead + len(RESTS) * (_TAIL + overhead)
+def shortened(length: int, left: float, shortest: float, overhead: float) -> int:
+    """How many s of its length a burst job may last, so that doses fit into the s that are left."""
+    doses = sum(RESTS) * shortest * (1 + RELOAD) + _DRAINED[0] + overhead + len(RESTS) * (_TAIL + overhead)
     return max(0, min(length, int(left - min(doses / _SHARE, left * 0.6))))

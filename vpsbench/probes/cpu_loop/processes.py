@@ -43,7 +43,7 @@ def _spin(vcpu: int, step: Step, length: float, to: Connection) -> None:
 
 
 def between(clock: Path) -> range:
-    """What a loop does between two readings of the clock that is named there; nothing where none is."""
+    """The work between two readings of the clock that this file names; none where it cannot be read."""
     try:
         return WORK if clock.read_text().strip() in DEVICE_CLOCKS else range(0)
     except OSError:  # a container that hides it

@@ -26,7 +26,7 @@ _LARGEST_SHARE: Final = 0.75  # of the budget, for the largest at most: it would
 
 
 @dataclass(slots=True)
-class Series:
+class Flushes:
     """Flushes of all sizes on one file.
 
     Args:

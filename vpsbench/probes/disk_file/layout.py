@@ -16,8 +16,8 @@ from typing import Final
 from vpsbench.guest.files import Files
 from vpsbench.probes import Emit, Unavailable
 from vpsbench.probes.conduct.clock import now
-from vpsbench.probes.conduct.duty_cycle import Pace
-from vpsbench.probes.conduct.memory_headroom import room
+from vpsbench.probes.conduct.duty_cycle import DutyCycle
+from vpsbench.probes.conduct.memory_headroom import headroom
 
 BLOCK: Final = 4 * 1024**2  # B, one write
 _PIECE: Final = 256 * 1024  # B made at once: random bytes take three times their size while they are made
@@ -44,30 +44,30 @@ class Target:
     direct: bool
 
 
-def file_size(wanted: int, memory: int, free: int, total: int, budget: int) -> int:
+def file_size(asked: int, memory: int, free: int, total: int, budget: int) -> int:
     """B that the file may have, in whole blocks; 0 where there is no room.
 
     Args:
-        wanted: by the user; 0: twice the memory, so that no cache of the host can hold all of it.
+        asked: by the user; 0: twice the memory, so that no cache of the host can hold all of it.
         memory: B of the guest.
         free: B that are free in the file system.
         total: B of the file system.
         budget: B that may be written to lay it out.
     """
     spare = free - FREE_SHARE * total
-    if not wanted:
-        wanted, spare = 2 * memory, spare * _SPARE_SHARE
-    return max(int(min(wanted, spare, budget)) // BLOCK * BLOCK, 0)
+    if not asked:
+        asked, spare = 2 * memory, spare * _SPARE_SHARE
+    return max(int(min(asked, spare, budget)) // BLOCK * BLOCK, 0)
 
 
-def room_for(folder: Path, wanted: int, budget: int) -> int:
+def size_for(folder: Path, asked: int, budget: int) -> int:
     """``file_size`` by what there is now.
 
     Raises:
         Unavailable: there is no room for a file worth measuring.
     """
     disk = shutil.disk_usage(folder)
-    size = file_size(wanted, room(Files()).total, disk.free, disk.total, budget)
+    size = file_size(asked, headroom(Files()).total, disk.free, disk.total, budget)
     if size < SMALLEST:
         raise Unavailable(
             f"no room for a file of {SMALLEST >> 20} MiB: {disk.free >> 20} of {disk.total >> 20} MiB "
@@ -81,20 +81,21 @@ def lay_out(  # noqa: PLR0913, PLR0917  what is written where, how long and how 
     size: int,
     until: float,
     random: Callable[[int], bytes],
-    pace: Pace,
+    duty: DutyCycle,
     wrote: Callable[[int], None] = lambda _: None,
 ) -> Target:
     """Write random data past the guest's cache until the size or the time (CLOCK_BOOTTIME) is reached.
 
     At least one block is written, however slow the disk; none that would take what is to stay free, should
-    others write meanwhile. ``random`` makes so many B; ``wrote`` is told the B of each block. Where the file
-    system takes no direct I/O, or takes it and keeps the data all the same (ext4 with data=journal), they go
-    through the guest's cache, and so will all that is done with the file.
+    others write meanwhile. ``random`` makes so many B; ``wrote`` is told the B of each block.
+
+    Some file systems take no direct I/O, or keep the data all the same (ext4 with data=journal). There all
+    that is done with the file goes through the guest's cache.
 
     Raises:
         OSError: the disk is full, broken or read-only.
     """
-    fill = _Fill(size, until, random, pace, wrote)
+    fill = _Fill(size, until, random, duty, wrote)
     try:
         size = fill.write(path, os.O_DIRECT)
         return Target(path, size, direct=not _kept_in_memory(path))
@@ -112,7 +113,7 @@ class _Fill:
     size: int
     until: float
     random: Callable[[int], bytes]
-    pace: Pace
+    duty: DutyCycle
     wrote: Callable[[int], None]
 
     def write(self, path: Path, flags: int) -> int:
@@ -127,7 +128,7 @@ class _Fill:
                     done = os.write(descriptor, buffer)
                     self.wrote(done)
                     written += done
-                    self.pace.rest()
+                    self.duty.rest()
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

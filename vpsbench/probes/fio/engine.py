@@ -9,7 +9,7 @@ from typing import Final
 from vpsbench.probes.disk_file.layout import Target
 from vpsbench.probes.fio.jobs import base
 from vpsbench.probes.fio.output import totals
-from vpsbench.probes.fio.process import Left, Process
+from vpsbench.probes.fio.process import FioProcess, Left
 
 ENGINES: Final = ("io_uring", "libaio", "psync")  # the last one knows no queue
 QUEUELESS: Final = ENGINES[-1]
@@ -32,6 +32,11 @@ class Engine:
     name: str
     refused: tuple[str, ...] = ()
 
+    @property
+    def queueless(self) -> bool:
+        """Whether it keeps one I/O under way at a time, whatever a job asks for."""
+        return self.name == QUEUELESS
+
 
 def find(target: Target) -> Engine:
     """The first engine that works on the file.
@@ -51,7 +56,7 @@ def find(target: Target) -> Engine:
 def _try(name: str, target: Target) -> str | None:
     """Why fio could not read with an engine; None: it could."""
     line = ["--name=engine", *base(target, name), "--rw=randread", "--bs=4k", "--number_ios=8"]
-    with Process(line, target.path.parent) as process:
+    with FioProcess(line, target.path.parent) as process:
         if not process.wait(_PATIENCE):
             raise FioError(f"fio hung at its first reads (by {name})")
     return _why_refused(process.left())

@@ -63,7 +63,7 @@ JOBS: Final[dict[JobName, Job]] = {
     "seqread": Job("read", _1M, 8),
     "randwrite-qd1": Job("randwrite", _4K, 1, 1.0),
     "fdatasync": Job("write", _4K, 1, 1.0, flush=True),
-    FLUSH: Job("write", _4K, 1, 1.0, flush=True),  # not by fio: see _flush.py
+    FLUSH: Job("write", _4K, 1, 1.0, flush=True),  # not by fio: see disk_file/flush.py
     "mix": Job("randrw", _4K, 32, 0.3),
     "randwrite-qd32": Job("randwrite", _4K, 32, 1.0),
     "seqwrite": Job("write", _1M, 8, 1.0),
@@ -76,17 +76,17 @@ AFTER_BURST: Final[dict[str, Job]] = dict.fromkeys(REFILLS, JOBS["burst"]) | {
 EVERY: Final[dict[str, Job]] = {name: job for jobs in (JOBS, AFTER_BURST) for name, job in jobs.items()}
 
 
-def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, wanted: float, burst: float) -> int:
+def seconds_for(name: JobName, left: Sequence[JobName], remaining: float, each: float, burst: float) -> int:
     """Whole seconds for the next job, one at least while there are any left; 0: there is no time for it.
 
     Args:
         name: the next job.
         left: the jobs that are still to run, the next one included.
         remaining: s of work until the end of the turn.
-        wanted: s asked for each job but burst; 0: what is left is shared equally.
+        each: s asked for each job but burst; 0: what is left is shared equally.
         burst: s asked for burst; 0: half as much as all others together.
     """
-    asked = {job: burst if job == BURST else wanted for job in left}
+    asked = {job: burst if job == BURST else each for job in left}
     weights = {job: max((len(left) - 1) / 2, 1.0) if job == BURST else 1.0 for job in left if not asked[job]}
     free = remaining - OVERHEAD * len(left) - sum(asked.values())
     mine = asked[name] or free * weights[name] / sum(weights.values())

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from vpsbench.model import Kind, Metric
 
 
-class Rates(NamedTuple):
+class RateMetrics(NamedTuple):
     """The metrics of jobs that went one way: past the guest's cache, or maybe through it."""
 
     iops: Metric
@@ -16,16 +16,16 @@ class Rates(NamedTuple):
     quantile: Metric
 
 
-def _rates(family: str, how: str) -> Rates:
-    return Rates(
-        Metric(f"{family}.iops", "1/s", Kind.GAUGE, "higher", f"I/Os completed in one second of a job{how}"),
-        Metric(f"{family}.bandwidth", "B/s", Kind.GAUGE, "higher", f"B moved in one second of a job{how}"),
+def _rates(prefix: str, how: str) -> RateMetrics:
+    return RateMetrics(
+        Metric(f"{prefix}.iops", "1/s", Kind.GAUGE, "higher", f"I/Os completed in one second of a job{how}"),
+        Metric(f"{prefix}.bandwidth", "B/s", Kind.GAUGE, "higher", f"B moved in one second of a job{how}"),
         Metric(
-            f"{family}.latency", "s", Kind.GAUGE, "lower",
+            f"{prefix}.latency", "s", Kind.GAUGE, "lower",
             f"mean completion latency in one second of a job{how}",
         ),
         Metric(
-            f"{family}.latency_quantile", "s", Kind.GAUGE, "lower",
+            f"{prefix}.latency_quantile", "s", Kind.GAUGE, "lower",
             f"completion latency over a job{how}; fdatasync: of the flush alone",
         ),
     )  # fmt: skip

@@ -77,7 +77,7 @@ class Reports:
         self.noise = (self.noise + noise)[:_LONGEST]
 
 
-class Process:
+class FioProcess:
     """One fio under way in a process group of its own; it never outlives the ``with`` block, nor us.
 
     Args:

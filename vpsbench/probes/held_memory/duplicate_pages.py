@@ -23,7 +23,7 @@ ARMS: Final = ("duplicate", "unique", "zero")
 BLOCK: Final = 256  # pages, filled between two rests
 
 
-class Twins:
+class DuplicatePages:
     """Pages to be left alone and written to once: equally many of each arm, mixed at random.
 
     All are written in the order of their addresses, so no arm lies together in physical memory. Huge pages
@@ -59,8 +59,8 @@ class Twins:
             block[:] = self._rng.integers(0, 2**64, block.shape, dtype=np.uint64)
             block[self._arms[start : start + BLOCK] == ARMS.index("zero")] = 0
             yield
-        twins = self._rng.permutation(np.flatnonzero(self._arms == ARMS.index("duplicate")))
-        for first, second in twins.reshape(-1, 2):
+        duplicates = self._rng.permutation(np.flatnonzero(self._arms == ARMS.index("duplicate")))
+        for first, second in duplicates.reshape(-1, 2):
             pages[second] = pages[first]
 
     def write(self) -> Writes:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import resource
 
 from vpsbench.guest.files import Files
+from vpsbench.kernel_text import schedstat, stat, vmstat
 from vpsbench.model import Metric
 from vpsbench.probes.held_memory import metrics
 
 
 def counters(files: Files, vcpu: int) -> dict[Metric, float]:
-    """This process's faults, preemptions and waiting, the guest's swap, the vCPU's steal; unknown: absent."""
+    """This process's faults, preemptions and run-queue delay, the guest's swap, the vCPU's steal.
+
+    What is not known is absent.
+    """
     use = resource.getrusage(resource.RUSAGE_SELF)
     found: dict[Metric, float] = {
         metrics.MAJOR_FAULTS: use.ru_majflt,
         metrics.MINOR_FAULTS: use.ru_minflt,
         metrics.PREEMPTED: use.ru_nivcsw,
     }
-    events = dict(line.split() for line in (files.text("/proc/vmstat") or "").splitlines())
-    if {"pswpin", "pswpout"} <= events.keys():
-        found[metrics.SWAP] = int(events["pswpin"]) + int(events["pswpout"])
-    for line in (files.text("/proc/stat") or "").splitlines():
-        words = line.split()
-        if words[0] == f"cpu{vcpu}" and len(words) > 8:
-            found[metrics.STEAL] = int(words[8]) / os.sysconf("SC_CLK_TCK")
-    schedule = (files.text("/proc/thread-self/schedstat") or "").split()
-    if len(schedule) > 1:
-        found[metrics.RUN_QUEUE_DELAY] = int(schedule[1]) / 1e9
+    events = vmstat.counts(files.text(vmstat.FILE) or "", "pswpin", "pswpout")
+    if len(events) == 2:
+        found[metrics.SWAP] = sum(events.values())
+    ticks = stat.ticks(files.text(stat.FILE) or "", f"cpu{vcpu}")
+    if "steal" in ticks:
+        found[metrics.STEAL] = ticks["steal"] / stat.USER_HZ
+    if schedule := files.text("/proc/thread-self/schedstat"):
+        found[metrics.RUN_QUEUE_DELAY] = schedstat.run_queue_delay(schedule) / 1e9
     return found
 
 

@@ -29,7 +29,7 @@ _ODD: Final = np.uint64(0x9E3779B97F4A7C15)  # times an odd number modulo 2^64: 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is wrong with a page, as a second look found it; no word and no bit: it was right by then."""
+    """What is wrong with a page at a second look; no word and no bit: by then nothing was."""
 
     page: int
     words: int
@@ -39,8 +39,8 @@ class Change:
 class Held:
     """Anonymous memory of which the first ``filled`` B are ours for real.
 
-    Each page is the same random words plus a stamp of its own, so that it does not compress, and shares no
-    word with another and cannot be merged with it. Huge pages are refused: the host shall see, and may take,
+    Each page is the same random words plus a stamp of its own. So it does not compress, and it shares no word
+    with another page that it could be merged with. Huge pages are refused: the host shall see, and may take,
     each page by itself.
 
     Args:

@@ -50,8 +50,8 @@ def read(words: memoryview[int], places: Sequence[int]) -> NDArray[np.int64]:
 class Arms:
     """Every ``stride``-th of the pages is hot, the control arm; all others are held.
 
-    So the page tables of both arms cost the same to walk, and a hot page differs from a held one
-    only in that it is never left alone.
+    So the page tables of both arms cost the same to walk. A hot page differs from a held one only in that it
+    is never left alone.
     """
 
     pages: int

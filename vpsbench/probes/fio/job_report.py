@@ -19,8 +19,8 @@ _SILENT: Final = 3.0  # s without a report, though one is due each second
 _MESSAGE: Final = re.compile(r"fio: .*|note: .*|\s*")  # what fio says beside its reports, in good health
 
 
-class Report:
-    """One job's.
+class JobReport:
+    """Hands one job over.
 
     Args:
         job: its name.
@@ -29,7 +29,7 @@ class Report:
         emit: where it goes.
     """
 
-    def __init__(self, job: str, *, flush: bool, to: metrics.Rates, emit: Emit) -> None:
+    def __init__(self, job: str, *, flush: bool, to: metrics.RateMetrics, emit: Emit) -> None:
         self._job, self._flush, self._to, self._emit = job, flush, to, emit
         self.rates: list[float] = []  # I/Os a second, one a report
         self.written = 0  # B, as far as fio said
@@ -58,7 +58,8 @@ class Report:
         if rates.seconds > _SILENT:
             self._emit.event(
                 "disk.silent",
-                f"{self._job}: no word of fio for {rates.seconds:.1f} s: it, the guest or the disk froze",
+                f"{self._job}: fio reported nothing for {rates.seconds:.1f} s: "
+                "it, the guest or the disk stood still",
             )
         self.rates.append(rates.iops)
         self._emit.sample(self._to.iops, rates.iops, job=self._job)
