@@ -1,4 +1,4 @@
-"""The family of claims: counted before the run, stored with it, and what evidence is measured by."""
+"""Multiplicity: claims are counted before the run, stored with it, and what evidence is measured by."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_who_cannot_accuse_claims_nothing() -> None:
     assert {"missing_memory", "slow_vcpu", "virtualization_mismatch"} <= promised.keys()
 
 
-def with_family(claims: dict[str, int]) -> Record:
+def with_claims(claims: dict[str, int]) -> Record:
     record = build({})
     return completed(replace(record, events=(Event(0.0, declaration.DECLARED, declaration.stored(claims)),)))
 
 
 def test_the_bar_is_the_number_declared_over_alpha() -> None:
-    assert multiplicity.bar(with_family({"a": 3, "b": 4})).capital == pytest.approx(7 / multiplicity.ALPHA)
-    assert multiplicity.bar(with_family({"a": 3, "b": 4})).chance == pytest.approx(multiplicity.ALPHA / 7)
+    assert multiplicity.bar(with_claims({"a": 3, "b": 4})).capital == pytest.approx(7 / multiplicity.ALPHA)
+    assert multiplicity.bar(with_claims({"a": 3, "b": 4})).chance == pytest.approx(multiplicity.ALPHA / 7)
 
 
 def test_a_record_that_declared_none_gets_what_would_be_declared_today() -> None:
@@ -55,7 +55,7 @@ def test_a_record_that_declared_none_gets_what_would_be_declared_today() -> None
 
 
 def test_the_report_tells_the_claims_among_the_settings_and_not_among_what_happened() -> None:
-    told = sections(judge(with_family({"cpu_burst": 2, "hidden_steal": 3})))
+    told = sections(judge(with_claims({"cpu_burst": 2, "hidden_steal": 3})))
     assert next(s for s in told if s.name == "events").note.startswith("None")
     (fact,) = (f for s in told if s.name == "settings" for f in s.facts if f.name.startswith("claims"))
     assert fact.lines == ("5, declared before the run: cpu burst 2, hidden steal 3",)

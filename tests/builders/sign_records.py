@@ -7,18 +7,19 @@ A description is JSON: plain series, and generators with a seed for what a probe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tests.builders import gap_records, sparse_records
+from vpsbench import metrics
 from vpsbench.analyzer.verdict.judge import completed
 from vpsbench.model import (
     Answer,
     Event,
     Guest,
-    Kind,
     Layer,
     Limits,
     Metric,
@@ -36,7 +37,6 @@ from vpsbench.model import (
 Floats = NDArray[np.float64]
 Description = dict[str, Any]
 STARTED = 1.8e9  # 08:00 UTC
-COUNTERS = ("cpu.time", "disk.read", "disk.write", "vm.", "cgroup.cpu.throttled", "ubc.failcnt")
 
 
 def build(case: Description) -> Record:
@@ -105,11 +105,15 @@ def _run(case: Description) -> Run:
     return Run(1, state, STARTED, run.get("elapsed", 600.0), 1, profile, plan, made)
 
 
+@cache
+def _known() -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics.owners()}
+
+
 def series(metric: str, times: ArrayLike, values: ArrayLike, **labels: str) -> Series:
-    """A series; the unit does not matter to any sign."""
-    kind = Kind.COUNTER if metric.startswith(COUNTERS) else Kind.GAUGE
+    """A series of a metric of vpsbench, by its name."""
     return Series(
-        Metric(metric, "1", kind, "neither", ""),
+        _known()[metric],
         labels,
         np.asarray(times, dtype=np.float64),
         np.asarray(values, dtype=np.float64),

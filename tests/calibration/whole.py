@@ -40,7 +40,7 @@ def judged(record: Record, folder: Path) -> Judgement:
 
 
 def _metrics(record: Record) -> list[Metric]:
-    return list({s.metric.name: s.metric for s in record.series}.values())
+    return list(dict.fromkeys(s.metric for s in record.series))
 
 
 def _samples(record: Record, since: float, until: float) -> Iterator[Sample]:
@@ -48,4 +48,4 @@ def _samples(record: Record, since: float, until: float) -> Iterator[Sample]:
         first, last = np.searchsorted(one.times, (since, until))
         labels = tuple(sorted(one.labels.items()))
         for t, value in zip(one.times[first:last].tolist(), one.values[first:last].tolist(), strict=True):
-            yield Sample(one.metric.name, value, labels, t)
+            yield Sample(one.metric, value, labels, t)

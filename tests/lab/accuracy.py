@@ -58,7 +58,7 @@ def windows(scenario: Scenario, truth: Truth, record: Record) -> list[Window]:
     ]
 
 
-def loops(record: Record) -> list[tuple[dict[str, str], accounting.Bins]]:
+def loops(record: Record) -> list[tuple[dict[str, str], accounting.LoopTimes]]:
     """The loops under full load, with their labels; before there were duty cycles all were."""
     named = [s.labels for s in record.named(loop.WALL) if s.labels.get("duty", _FULL) == _FULL]
     return [(labels, accounting.bins(record, **labels)) for labels in named]
@@ -69,7 +69,7 @@ def length(scenario: Scenario) -> float:
     return BUSY_WINDOW if scenario.beside or scenario.own_limits else WINDOW
 
 
-def parts(table: accounting.Bins, seconds: float) -> Iterator[accounting.Bins]:
+def parts(table: accounting.LoopTimes, seconds: float) -> Iterator[accounting.LoopTimes]:
     """Cuts each stretch into windows of this length; what is left at its end is left out."""
     for since, until in table.pieces():
         for n in range(int((until - since) / seconds + 1e-6)):
@@ -78,7 +78,9 @@ def parts(table: accounting.Bins, seconds: float) -> Iterator[accounting.Bins]:
                 yield part
 
 
-def _lost(truth: Truth, record: Record, labels: dict[str, str], part: accounting.Bins) -> Iterator[Window]:
+def _lost(
+    truth: Truth, record: Record, labels: dict[str, str], part: accounting.LoopTimes
+) -> Iterator[Window]:
     boot, vcpu = answers.boot_time(record), int(labels["vcpu"])
     since, until = float(part.start[0]), float(part.end[-1])
     real = answers.loss(truth, [Stretch(vcpu, truth.at(boot + since), truth.at(boot + until))])
@@ -95,7 +97,7 @@ def _reported(scenario: Scenario, record: Record) -> Iterator[Window]:
             yield Window("reported", "all", since, until, estimate, 1 - answers.xen_share(scenario))
 
 
-def _share(part: accounting.Bins, of: accounting.Part) -> float | None:
+def _share(part: accounting.LoopTimes, of: accounting.Part) -> float | None:
     """vpsbench's own share of a window; None where it says that too little was seen."""
     whole = accounting.cut(part, float(part.end.max() - part.start.min()))
     return float(of(whole)[0]) if whole.start.size else None

@@ -116,7 +116,7 @@ def _burst(truth: Truth, record: Record) -> Iterator[Figure]:
         return
     low = 1 - lost
     loaded = sum(at.at - one.since for one in at.loops)
-    found = _knee(record)
+    found = _change_point(record)
     bucket = found.bucket * len(at.loops) if found else None
     yield Figure("low rate", "1", found.low if found else None, low, relative=True)
     yield Figure("bucket", "vCPU-s", bucket, before - low * loaded, relative=True)
@@ -128,7 +128,7 @@ def _ran(truth: Truth, stretches: list[Stretch]) -> float | None:
     return sum(known) if len(known) == len(ran) else None
 
 
-def _knee(record: Record) -> change_point.Knee | None:
+def _change_point(record: Record) -> change_point.ChangePoint | None:
     """The knee that the sign finds in the longest load of all vCPUs."""
     table = accounting.bins(record, arm="all")
     longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0], default=(0.0, 0.0))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics import sessions
 from vpsbench.model import Record
 
 ALPHA: Final = 0.001  # the chance that an honest seller's run is accused, over all claims together
@@ -43,5 +43,5 @@ def bar(record: Record) -> Bar:
     """
     if record.claims is None:
         raise ValueError("the record's claims are not known: complete it first (verdict.judge.completed)")
-    sessions = dependent.most_sessions(record.run.profile.duration)
-    return Bar(sum(record.claims.values()) / ALPHA, sessions)
+    most = sessions.most_sessions(record.run.profile.duration)
+    return Bar(sum(record.claims.values()) / ALPHA, most)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.statistics.dependent import correlation_time
+from vpsbench.analyzer.statistics.autocorrelation import correlation_time
 from vpsbench.model import Better
 
 if TYPE_CHECKING:

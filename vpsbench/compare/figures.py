@@ -108,13 +108,13 @@ def _cpu(record: Record) -> Iterator[Figure]:
         yield from _figure(head, "1", "lower", shares)
 
 
-def _work(table: accounting.Bins) -> Readings:
+def _work(table: accounting.LoopTimes) -> Readings:
     """Rounds of the loop in each second that its own guest left to it, less what the host took."""
     counted = table.iterations > 0  # records before they were counted have none
     slots, place = np.unique(table.middle[counted] // SLOT, return_inverse=True)
     done, wanted, own = (
         np.bincount(place, column[counted], slots.size)
-        for column in (table.iterations, table.wanted, table.own_wait)
+        for column in (table.iterations, table.demanded, table.run_queue_delay)
     )
     usable = wanted - own
     seen = usable > accounting.LEAST_USABLE * wanted

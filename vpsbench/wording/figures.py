@@ -144,3 +144,9 @@ def clock_text(seconds: float) -> str:
 def moment(unix: float, *, short: bool = False) -> str:
     """A point in time, always UTC, as both sides of a dispute can read it."""
     return datetime.fromtimestamp(unix, UTC).strftime("%H:%M:%S UTC" if short else "%Y-%m-%d %H:%M:%S UTC")
+
+
+def hours(start: int, length: int) -> str:
+    """A part of the day that begins at an hour and lasts some: ``18:00 and 24:00 UTC``."""
+    end = start + length if start + length == 24 else (start + length) % 24
+    return f"{start:02}:00 and {end:02}:00 UTC"

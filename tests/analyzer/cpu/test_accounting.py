@@ -22,30 +22,30 @@ def told(*, clock: bool = True, **columns: float) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("clock", [True, False])
-def test_parts_sum_to_the_wanted_time_whatever_was_counted(*, clock: bool) -> None:
+def test_parts_sum_to_the_demanded_time_whatever_was_counted(*, clock: bool) -> None:
     random = np.random.default_rng(1)
     columns = {name: random.uniform(0, 40, 10_000) for name in accounting.SUMMED} | {
-        "wanted": np.full(10_000, 30.0)
+        "demanded": np.full(10_000, 30.0)
     }
     found = accounting.parts(columns, clock=clock)
     assert tuple(found) == accounting.PARTS
-    assert sum(found.values()) == pytest.approx(columns["wanted"])
+    assert sum(found.values()) == pytest.approx(columns["demanded"])
     assert all((part >= -1e-9).all() for part in found.values())
 
 
 def test_steal_and_what_it_leaves_hidden_are_told_apart() -> None:
-    found = told(wanted=30, gap=12, steal=9)
+    found = told(demanded=30, gap=12, steal=9)
     assert (found["reported"], found["hidden"], found["delivered"]) == pytest.approx((9, 3, 18))
 
 
 def test_without_a_steal_clock_nothing_is_reported() -> None:
-    found = told(wanted=30, gap=12, steal=9, clock=False)
+    found = told(demanded=30, gap=12, steal=9, clock=False)
     assert (found["reported"], found["hidden"]) == pytest.approx((0, 12))
 
 
 def test_steal_that_fell_into_the_time_of_others_of_the_guest_is_not_theirs() -> None:
     # Half of the time is the guest's own; the host takes half of each half, and shows it.
-    found = told(wanted=20, own_wait=10, gap=5, steal=10)
+    found = told(demanded=20, run_queue_delay=10, gap=5, steal=10)
     assert found == pytest.approx(
         {"delivered": 5, "reported": 10, "hidden": 0, "own": 5, "interrupts": 0, "unexplained": 0}
     )
@@ -53,22 +53,22 @@ def test_steal_that_fell_into_the_time_of_others_of_the_guest_is_not_theirs() ->
 
 def test_own_waits_too_short_to_hold_a_gap_are_known_to_be_our_own() -> None:
     # A monitor's work right after each gap: the loop saw all that was lost, 12 s of 20.
-    found = told(wanted=20, own_wait=2, gap=12)
+    found = told(demanded=20, run_queue_delay=2, gap=12)
     assert found == pytest.approx(
         {"delivered": 6, "reported": 0, "hidden": 12, "own": 2, "interrupts": 0, "unexplained": 0}
     )
 
 
 def test_others_who_compete_all_along_meet_the_hosts_gaps_as_we_do() -> None:
-    found = told(wanted=20, own_wait=10, gap=4, imputed=4)
+    found = told(demanded=20, run_queue_delay=10, gap=4, imputed=4)
     assert found == pytest.approx(
         {"delivered": 6, "reported": 0, "hidden": 8, "own": 6, "interrupts": 0, "unexplained": 0}
     )
 
 
 def test_short_gaps_are_unexplained_unless_the_steal_clock_explains_them() -> None:
-    assert told(wanted=20, short_gap=2)["unexplained"] == pytest.approx(2)
-    assert told(wanted=20, short_gap=2, steal=2)["unexplained"] == pytest.approx(0)
+    assert told(demanded=20, short_gap=2)["unexplained"] == pytest.approx(2)
+    assert told(demanded=20, short_gap=2, steal=2)["unexplained"] == pytest.approx(0)
 
 
 def test_windows_know_which_own_waits_were_seen() -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.builders.sign_records import STARTED, Floats, build, wander
-from vpsbench.analyzer.cpu import daily_rhythm
-from vpsbench.analyzer.cpu.daily_rhythm import DAY, Course
+from vpsbench.analyzer.cpu.losses_by_hour import lost_by_hour
+from vpsbench.analyzer.statistics import daily_rhythm
+from vpsbench.analyzer.statistics.daily_rhythm import DAY, HourlyValues
 
 RUNS = 150
 Random = np.random.Generator
@@ -72,7 +73,7 @@ def evenings(random: Random, hours: int) -> Floats:
 
 def share_found(make: Callable[[Random, int], Floats], days: int, runs: int = RUNS) -> float:
     random = np.random.default_rng(days)
-    courses = (Course(0, make(random, DAY * days)) for _ in range(runs))
+    courses = (HourlyValues(0, make(random, DAY * days)) for _ in range(runs))
     return float(np.mean([daily_rhythm.rhythm(c).found for c in courses]))
 
 
@@ -92,7 +93,7 @@ def test_a_rhythm_is_found(make: Callable[[Random, int], Floats], days: int) -> 
 def test_the_quarters_of_the_day_are_named_wherever_the_run_began() -> None:
     hours = (10 + np.arange(75)) % DAY  # from 10:00 UTC on
     lost = np.where((hours >= 21) | (hours < 3), 0.32, 0.02)
-    found = daily_rhythm.rhythm(Course(10, lost))
+    found = daily_rhythm.rhythm(HourlyValues(10, lost))
     assert (found.worst, found.days) == (21, 3)
     assert found.shares == pytest.approx((0.32, 0.02))
     assert found.interval == pytest.approx((0.3, 0.3))
@@ -102,7 +103,7 @@ def test_the_quarters_of_the_day_are_named_wherever_the_run_began() -> None:
 def test_a_difference_too_small_to_matter_is_no_rhythm() -> None:
     lost = 0.02 + 0.004 * np.sin(2 * np.pi * np.arange(96) / DAY)
     assert daily_rhythm.chance(lost) < 0.001
-    assert not daily_rhythm.rhythm(Course(0, lost)).found
+    assert not daily_rhythm.rhythm(HourlyValues(0, lost)).found
 
 
 def test_an_even_loss_has_no_rhythm() -> None:
@@ -112,7 +113,7 @@ def test_an_even_loss_has_no_rhythm() -> None:
 def test_holes_are_no_zeros() -> None:
     lost = 0.1 + np.tile(0.1 * np.sin(2 * np.pi * np.arange(DAY) / DAY), 3)
     lost[[3, 30, 31, 70]] = np.nan
-    course = Course(0, lost)
+    course = HourlyValues(0, lost)
     assert course.covered == pytest.approx(68 / 72)
     assert course.at(3).size == 2
     found = daily_rhythm.rhythm(course)
@@ -122,16 +123,16 @@ def test_holes_are_no_zeros() -> None:
 
 def test_a_quarter_of_the_day_that_was_never_seen_is_left_out() -> None:
     lost = np.tile(np.where(np.arange(DAY) < 6, np.nan, 0.1), 2)
-    found = daily_rhythm.rhythm(Course(0, lost))
+    found = daily_rhythm.rhythm(HourlyValues(0, lost))
     assert not found.found
     assert np.isfinite(found.swing)
 
 
 def test_an_interval_rests_on_days_and_covers_the_truth() -> None:
-    assert daily_rhythm.spread(np.array([0.1])) is None
+    assert daily_rhythm.mean_interval(np.array([0.1])) is None
     random = np.random.default_rng(9)
     for days in (2, 3, 7, 12):
-        held = [daily_rhythm.spread(0.05 + 0.01 * random.normal(size=days)) for _ in range(1000)]
+        held = [daily_rhythm.mean_interval(0.05 + 0.01 * random.normal(size=days)) for _ in range(1000)]
         assert np.mean([h is not None and h[0] <= 0.05 <= h[1] for h in held]) > 0.93
 
 
@@ -139,7 +140,7 @@ def test_the_course_is_by_the_clock_and_leaves_quiet_hours_open() -> None:
     by_hour = [0.1 if hour == 9 else 0.0 for hour in range(DAY)]
     turns = [[600.0, 60], [3600 + 600.0, 60], [4 * 3600.0, 5], [5 * 3600 + 3570.0, 60]]
     record = build({"loops": {"turns": turns, "lost": 0.02, "vcpus": 2, "by_hour": by_hour}})
-    found = daily_rhythm.course(record)
+    found = lost_by_hour(record)
     assert found.first == STARTED // 3600
     assert found.values[:2] == pytest.approx([0.02, 0.12], abs=0.005)
     assert np.isnan(found.values[2:5]).all()  # the third turn is too short for a window
@@ -147,4 +148,4 @@ def test_the_course_is_by_the_clock_and_leaves_quiet_hours_open() -> None:
 
 
 def test_without_loops_there_is_no_course() -> None:
-    assert (daily_rhythm.course(build({})).days, daily_rhythm.course(build({})).covered) == (0, 0)
+    assert (lost_by_hour(build({})).days, lost_by_hour(build({})).covered) == (0, 0)

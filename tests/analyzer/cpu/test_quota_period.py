@@ -9,7 +9,7 @@ from tests.builders import host_scheduler
 from tests.builders.host_scheduler import Quota
 from vpsbench.analyzer.cpu import alternation, quota_period
 from vpsbench.analyzer.cpu.duty_sweep import Sweep, under_quota
-from vpsbench.analyzer.cpu.quota_period import Comb
+from vpsbench.analyzer.cpu.quota_period import QuotaPeriod
 
 SECONDS = 60.0
 QUOTAS = {
@@ -33,10 +33,10 @@ QUOTAS = {
 
 def quota(
     starts: host_scheduler.Floats, ends: host_scheduler.Floats, seconds: float = SECONDS
-) -> Comb | None:
+) -> QuotaPeriod | None:
     """The comb, where nobody's taking of turns would look the same."""
     found = quota_period.find(starts, ends, 0.0, seconds)
-    return None if found is None or found.turns else found
+    return None if found is None or found.like_alternation else found
 
 
 @pytest.mark.parametrize("name", QUOTAS)
@@ -128,9 +128,9 @@ def test_what_a_quota_takes_at_a_duty_cycle(period: float, share: float, duty: f
 
 
 def test_the_sweep_tells_a_cap_from_contention() -> None:
-    wanted = {0.1: 1.5, 0.3: 4.5, 0.6: 9.0, 1.0: 15.0}
-    capped = Sweep({0.1: 0.0, 0.3: 0.0, 0.6: 1 / 6, 1.0: 0.5}, wanted)
-    shared = Sweep(dict.fromkeys(wanted, 0.5), wanted)
+    demanded = {0.1: 1.5, 0.3: 4.5, 0.6: 9.0, 1.0: 15.0}
+    capped = Sweep({0.1: 0.0, 0.3: 0.0, 0.6: 1 / 6, 1.0: 0.5}, demanded)
+    shared = Sweep(dict.fromkeys(demanded, 0.5), demanded)
     assert capped.excess(0.1, 0.5) == pytest.approx(0.0, abs=0.01)
     assert shared.excess(0.1, 0.5) == pytest.approx(0.4, abs=0.01)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.builders.sign_records import STARTED, build, wander
-from vpsbench.analyzer.cpu.daily_rhythm import Course
 from vpsbench.analyzer.disk import sparse_reads
 from vpsbench.analyzer.signs import disk_contention
+from vpsbench.analyzer.statistics.daily_rhythm import HourlyValues
 from vpsbench.model import Record
 
 BAR = 20_000.0  # about what twenty declared claims ask for
@@ -112,10 +112,10 @@ def test_days_that_are_alike_by_chance_only_are_no_rhythm() -> None:
     random, said = np.random.default_rng(4), 0
     for _ in range(100):
         hours = 0.01 * np.exp(0.5 * wander(random, 72, 0.8))
-        said += bool(disk_contention.by_hour(Course(8, hours)))
+        said += bool(disk_contention.by_hour(HourlyValues(8, hours)))
     assert said <= 5, "at 1 % each more than 5 of 100 has a chance of 1 in 1,800"
-    assert not disk_contention.by_hour(Course(8, np.tile(0.0004 + 0.0004 * (np.arange(24) < 6), 3)))
-    assert not disk_contention.by_hour(Course(8, np.tile(0.01 + 0.002 * (np.arange(24) < 6), 3)))
+    assert not disk_contention.by_hour(HourlyValues(8, np.tile(0.0004 + 0.0004 * (np.arange(24) < 6), 3)))
+    assert not disk_contention.by_hour(HourlyValues(8, np.tile(0.01 + 0.002 * (np.arange(24) < 6), 3)))
     assert "between 08:00 and 14:00 UTC, and 10 ms" in disk_contention.by_hour(
-        Course(8, np.tile(0.01 + 0.01 * (np.arange(24) < 6), 3))
+        HourlyValues(8, np.tile(0.01 + 0.01 * (np.arange(24) < 6), 3))
     )

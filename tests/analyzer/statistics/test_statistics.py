@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from tests.builders.sign_records import Floats, wander
+from vpsbench.analyzer import strength
 from vpsbench.analyzer.cpu import accounting
-from vpsbench.analyzer.cpu.weighing import repeated, strength_of, weigh
+from vpsbench.analyzer.cpu.weighing import weigh
 from vpsbench.analyzer.multiplicity import ALPHA, Bar
-from vpsbench.analyzer.statistics import change_point, dependent, e_values
+from vpsbench.analyzer.statistics import (
+    autocorrelation,
+    bootstrap,
+    change_point,
+    e_values,
+    proportions,
+    sessions,
+)
 from vpsbench.model import Level
 
 BAR = Bar(40 / ALPHA, 2)  # about what `standard` declares for two vCPUs
@@ -24,12 +32,12 @@ def bursty(
     return np.clip(mean * np.exp(spread * wander(random, count, memory) - spread**2 / 2), 0, 1)
 
 
-def loop(shares: Floats, start: float = 0.0, length: float = 1.0) -> accounting.Bins:
+def loop(shares: Floats, start: float = 0.0, length: float = 1.0) -> accounting.LoopTimes:
     """A loop on one vCPU that loses these shares, one a bin."""
     end = np.linspace(start + length, start + length * shares.size, shares.size, dtype=np.float64)
     none = np.zeros(shares.size)
     wall = np.full(shares.size, length)
-    return accounting.Bins(np.asarray(end - length), end, wall, wall, shares * length, *[none] * 7)
+    return accounting.LoopTimes(np.asarray(end - length), end, wall, wall, shares * length, *[none] * 7)
 
 
 class TestEProcess:
@@ -96,17 +104,19 @@ class TestCorrelationTime:
     @pytest.mark.parametrize(("memory", "true"), [(0.0, 1.0), (0.5, 3.0), (0.8, 9.0), (0.95, 39.0)])
     def test_of_known_noise(self, memory: float, true: float) -> None:
         random = np.random.default_rng(7)
-        found = np.median([dependent.correlation_time([wander(random, 8000, memory)]) for _ in range(9)])
+        found = np.median(
+            [autocorrelation.correlation_time([wander(random, 8000, memory)]) for _ in range(9)]
+        )
         assert found == pytest.approx(true, rel=0.3)
 
     def test_a_level_that_changes_between_stretches_is_memory(self) -> None:
         random = np.random.default_rng(8)
         pieces = [random.normal(level, 0.1, 50) for level in (0.0, 3.0, 1.0, 5.0)]
-        assert dependent.correlation_time(pieces) > 20
+        assert autocorrelation.correlation_time(pieces) > 20
 
     def test_a_constant_has_none(self) -> None:
-        assert dependent.correlation_time([np.full(100, 0.05)]) == 1.0
-        assert dependent.correlation_time([]) == 1.0
+        assert autocorrelation.correlation_time([np.full(100, 0.05)]) == 1.0
+        assert autocorrelation.correlation_time([]) == 1.0
 
 
 class TestBootstrap:
@@ -116,47 +126,47 @@ class TestBootstrap:
         spreads = []
         for _ in range(20):
             noise = wander(random, 1000, memory)
-            spreads.append(np.var([dependent.redrawn(noise, random).mean() for _ in range(200)]))
+            spreads.append(np.var([bootstrap.redrawn(noise, random).mean() for _ in range(200)]))
         assert np.mean(spreads) * 1000 == pytest.approx(true, rel=0.35)
 
     def test_draws_whole_stretches(self) -> None:
-        drawn = dependent.redrawn(np.arange(1000.0), np.random.default_rng(17))
+        drawn = bootstrap.redrawn(np.arange(1000.0), np.random.default_rng(17))
         assert np.mean(np.diff(drawn) == 1) > 0.9
         assert drawn.size == 1000
 
     def test_of_one_value(self) -> None:
-        assert dependent.redrawn(np.ones(1), np.random.default_rng(18)).tolist() == [1.0]
+        assert bootstrap.redrawn(np.ones(1), np.random.default_rng(18)).tolist() == [1.0]
 
 
 class TestSessions:
     def test_turns_of_one_evening_are_one(self) -> None:
-        assert dependent.sessions([0, 600, 1200]) == [[0, 1, 2]]
+        assert sessions.sessions([0, 600, 1200]) == [[0, 1, 2]]
 
     def test_hours_apart_are_two(self) -> None:
-        assert dependent.sessions([0, 600, 10_000, 10_600]) == [[0, 1], [2, 3]]
+        assert sessions.sessions([0, 600, 10_000, 10_600]) == [[0, 1], [2, 3]]
 
     def test_a_continuous_run_is_cut_into_looks_that_are_hours_apart(self) -> None:
         times = list(range(0, 5 * 3600, 600))
-        found = dependent.sessions(times)
+        found = sessions.sessions(times)
         assert len(found) == 2
-        assert times[found[1][0]] - times[found[0][-1]] >= dependent.APART
+        assert times[found[1][0]] - times[found[0][-1]] >= sessions.APART
 
     def test_strong_needs_two(self) -> None:
         steady = np.full(40, 0.3)
         once = np.linspace(0, 390, 40, dtype=np.float64)
         twice = np.concatenate([once[:30], 20_000 + once[:30]])
-        assert repeated(once, steady, 0.01, BAR) is Level.NOTICE
-        assert repeated(twice, np.full(60, 0.3), 0.01, BAR) is Level.STRONG
+        assert strength.of_batches(once, steady, 0.01, BAR) is Level.NOTICE
+        assert strength.of_batches(twice, np.full(60, 0.3), 0.01, BAR) is Level.STRONG
         fading = np.concatenate([np.full(30, 0.3), np.zeros(30)])
-        assert repeated(twice, fading, 0.01, BAR) is Level.NOTICE
-        assert strength_of([0, 30, 60], [True, False, True], 2, 2 / 3) is Level.NOTICE
-        assert strength_of([0, 30, 60, 90], [True, False, False, True], 2, 2 / 3) is Level.CLEAN
+        assert strength.of_batches(twice, fading, 0.01, BAR) is Level.NOTICE
+        assert strength.of_rounds([0, 30, 60], [True, False, True], 2, 2 / 3) is Level.NOTICE
+        assert strength.of_rounds([0, 30, 60, 90], [True, False, False, True], 2, 2 / 3) is Level.CLEAN
 
 
 class TestShareDifference:
     def test_newcombes_own_example(self) -> None:
         # Newcombe 1998, table II, contrast (a) 56/70 - 48/80, method 10.
-        assert dependent.share_difference(56, 70, 48, 80, 1.959964) == pytest.approx(
+        assert proportions.share_difference(56, 70, 48, 80, 1.959964) == pytest.approx(
             (0.0524, 0.3339), abs=1e-4
         )
 
@@ -164,13 +174,13 @@ class TestShareDifference:
 class TestBatches:
     def test_never_span_a_pause(self) -> None:
         first, second = loop(np.full(30, 0.1)), loop(np.full(30, 0.2), start=100.0)
-        both = accounting.Bins(
+        both = accounting.LoopTimes(
             *(np.concatenate([getattr(first, c), getattr(second, c)]) for c in accounting.COLUMNS)
         )
         windows = accounting.cut(both, 7.0)
         assert both.pieces() == [(0.0, 30.0), (100.0, 130.0)]
         assert not any(s < 30 < e or s < 100 < e for s, e in zip(windows.start, windows.end, strict=True))
-        assert windows.wanted.sum() == pytest.approx(60)
+        assert windows.demanded.sum() == pytest.approx(60)
 
     def test_a_stretch_shorter_than_a_batch_is_left_out(self) -> None:
         assert accounting.cut(loop(np.full(6, 0.1)), 7.0).start.size == 0

@@ -42,7 +42,7 @@ def test_a_good_run_keeps_its_promises() -> None:
 @pytest.mark.parametrize(
     ("interval", "says"),
     [
-        ((0.0, 1.0), "too little was measured to exclude any"),
+        ((0.0, 1.0), "Too little was measured to exclude any"),
         ((0.0, 0.12), "above 12 %"),
         (None, "too uneven"),
     ],
@@ -254,7 +254,7 @@ def test_a_quiet_guest_with_slow_swings_is_clean_without_an_interval() -> None:
     (found,) = hidden_steal.look(build(swings))
     assert found.level is Level.CLEAN
     assert found.interval is None
-    assert "too uneven" in found.claim
+    assert "too uneven" in found.said
 
 
 def test_a_disk_measured_through_a_cache_says_why_nothing_was_found() -> None:

@@ -1,15 +1,15 @@
-"""What both burst signs share: how a knee, or the lack of one, is put into a finding."""
+"""What both burst signs share: how a lasting fall of a rate, or the lack of one, is put into a finding."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from vpsbench.analyzer.burst import refill
-from vpsbench.analyzer.burst.refill import Answer, Reload
+from vpsbench.analyzer.burst.refill import Reload, Response
 from vpsbench.analyzer.statistics import change_point
 from vpsbench.model import Alternative, Finding, Level, Metric, Selected
 from vpsbench.wording.figures import percent, span
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """A rate over the longest stretch of full load, and how to speak of it.
+class FullLoad:
+    """A rate over one stretch of full load, and how to speak of it.
 
     Args:
         sign: the sign's name.
@@ -36,13 +36,13 @@ class Course:
         disclosed: the plan says that full speed lasts only for a while.
         enough: a promised rate; a throttle that still delivers it breaks nothing.
         reloads: given a low rate, what came back after rests.
-        load: how it was loaded, in words.
+        how: how it was loaded, in words.
         floor: what noise alone makes of an amount of a bucket.
-        before: given the knee, how much of its bucket had been used before the load began.
-        cap: given the knee, what kind of limit it is, in words that follow the claim.
+        before: given the fall, how much of its bucket had been used before the load began.
+        cap: given the fall, what kind of limit it is, in words that follow the claim.
         strict: rests that were tried and did not show a bucket accuse nobody.
         fewest: bins below which nothing is said.
-        find: the knee in rates of bins of a width in s.
+        find: the fall in rates of bins of a width in s.
     """
 
     sign: str
@@ -57,14 +57,14 @@ class Course:
     series: tuple[Metric | Selected, ...]
     disclosed: bool
     enough: float | None = None
-    reloads: Callable[[change_point.Knee], Sequence[Reload]] = lambda _: ()
-    load: str = "full load"
+    reloads: Callable[[change_point.ChangePoint], Sequence[Reload]] = lambda _: ()
+    how: str = "full load"
     floor: float = 0.0
-    before: Callable[[change_point.Knee], float] = lambda _: 0.0
-    cap: Callable[[change_point.Knee], str] = lambda _: ""
+    before: Callable[[change_point.ChangePoint], float] = lambda _: 0.0
+    cap: Callable[[change_point.ChangePoint], str] = lambda _: ""
     strict: bool = False
     fewest: int = change_point.LEAST_BINS
-    find: Callable[[Floats, float], change_point.Knee | None] = change_point.throttled
+    find: Callable[[Floats, float], change_point.ChangePoint | None] = change_point.throttled
 
     @property
     def until(self) -> float:
@@ -72,153 +72,184 @@ class Course:
         return self.start + self.width * self.rates.size
 
 
-def judge(course: Course) -> Finding:
-    """The finding on one course."""
-    if course.rates.size < course.fewest:
+def judge(load: FullLoad) -> Finding:
+    """The finding on one load."""
+    if load.rates.size < load.fewest:
         return _finding(
-            course,
+            load,
             Level.NOT_MEASURABLE,
-            f"{course.what} was under {course.load} for {span(course.until - course.start)} without a pause, "
-            f"which is too short to see a throttle; {span(course.fewest * course.width)} is the least.",
+            "too_short",
+            f"{load.what} was under {load.how} for {span(load.until - load.start)} without a pause, "
+            f"too short to see a throttle: at least {span(load.fewest * load.width)} are needed.",
         )
-    found = course.find(course.rates, course.width)
-    return _throttled(course, found) if found else _steady(course)
+    found = load.find(load.rates, load.width)
+    return _throttled(load, found) if found else _steady(load)
 
 
-def _steady(course: Course) -> Finding:
-    rates, seconds = course.rates, course.until - course.start
+def _steady(load: FullLoad) -> Finding:
+    rates, seconds = load.rates, load.until - load.start
     first, last = (float(np.median(part)) for part in (rates[: rates.size // 5], rates[-(rates.size // 5) :]))
     if last < (1 - change_point.LEAST_DROP) * first:
-        return _finding(
-            course,
+        said = _finding(
+            load,
             Level.NOT_MEASURABLE,
-            f"{course.what} fell from {course.say(first)} to {course.say(last)} in {span(seconds)} of "
-            f"{course.load}, but too unevenly to tell a throttle from noise; a longer run would.",
+            "fell_unevenly",
+            f"{load.what} fell from {load.say(first)} to {load.say(last)} in {span(seconds)} of "
+            f"{load.how}, but too unevenly to tell a throttle from noise.",
             last,
         )
-    return _finding(
-        course,
+        return replace(said, further="A longer run would tell.")
+    said = _finding(
+        load,
         Level.CLEAN,
-        f"{course.what} delivered {course.say(float(rates.mean()))} and was not throttled for good within "
-        f"{span(seconds)} of {course.load}; a bucket larger than "
-        f"{course.amount(float(rates.sum()) * course.width)} {course.stuff}, "
-        f"or a throttle by less than {percent(change_point.LEAST_DROP)}, cannot be excluded.",
+        "steady",
+        f"{load.what} delivered {load.say(float(rates.mean()))} and was not throttled for good within "
+        f"{span(seconds)} of {load.how}.",
         float(rates.mean()),
     )
+    largest = load.amount(float(rates.sum()) * load.width)
+    return replace(
+        said,
+        further=f"A burst allowance larger than {largest} {load.stuff}, or a throttle by less than "
+        f"{percent(change_point.LEAST_DROP)}, cannot be excluded.",
+    )
 
 
-def _throttled(course: Course, found: change_point.Knee) -> Finding:
-    before = course.before(found)
+def _throttled(load: FullLoad, found: change_point.ChangePoint) -> Finding:
+    reloads = load.reloads(found)
+    told = refill.response(reloads, load.floor)
+    claim = (
+        f"{load.what} delivered {load.say(found.high)} for {span(found.at)}, then "
+        f"{load.say(found.low)} to the end of the load ({percent(found.drop)} less)."
+    )
+    as_if, between = _as_if(load, found), _rate_interval(load, found)
+    if told is Response.TOO_MUCH_BACK or (load.strict and told in {Response.NOTHING_BACK, Response.UNCLEAR}):
+        but = _finding(load, Level.NOT_MEASURABLE, _BUT[told], claim, found.low, between)
+        return replace(but, further=f"{as_if}. But rests did not confirm it: {_but(load, reloads, told)}.")
+    ground, why = _fine(load, found)
+    level = Level.CLEAN if ground else Level.NOTICE
+    ground = ground or ("bucket" if told is Response.FILLS else "throttled")
+    fell = _finding(load, level, ground, claim, found.low, between)
+    return replace(
+        fell,
+        further=f"{as_if}{_confirmed(told)}{load.cap(found)}. {why}".rstrip(),
+        alternatives=(_noise(found), _neighbour(load, reloads, told)),
+    )
+
+
+def _as_if(load: FullLoad, found: change_point.ChangePoint) -> str:
+    """What it looks like, without an end to the sentence."""
+    before = load.before(found)
     low, size, high = (before + one for one in (found.interval[0], found.bucket, found.interval[1]))
-    fall = (
-        f"{course.what} delivered {course.say(found.high)} for {span(found.at)}, then "
-        f"{course.say(found.low)} to the end of the load ({percent(found.drop)} less), as if a bucket of "
-        f"{course.amount(size)} {course.stuff} ({course.amount(low)} to {course.amount(high)}) "
-        "had run dry"
+    return (
+        f"It is as if a burst allowance of {load.amount(size)} {load.stuff} ({load.amount(low)} to "
+        f"{load.amount(high)}) was used up"
     )
-    reloads = course.reloads(found)
-    told = refill.answer(reloads, course.floor)
-    if told is Answer.TOO_MUCH_BACK or (course.strict and told in {Answer.NOTHING_BACK, Answer.UNCLEAR}):
-        return _finding(
-            course,
-            Level.NOT_MEASURABLE,
-            f"{fall}; but rests did not confirm it: {_but(course, reloads, told)}.",
-            found.low,
-            _rate_interval(course, found),
-        )
-    fine = course.disclosed or (course.enough is not None and found.low >= course.enough)
-    why = "the plan discloses such a burst" if course.disclosed else "what is left still meets the plan"
-    confirmed = {
-        Answer.FILLS: ", and rests fill it again as they fill a bucket",
-        Answer.NOT_TRIED: ", which no rest has confirmed",
+
+
+def _fine(load: FullLoad, found: change_point.ChangePoint) -> tuple[str, str]:
+    """The ground on which a throttle is nobody's fault, and a sentence of it; empty where it is one."""
+    if load.disclosed:
+        return "disclosed", "The plan discloses such a burst."
+    if load.enough is not None and found.low >= load.enough:
+        return "meets_plan", "What is left still meets the plan."
+    return "", ""
+
+
+def _confirmed(told: Response) -> str:
+    return {
+        Response.FILLS: ", and rests refill it as they refill such an allowance",
+        Response.NOT_TRIED: ", which no rest has confirmed",
     }.get(told, ", which the rests did not confirm")
-    fall = f"{fall}{confirmed}{course.cap(found)}"
-    return _finding(
-        course,
-        Level.CLEAN if fine else Level.NOTICE,
-        f"{fall}; {why}." if fine else f"{fall}.",
-        found.low,
-        _rate_interval(course, found),
-        (_noise(found), _neighbour(course, reloads, told)),
-    )
 
 
-def _but(course: Course, reloads: Sequence[Reload], told: Answer) -> str:
+# The grounds of rests that contradict a bucket.
+_BUT: Final = {
+    Response.TOO_MUCH_BACK: "more_came_back",
+    Response.NOTHING_BACK: "nothing_came_back",
+    Response.UNCLEAR: "unclear_rests",
+}
+
+
+def _but(load: FullLoad, reloads: Sequence[Reload], told: Response) -> str:
     """What came back instead of what a bucket takes."""
     after = f"after {refill.rests(reloads)}"
-    return {
-        Answer.TOO_MUCH_BACK: f"{after} more came back than by a bucket: a neighbour may have come and gone",
-        Answer.NOTHING_BACK: f"{after} nothing came back, so it is a limit that stays, or a neighbour",
-    }.get(told, f"{after} came back {_returned(course, reloads)}, which is not what a bucket takes back")
+    if told is Response.TOO_MUCH_BACK:
+        return (
+            f"{after} more came back than such an allowance takes back, so a neighbour may have come and gone"
+        )
+    if told is Response.NOTHING_BACK:
+        return f"{after} nothing came back, so it is a limit that stays, or a neighbour"
+    return f"{after} came back {_returned(load, reloads)}, which is not what such an allowance takes back"
 
 
-def _returned(course: Course, reloads: Sequence[Reload]) -> str:
-    back = refill.listed([course.amount(max(0.0, one.returned)) for one in reloads])
-    wanted = refill.listed([course.amount(one.expected) for one in reloads])
-    return f"{back} {course.stuff} (a bucket: {wanted})"
+def _returned(load: FullLoad, reloads: Sequence[Reload]) -> str:
+    back = refill.listed([load.amount(max(0.0, one.returned)) for one in reloads])
+    expected = refill.listed([load.amount(one.expected) for one in reloads])
+    return f"{back} {load.stuff} (such an allowance: {expected})"
 
 
-def confirmed(course: Course) -> bool:
+def confirmed(load: FullLoad) -> bool:
     """Whether it fell, and rests brought back what a bucket takes."""
-    found = course.find(course.rates, course.width) if course.rates.size >= course.fewest else None
-    return found is not None and refill.answer(course.reloads(found), course.floor) is Answer.FILLS
+    found = load.find(load.rates, load.width) if load.rates.size >= load.fewest else None
+    return found is not None and refill.response(load.reloads(found), load.floor) is Response.FILLS
 
 
-def _rate_interval(course: Course, found: change_point.Knee) -> tuple[float, float]:
+def _rate_interval(load: FullLoad, found: change_point.ChangePoint) -> tuple[float, float]:
     """The middle nine tenths of the low rate's bins."""
-    low, high = np.quantile(course.rates[round(found.at / course.width) :], (0.05, 0.95))
+    low, high = np.quantile(load.rates[round(found.at / load.width) :], (0.05, 0.95))
     return min(float(low), found.low), max(float(high), found.low)
 
 
-def _noise(found: change_point.Knee) -> Alternative:
+def _noise(found: change_point.ChangePoint) -> Alternative:
     return Alternative(
         "noise or drift",
         ruled_out=True,
         because="it fell at once, and nine in ten readings then differ by "
         f"{percent(change_point.FLAT)} at most: only a limit is so even"
         if found.flat
-        else f"one step explains {percent(found.explained)} of the variance; in the worst noise it is "
+        else f"one step explains {percent(found.explained)} of the variance; in the worst noise it explains "
         f"{percent(change_point.EXPLAINED)} once in 10,000 times",
     )
 
 
-def _neighbour(course: Course, reloads: Sequence[Reload], told: Answer) -> Alternative:
+def _neighbour(load: FullLoad, reloads: Sequence[Reload], told: Response) -> Alternative:
     """The alternative that only dose and response can exclude."""
-    doses = f"after rests of {refill.rests(reloads)} came back {_returned(course, reloads)}"
+    doses = f"after rests of {refill.rests(reloads)} came back {_returned(load, reloads)}"
     because = {
-        Answer.NOT_TRIED: "only rests and a second burst would tell, as a bucket refills; not measured",
-        Answer.UNCLEAR: f"{doses}, which is neither what a bucket takes back nor nothing",
-        Answer.NOTHING_BACK: f"{doses}: no bucket that a rest fills, but a limit that stays, or a neighbour",
-        Answer.FILLS: f"{doses}, as much as a bucket takes that fills at the low rate, within "
+        Response.NOT_TRIED: "only rests and a second burst would tell, as an allowance refills; not measured",
+        Response.UNCLEAR: f"{doses}, which is neither what an allowance takes back nor nothing",
+        Response.NOTHING_BACK: f"{doses}: no rest refills it, so it is a limit that stays, or a neighbour",
+        Response.FILLS: f"{doses}, as much as an allowance takes that refills at the low rate, within "
         f"{percent(refill.TOLERANCE)}; a neighbour's leaving follows no rest of ours",
     }
     return Alternative(
         "a neighbour who came at that moment and stayed, or a device's own cache that was full",
-        ruled_out=True if told is Answer.FILLS else None,
+        ruled_out=True if told is Response.FILLS else None,
         because=because[told],
     )
 
 
 def _finding(  # noqa: PLR0913, PLR0917  one place that fills the fields of a finding
-    course: Course,
+    load: FullLoad,
     level: Level,
+    ground: str,
     claim: str,
     measured: float | None = None,
     interval: tuple[float, float] | None = None,
-    alternatives: tuple[Alternative, ...] = (),
 ) -> Finding:
     return Finding(
-        sign=course.sign,
+        sign=load.sign,
         level=level,
+        ground=ground,
         claim=claim,
         promised="full speed only for a while, as the plan says"
-        if course.disclosed
+        if load.disclosed
         else "the same speed all along",
         measured=measured,
         interval=interval,
-        unit=course.unit,
-        since=course.start,
-        until=course.until,
-        series=course.series,
-        alternatives=alternatives,
+        unit=load.unit,
+        since=load.start,
+        until=load.until,
+        series=load.series,
     )

@@ -18,7 +18,7 @@ NOTHING: Final = 0.25  # of what is expected: less is no refill
 TOO_MUCH: Final = 1.5  # times what is expected: more is no refill either
 
 
-class Answer(Enum):
+class Response(Enum):
     """What the rests told."""
 
     FILLS = "fills"
@@ -45,7 +45,7 @@ class Reload:
     drained: bool
 
 
-def answer(reloads: Sequence[Reload], floor: float) -> Answer:
+def response(reloads: Sequence[Reload], floor: float) -> Response:
     """What the reloads tell, together.
 
     Args:
@@ -53,15 +53,15 @@ def answer(reloads: Sequence[Reload], floor: float) -> Answer:
         floor: what noise alone makes of an amount; smaller differences tell nothing.
     """
     if not reloads:
-        return Answer.NOT_TRIED
+        return Response.NOT_TRIED
     if len(reloads) < FEWEST or reloads[-1].expected < 2 * floor:
-        return Answer.UNCLEAR
+        return Response.UNCLEAR
     if all(one.drained and _near(one, floor) for one in reloads):
-        return Answer.FILLS
+        return Response.FILLS
     if all(one.drained and one.returned < max(NOTHING * one.expected, floor) for one in reloads):
-        return Answer.NOTHING_BACK
+        return Response.NOTHING_BACK
     beyond = [one for one in reloads if one.returned > max(TOO_MUCH * one.expected, one.expected + 2 * floor)]
-    return Answer.TOO_MUCH_BACK if 2 * len(beyond) > len(reloads) else Answer.UNCLEAR
+    return Response.TOO_MUCH_BACK if 2 * len(beyond) > len(reloads) else Response.UNCLEAR
 
 
 def _near(one: Reload, floor: float) -> bool:

@@ -1,6 +1,6 @@
-"""Busy threads that take turns on a core: what a comb of gaps could be besides a quota, and what tells.
+"""Alternation: busy threads that take turns on a core make regular gaps, too. What tells them from a quota.
 
-A fair scheduler that seldom slips makes a comb as well. Its gaps are whole ticks, of hosts with 1000, 300,
+A fair scheduler that seldom slips makes such a grid, too. Its gaps are whole ticks, of hosts with 1000, 300,
 250 or 100 a second; or each thread gets just its fair part, in slices that are whole ticks on the average
 (two vCPUs on a core of Xen took turns of 10.2 ms for a minute). Who takes turns is never away at the same
 time as another: vCPUs that a quota stops are, all together.
@@ -30,7 +30,7 @@ NEARLY_FAIR: Final = 0.06  # by which what one gets may differ from its part
 
 
 def alike(lengths: Floats, period: float, given: float) -> bool:
-    """Whether threads that take turns would make this comb, too.
+    """Whether threads that take turns would make this grid of gaps, too.
 
     Args:
         lengths: of the gaps that end with the timer, s.

@@ -1,4 +1,4 @@
-"""The sweep of duty cycles: what a vCPU loses when it wants little, half, or all of its time.
+"""The sweep of duty cycles: what a vCPU loses when it demands little, half, or all of its time.
 
 Under a cap nothing is lost below the ceiling; under contention little is lost less, but it is lost.
 """
@@ -22,30 +22,30 @@ PERIODS: Final = 100  # of a quota that are tried, in each of as many phases to 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What was lost at each duty cycle, shares of the wanted time, and the time wanted, s."""
+    """What was lost at each duty cycle, shares of the demanded time, and the time demanded, s."""
 
     lost: dict[float, float]
-    wanted: dict[float, float]
+    demanded: dict[float, float]
 
     def excess(self, period: float, share: float) -> float:
-        """What was lost below full load beyond what a quota takes; a share of the time wanted there."""
+        """What was lost below full load beyond what a quota takes; a share of the time demanded there."""
         low = [duty for duty in self.lost if duty < 1]
-        beyond = sum(self.wanted[d] * (self.lost[d] - under_quota(period, share, d)) for d in low)
-        return beyond / sum(self.wanted[d] for d in low)
+        beyond = sum(self.demanded[d] * (self.lost[d] - under_quota(period, share, d)) for d in low)
+        return beyond / sum(self.demanded[d] for d in low)
 
 
 def sweep(record: Record) -> Sweep | None:
     """The sweeps of a run added up; None where none had full load and less."""
-    lost, wanted = {}, {}
+    lost, demanded = {}, {}
     for duty in {s.labels["duty"] for s in record.named(loop.WALL, arm="sweep") if "duty" in s.labels}:
         table = accounting.bins(record, arm="sweep", duty=duty)
         if (share := accounting.share(table, accounting.lost)) is not None:
-            lost[float(duty)], wanted[float(duty)] = share, float(table.wanted.sum())
-    return Sweep(dict(sorted(lost.items())), wanted) if len(lost) > 1 and 1.0 in lost else None
+            lost[float(duty)], demanded[float(duty)] = share, float(table.demanded.sum())
+    return Sweep(dict(sorted(lost.items())), demanded) if len(lost) > 1 and 1.0 in lost else None
 
 
 def under_quota(period: float, share: float, duty: float) -> float:
-    """The share of the wanted time that a quota takes from a loop with this duty cycle.
+    """The share of the demanded time that a quota takes from a loop with this duty cycle.
 
     1 - share / duty above the ceiling and 0 below it, where the quota's period is that of the duty or longer;
     shorter ones cut single bursts as well.
@@ -53,9 +53,9 @@ def under_quota(period: float, share: float, duty: float) -> float:
     Args:
         period: of the quota, s.
         share: of each period that the quota leaves.
-        duty: the share of each cycle in which the loop wants to run, above 0.
+        duty: the share of each cycle in which the loop demands to run, above 0.
     """
     refills = np.arange(PERIODS + 1) * period + np.arange(PERIODS)[:, None] * CYCLE / PERIODS
     so_far = np.floor(refills / CYCLE) * duty * CYCLE + np.minimum(refills % CYCLE, duty * CYCLE)
-    wanted = np.diff(so_far)
-    return float(1 - np.minimum(wanted, share * period).sum() / wanted.sum())
+    demanded = np.diff(so_far)
+    return float(1 - np.minimum(demanded, share * period).sum() / demanded.sum())

@@ -1,4 +1,4 @@
-"""How many of the host's gaps a loop's own waits hold, where each is as long as the next: as under a quota.
+"""Estimates host pauses that fell into our own run-queue delays, where all pauses are equally long.
 
 A wait for others of the guest that lasts longer than such a gap holds one: fair schedulers let nobody wait
 so long for a few others. Two of them lie as far apart as all do on the average, so its length tells how many
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.cpu import quota_period
-from vpsbench.analyzer.cpu.accounting import Bins
+from vpsbench.analyzer.cpu.accounting import LoopTimes
 from vpsbench.model import Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vpsbench.model import Floats
 
-COMPETES: Final = 0.1  # of the wanted time, that others of the guest take at least for that to matter
+COMPETES: Final = 0.1  # of the demanded time, that others of the guest take at least for that to matter
 FEWEST: Final = 20  # usual gaps
 ALIKE: Final = 0.2  # of the usual gap, by which eight in ten differ at most
 CLEAR: Final = 4.0  # times as long as nine in ten of the waits without one
@@ -30,7 +30,9 @@ PARTS: Final = (10, 0.75)  # of the stretch, each of which has at least this par
 ROUNDS: Final = 10  # until the number of gaps and their distance agree
 
 
-def taken(record: Record, labels: dict[str, str], table: Bins, stretch: tuple[float, float]) -> float | None:
+def taken(
+    record: Record, labels: dict[str, str], table: LoopTimes, stretch: tuple[float, float]
+) -> float | None:
     """The share of a stretch that the host takes of whoever runs; None where own waits do not tell.
 
     Args:
@@ -40,8 +42,8 @@ def taken(record: Record, labels: dict[str, str], table: Bins, stretch: tuple[fl
         stretch: begin and end, s.
     """
     here = table.within(*stretch)
-    wanted, own = float(here.wanted.sum()), float(here.own_wait.sum())
-    if own < COMPETES * wanted:
+    demanded, own = float(here.demanded.sum()), float(here.run_queue_delay.sum())
+    if own < COMPETES * demanded:
         return None
     (starts, ends), (since, until) = (
         quota_period.spells(record, metric, labels, *stretch) for metric in quota_period.SINGLE
@@ -54,13 +56,13 @@ def taken(record: Record, labels: dict[str, str], table: Bins, stretch: tuple[fl
     brief = waits[~long]
     if big.sum() < FEWEST or (brief.size and np.quantile(brief, 0.9) > usual / CLEAR):
         return None
-    held = _held(waits[long], usual, int(big.sum()), wanted)
+    held = _held(waits[long], usual, int(big.sum()), demanded)
     times = np.concatenate([ends[big], np.repeat(until[long], held)])
     counts, _ = np.histogram(times, PARTS[0], stretch)
     if counts.min() < PARTS[1] * counts.mean():
         return None
-    other = float((here.gap - here.own_wait_in_gaps).sum() - gaps[big].sum())
-    return times.size * usual / wanted + max(0.0, other) / (wanted - own)
+    other = float((here.gap - here.run_queue_delay_in_gaps).sum() - gaps[big].sum())
+    return times.size * usual / demanded + max(0.0, other) / (demanded - own)
 
 
 def _usual(gaps: Floats) -> float | None:
@@ -72,10 +74,10 @@ def _usual(gaps: Floats) -> float | None:
     return float(big.mean()) if high - low <= ALIKE * big.mean() else None
 
 
-def _held(waits: Floats, usual: float, seen: int, wanted: float) -> NDArray[np.int64]:
+def _held(waits: Floats, usual: float, seen: int, demanded: float) -> NDArray[np.int64]:
     """How many gaps each of these waits holds, beside those that were seen."""
     held = np.ones(waits.size, dtype=np.int64)
     for _ in range(ROUNDS):
-        apart = wanted / (seen + held.sum())
+        apart = demanded / (seen + held.sum())
         held = 1 + ((waits - NEARLY * usual) / apart).astype(np.int64)
     return held

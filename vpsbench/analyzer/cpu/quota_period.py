@@ -1,4 +1,4 @@
-"""A comb: gaps of a busy vCPU that end on the grid of an exact timer, as under a CPU quota.
+"""The period of a CPU quota: gaps of a busy vCPU that end on the grid of an exact timer.
 
 A quota (Linux CFS bandwidth, a hypervisor's cap) is refilled by a timer. The vCPU runs until it is used up
 and comes back at the refill, so the ENDS of its gaps lie on a grid that holds over the whole stretch, and
@@ -9,7 +9,7 @@ Method: the power spectrum of the point process of the gaps' ends, long gaps wei
 Khinchin the Fourier transform of its autocorrelation, and far sharper for long stretches).
 Coherence at a frequency is the length of the weighted mean of unit vectors (Rayleigh's statistic): 1 for an
 exact grid, about 1 / sqrt(gaps) for chance. The fundamental is the longest period that is about as coherent
-as any: a comb's harmonics are as coherent as itself. Then, for that period: the phase must hold from the
+as any, as its harmonics are as coherent as itself. Then, for that period: the phase must hold from the
 beginning to the end, most periods must have their loss, and all about the same one. Thresholds were set on
 simulated schedulers (docs/method.md).
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SINGLE: Final = (loop.ONE_GAP, loop.ONE_RUN_QUEUE_DELAY)
 SHORTEST: Final = 10.0  # s, of a stretch
 LOGGED: Final = 60.0  # s at the start and the end of a load, for which the probe keeps each gap by itself
-PERIODS: Final = (0.002, 2.0)  # s, between which a comb is looked for
+PERIODS: Final = (0.002, 2.0)  # s, between which a quota period is looked for
 FEWEST: Final = 20  # gaps, and periods in the stretch
 LEAST_LOSS: Final = 0.02  # of the time; also the least that must be left
 STEP: Final = 0.0005  # s, the bins of the point process: a quarter of the shortest period
@@ -41,7 +41,7 @@ STEP: Final = 0.0005  # s, the bins of the point process: a quarter of the short
 POWERS: Final = (2, 1)
 PADDING: Final = 4  # finer frequencies by zeroes: no peak may fall between two of them
 LEAST_COHERENCE: Final = 0.4  # a refill that comes late by a fifth of its period on average still reaches 0.6
-NEARLY: Final = 0.85  # of the greatest coherence: a harmonic of the comb is as coherent as the comb
+NEARLY: Final = 0.85  # of the greatest coherence: a harmonic is as coherent as the period itself
 NEAR: Final = 4.0  # median distances from the usual phase, within which an end belongs to the timer
 LEAST_NEAR: Final = 0.02  # of the period, likewise
 EARLY: Final = 0.1  # the share of ends that tell when the timer was due; the others came late
@@ -51,7 +51,7 @@ BLOCKS: Final = 10  # parts of the stretch in each of which the timer's phase is
 DRIFT: Final = (0.0005, 0.01, 1.5)
 WANDERS: Final = 0.2  # of what independent delays make of the squared steps from one to the next
 CLOCK: Final = 0.00005  # s, that the guest's own clock may wander
-SEEN: Final = 0.05  # of a period: more own wait than that, and its loss is not known
+SEEN: Final = 0.05  # of a period: with more run-queue delay than that its loss is not known
 LEAST_OCCUPANCY: Final = 0.6  # of the periods, that lost at least a quarter of the usual
 AT_WORK: Final = (9, 0.5)  # periods, that lose at least this part of the usual where the quota is at work
 # How much the loss may differ among the middle 80 % of the periods: as a share of what is usually lost or
@@ -61,16 +61,16 @@ TICKED: Final = (0.011, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
-class Comb:
+class QuotaPeriod:
     """What was found; s, shares in [0, 1].
 
     Args:
         period: of the timer.
         coherence: of the gaps' ends with it.
         occupancy: the share of periods that lost at least a quarter of the usual.
-        lost: the share lost in all, but for what own waits hid.
-        taken: what a period loses while the quota is at work, as a share of it, of those without own waits.
-        turns: whether busy threads that take turns on a core would look the same.
+        lost: the share lost in all, but for what run-queue delays hid.
+        taken: what a period loses while the quota is at work, as a share, where no run-queue delay hid it.
+        like_alternation: whether busy threads that take turns on a core would look the same.
     """
 
     period: float
@@ -78,7 +78,7 @@ class Comb:
     occupancy: float
     lost: float
     taken: float
-    turns: bool
+    like_alternation: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class _Gaps:
     starts: Floats
     ends: Floats
     seconds: float  # of the stretch
-    waits: Spells  # starts and ends of own waits, in which no gap would be seen
+    waits: Spells  # starts and ends of run-queue delays, in which no gap would be seen
 
     @property
     def lengths(self) -> Floats:
@@ -100,7 +100,7 @@ class _Gaps:
 
 
 @dataclass(frozen=True, slots=True)
-class _Teeth:
+class _Refills:
     """The timer, and the gaps that ended with it; s."""
 
     period: float
@@ -111,8 +111,8 @@ class _Teeth:
     late: Floats  # after the timer
 
 
-def of_loop(record: Record, labels: dict[str, str], since: float, until: float) -> Comb | None:
-    """The comb in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
+def of_loop(record: Record, labels: dict[str, str], since: float, until: float) -> QuotaPeriod | None:
+    """The quota period in what one of the CPU probe's loops saw in a stretch (see ``find``)."""
     gaps, waits = (spells(record, metric, labels, since, until) for metric in SINGLE)
     return find(*gaps, since, until, waits)
 
@@ -129,36 +129,36 @@ def spells(record: Record, metric: Metric, labels: dict[str, str], since: float,
 
 def find(
     starts: Floats, ends: Floats, since: float, until: float, waits: Spells | None = None
-) -> Comb | None:
-    """The comb in the gaps of one vCPU under full load; None where there is none, or nothing can be said.
+) -> QuotaPeriod | None:
+    """The quota period in the gaps of one vCPU at full load; None: none, or unknown.
 
     Args:
         starts: of the gaps, s.
         ends: of the gaps, s, rising.
         since: begin of the stretch, s; one without a pause.
         until: its end, s.
-        waits: starts and ends of the guest's own waits; what a period with some of them lost is not known.
+        waits: starts and ends of run-queue delays; what a period with some of them lost is not known.
     """
     own = (np.zeros(0), np.zeros(0)) if waits is None else _within(*waits, since, until)
     gaps = _Gaps(*_within(starts, ends, since, until), until - since, own)
     if gaps.seconds < SHORTEST or gaps.ends.size < FEWEST or not LEAST_LOSS <= gaps.lost <= 1 - LEAST_LOSS:
         return None
-    combs = [_comb(gaps, _teeth(gaps, gaps.lengths**power)) for power in POWERS]
-    return min((one for one in combs if one), key=lambda one: one.turns, default=None)
+    periods = [_judged(gaps, _refills(gaps, gaps.lengths**power)) for power in POWERS]
+    return min((one for one in periods if one), key=lambda one: one.like_alternation, default=None)
 
 
-def _comb(gaps: _Gaps, teeth: _Teeth) -> Comb | None:
-    if teeth.late.size < FEWEST or teeth.coherence < LEAST_COHERENCE or not _holds(teeth):
+def _judged(gaps: _Gaps, refills: _Refills) -> QuotaPeriod | None:
+    if refills.late.size < FEWEST or refills.coherence < LEAST_COHERENCE or not _holds(refills):
         return None
-    losses = _losses(gaps, teeth)
+    losses = _losses(gaps, refills)
     if losses.size < FEWEST:
         return None
     occupancy = _occupancy(losses)
-    if occupancy < LEAST_OCCUPANCY or not _even(losses, teeth):
+    if occupancy < LEAST_OCCUPANCY or not _even(losses, refills):
         return None
-    usual, taken = (loss / teeth.period for loss in (float(np.median(losses)), _taken(losses)))
-    alike = alternation.alike(teeth.ends - teeth.starts, teeth.period, 1 - usual)
-    return Comb(teeth.period, teeth.coherence, occupancy, gaps.lost, taken, alike)
+    usual, taken = (loss / refills.period for loss in (float(np.median(losses)), _taken(losses)))
+    alike = alternation.alike(refills.ends - refills.starts, refills.period, 1 - usual)
+    return QuotaPeriod(refills.period, refills.coherence, occupancy, gaps.lost, taken, alike)
 
 
 def _within(starts: Floats, ends: Floats, since: float, until: float) -> Spells:
@@ -183,7 +183,7 @@ def _peak(gaps: _Gaps, weights: Floats) -> tuple[float, float]:
     return float(frequencies[peak]), float(coherence[peak])
 
 
-def _teeth(gaps: _Gaps, weights: Floats) -> _Teeth:
+def _refills(gaps: _Gaps, weights: Floats) -> _Refills:
     """The gaps that ended with the timer: those near the usual phase; twice, as they sharpen the period."""
     frequency, coherence = _peak(gaps, weights)
     period, begin = 1 / frequency, _phase(gaps.ends, weights, frequency)
@@ -195,7 +195,7 @@ def _teeth(gaps: _Gaps, weights: Floats) -> _Teeth:
         chosen = np.abs(late - middle) <= width
         period, begin = _line(number[chosen], gaps.ends[chosen], weights[chosen], period)
     number, ends = number[chosen], gaps.ends[chosen]
-    return _Teeth(period, begin, coherence, gaps.starts[chosen], ends, ends - begin - number * period)
+    return _Refills(period, begin, coherence, gaps.starts[chosen], ends, ends - begin - number * period)
 
 
 def _line(number: Floats, ends: Floats, weights: Floats, period: float) -> tuple[float, float]:
@@ -219,17 +219,17 @@ def _median(values: Floats, weights: Floats) -> float:
     return float(values[order][np.searchsorted(heights, heights[-1] / 2)])
 
 
-def _holds(teeth: _Teeth) -> bool:
+def _holds(refills: _Refills) -> bool:
     """Whether the timer keeps its phase in all parts, as told by the first ends or by the longest gaps' ends.
 
     The first do where a wake-up after the refill is late by chance, the longest where visits end as well.
     """
-    parts = np.array_split(np.arange(teeth.late.size), min(BLOCKS, max(2, teeth.late.size // 6)))
-    first = [float(np.quantile(teeth.late[part], EARLY)) for part in parts]
-    longest = [_median(teeth.late[part], (teeth.ends - teeth.starts)[part] ** 2) for part in parts]
+    parts = np.array_split(np.arange(refills.late.size), min(BLOCKS, max(2, refills.late.size // 6)))
+    first = [float(np.quantile(refills.late[part], EARLY)) for part in parts]
+    longest = [_median(refills.late[part], (refills.ends - refills.starts)[part] ** 2) for part in parts]
     drift = min(max(phases) - min(phases) for phases in (first, longest))
-    by_chance = DRIFT[2] * _spread(teeth.late) / float(np.sqrt(teeth.late.size / len(parts)))
-    return drift <= max(DRIFT[0], DRIFT[1] * teeth.period, by_chance) and not _wanders(teeth.late)
+    by_chance = DRIFT[2] * _spread(refills.late) / float(np.sqrt(refills.late.size / len(parts)))
+    return drift <= max(DRIFT[0], DRIFT[1] * refills.period, by_chance) and not _wanders(refills.late)
 
 
 def _wanders(late: Floats) -> bool:
@@ -240,11 +240,11 @@ def _wanders(late: Floats) -> bool:
     return float((np.diff(late) ** 2).mean()) < WANDERS * 2 * float(late.var()) and float(late.std()) > CLOCK
 
 
-def _losses(gaps: _Gaps, teeth: _Teeth) -> Floats:
+def _losses(gaps: _Gaps, refills: _Refills) -> Floats:
     """What was lost in each whole period that was seen, s; a period begins when the refill is due."""
-    begin = (teeth.begin + float(np.quantile(teeth.late, EARLY))) % teeth.period
-    grid = np.arange(begin, gaps.seconds, teeth.period)
-    seen = _covered(grid, *gaps.waits) <= SEEN * teeth.period
+    begin = (refills.begin + float(np.quantile(refills.late, EARLY))) % refills.period
+    grid = np.arange(begin, gaps.seconds, refills.period)
+    seen = _covered(grid, *gaps.waits) <= SEEN * refills.period
     return _covered(grid, gaps.starts, gaps.ends)[seen]
 
 
@@ -266,19 +266,21 @@ def _taken(losses: Floats) -> float:
     return float(losses[around >= part * np.median(losses)].mean())
 
 
-def _even(losses: Floats, teeth: _Teeth) -> bool:
+def _even(losses: Floats, refills: _Refills) -> bool:
     """Whether nearly all periods lost the same, or as near to it as the host's tick lets them.
 
     What varies by the tick are the starts: a gap that starts on time and ends when it pleases is a visit.
     """
     usual, spread = float(np.median(losses)), _spread(losses)
-    smaller = min(usual, teeth.period - usual)
-    if smaller < LEAST_LOSS * teeth.period / 2:
+    smaller = min(usual, refills.period - usual)
+    if smaller < LEAST_LOSS * refills.period / 2:
         return False
     if spread <= UNEVEN * smaller:
         return True
-    starts = teeth.starts - teeth.ends + teeth.late
-    return spread <= min(TICKED[0], TICKED[1] * teeth.period) and _spread(starts) >= _spread(teeth.late) / 2
+    starts = refills.starts - refills.ends + refills.late
+    return (
+        spread <= min(TICKED[0], TICKED[1] * refills.period) and _spread(starts) >= _spread(refills.late) / 2
+    )
 
 
 def _spread(values: Floats) -> float:

@@ -1,4 +1,11 @@
-"""What the host took while others of the guest ran, and the loop of the CPU probe saw nothing of it."""
+"""Estimates what the host took while others of the guest ran, which no loop of the CPU probe could see.
+
+This is the one step that estimates; ``accounting`` only reads its result. It assumes equal shares:
+
+- Whoever runs on a vCPU loses the same share to the host, be it the loop or another process of the guest.
+- A wait that is shorter than the host's usual gap holds none: it is the guest's own.
+- Where a quota is at work, each of its periods takes the same, whichever process is charged with the gap.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +15,26 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from vpsbench.analyzer.cpu import equal_gaps, quota_period
-from vpsbench.analyzer.cpu.accounting import IMPUTED, Bins, column, of_loop
+from vpsbench.analyzer.cpu.accounting import IMPUTED, LoopTimes, column, of_loop
 from vpsbench.model import Record, Series
 from vpsbench.probes.cpu_loop import metrics as loop
 
 if TYPE_CHECKING:
     from vpsbench.model import Floats
 
-AROUND: Final = 9  # bins, about 2 s, that tell how much the host took while the loop did not run
-MINUTE: Final = 241  # bins, over which a quota's share holds, whichever of two processes is charged with it
-# Within so much, and so much of it, the loop's own loss must be the quota's, as one may begin or end.
+AROUND: Final = 9  # bins, about 2 s, whose loss is taken to hold for the time between them, too
+MINUTE: Final = 241  # bins; over so many a quota's share holds, whichever of two processes is charged
+# How far the loop's own loss may lie from the quota's, and as a share of it: a quota may begin or end.
 AGREES: Final = (0.1, 0.3)
-# Of the quota's loss, that the loop and long own waits show where it is at work; less while a bucket lasts.
+# Where a quota is at work, the loop and its long waits show this part of its loss; less while a bucket lasts.
 AT_WORK: Final = 0.5
 
 
-def with_estimates(record: Record) -> Record:
-    """The same record, and beside each loop what the host is taken to have taken during its own waits."""
+def assuming_equal_shares(record: Record) -> Record:
+    """The same record, with an estimated series beside each loop: what the host took during its waits.
+
+    The module's docstring lists what is assumed. Estimates of before are replaced.
+    """
     measured = tuple(s for s in record.series if s.metric.name != IMPUTED.name)
     found = replace(record, series=measured)
     walls = found.named(loop.WALL)
@@ -33,44 +43,46 @@ def with_estimates(record: Record) -> Record:
 
 def _estimate(record: Record, wall: Series) -> Series:
     table = of_loop(record, wall)
-    long = column(record, loop.LONG_RUN_QUEUE_DELAY, wall, table.own_wait)
+    long = column(record, loop.LONG_RUN_QUEUE_DELAY, wall, table.run_queue_delay)
     return Series(IMPUTED, wall.labels, wall.times, lost(record, wall.labels, table, long))
 
 
-def lost(record: Record, labels: dict[str, str], table: Bins, long: Floats) -> Floats:
-    """Of each bin of one loop, s.
+def lost(record: Record, labels: dict[str, str], table: LoopTimes, long: Floats) -> Floats:
+    """What the host is estimated to have taken in each bin of one loop, unseen by it, s.
 
     Args:
         record: has its single gaps.
         labels: the loop's.
         table: its bins.
-        long: of each bin, the own wait that was long enough to hold a usual gap, s.
+        long: of each bin, the run-queue delay that was long enough to hold a usual gap, s.
     """
-    columns = np.stack([table.wanted, table.gap - table.own_wait_in_gaps, table.own_wait, long])
-    near, taken = _around(columns, AROUND), _rhythm(record, labels, table)
-    at_work = near.lost + near.long >= AT_WORK * taken * near.wanted
-    seen = _around(columns * at_work, MINUTE)
-    near_enough = np.minimum(AGREES[0], AGREES[1] * taken) * seen.usable
-    holds = at_work & (np.abs(seen.lost - taken * seen.usable) <= near_enough)
-    of_own = np.clip((taken * seen.wanted - seen.lost) / np.where(seen.own > 0, seen.own, 1), 0, 1)
-    return np.where(holds, of_own * table.own_wait, _by_share(table, near))
+    columns = np.stack(
+        [table.demanded, table.gap - table.run_queue_delay_in_gaps, table.run_queue_delay, long]
+    )
+    near, taken = _around(columns, AROUND), _taken_by_period(record, labels, table)
+    at_work = near.lost + near.long >= AT_WORK * taken * near.demanded
+    minute = _around(columns * at_work, MINUTE)
+    near_enough = np.minimum(AGREES[0], AGREES[1] * taken) * minute.usable
+    holds = at_work & (np.abs(minute.lost - taken * minute.usable) <= near_enough)
+    of_own = np.clip((taken * minute.demanded - minute.lost) / np.where(minute.own > 0, minute.own, 1), 0, 1)
+    return np.where(holds, of_own * table.run_queue_delay, _by_share(table, near))
 
 
-def _by_share(table: Bins, seen: _Seen) -> Floats:
-    """The same share as of the loop's own time then.
+def _by_share(table: LoopTimes, near: _Nearby) -> Floats:
+    """The loop's own share of loss around each bin, applied to its run-queue delay.
 
-    A wait that is short beside the usual gap holds none: it is known to be the guest's own. Where half of the
-    wait and more is long, others compete all along, and each of them meets the host's gaps.
+    Short waits hold no gap. Where half of the wait and more is long, others compete all along, and each of
+    them meets the host's gaps.
     """
-    share = np.clip(seen.lost / np.where(seen.usable > 0, seen.usable, 1), 0, 1)
-    of_own = seen.unseen / np.where(seen.own > 0, seen.own, 1)
-    return np.asarray(share * of_own * table.own_wait, dtype=np.float64)
+    share = np.clip(near.lost / np.where(near.usable > 0, near.usable, 1), 0, 1)
+    of_own = near.unseen / np.where(near.own > 0, near.own, 1)
+    return np.asarray(share * of_own * table.run_queue_delay, dtype=np.float64)
 
 
-def _rhythm(record: Record, labels: dict[str, str], table: Bins) -> Floats:
-    """What each period of a quota takes of whoever runs, as a share of it, bin by bin; NaN where none shows.
+def _taken_by_period(record: Record, labels: dict[str, str], table: LoopTimes) -> Floats:
+    """What each period of a quota takes of whoever runs, as a share, bin by bin; NaN where no quota shows.
 
-    Which of two processes is charged with a gap follows a beat of its own, for minutes.
+    A whole stretch is read at once: for minutes, one of two processes may be charged with most gaps.
     """
     taken = np.full(table.wall.size, np.nan)
     for since, until in table.pieces():
@@ -84,44 +96,44 @@ def _rhythm(record: Record, labels: dict[str, str], table: Bins) -> Floats:
 
 
 def _of_a_period(
-    record: Record, labels: dict[str, str], table: Bins, stretch: tuple[float, float]
+    record: Record, labels: dict[str, str], table: LoopTimes, stretch: tuple[float, float]
 ) -> float | None:
-    """What the host takes of whoever runs, as its gaps in own waits tell, or else the comb of the loop's."""
+    """The share that the host takes of whoever runs: by gaps inside waits, or else by the quota's period."""
     if counted := equal_gaps.taken(record, labels, table, stretch):
         return counted
     found = quota_period.of_loop(record, labels, *stretch)
     return found.taken if found else None
 
 
-class _Seen(NamedTuple):
+class _Nearby(NamedTuple):
     """What a loop saw around each bin, s.
 
     Args:
-        wanted: all of the time.
+        demanded: all of the time.
         lost: to the outside, while the loop ran.
-        own: wait for others of the guest.
+        own: run-queue delay, waiting for others of the guest.
         long: the part of it that was long enough to hold a usual gap.
     """
 
-    wanted: Floats
+    demanded: Floats
     lost: Floats
     own: Floats
     long: Floats
 
     @property
     def unseen(self) -> Floats:
-        """The part of the own wait in which the host may have taken something."""
+        """The part of the run-queue delay in which the host may have taken something."""
         return np.minimum(self.own, 2 * self.long)
 
     @property
     def usable(self) -> Floats:
         """The time in which the loop ran or lost."""
-        return self.wanted - self.unseen
+        return self.demanded - self.unseen
 
 
-def _around(columns: Floats, bins: int) -> _Seen:
-    """Sums over so many bins around each, of what was wanted, lost, own wait, and long own wait."""
-    return _Seen(*(_running(column, bins) for column in columns))
+def _around(columns: Floats, bins: int) -> _Nearby:
+    """Sums over so many bins around each: demanded, lost, run-queue delay, and the long part of it."""
+    return _Nearby(*(_running(column, bins) for column in columns))
 
 
 def _running(values: Floats, bins: int) -> Floats:

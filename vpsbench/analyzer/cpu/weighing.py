@@ -1,30 +1,25 @@
 """Weighs a loss of CPU time against what was promised: the one place where steal is judged.
 
 Batches are at least ten times as long as the loss remembers itself, and never span a pause. The
-whole run, and each session of it, is one claim of the family that was declared before the run.
+whole run, and each session of it, is one of the claims that were declared before the run (``multiplicity``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpsbench.analyzer import strength
 from vpsbench.analyzer.cpu import accounting
 from vpsbench.analyzer.multiplicity import Bar
-from vpsbench.analyzer.statistics import dependent, e_values
+from vpsbench.analyzer.statistics import e_values
+from vpsbench.analyzer.statistics.autocorrelation import correlation_time
 from vpsbench.model import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vpsbench.model import Floats
-
-SHORTEST: Final = 5.0  # s, of a batch
-MEMORIES: Final = 10.0  # a batch lasts that many autocorrelation times
-FEWEST: Final = 20  # batches below which nobody is accused
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,11 @@ class Weighed:
 
 
 def weigh(
-    table: accounting.Bins, part: accounting.Part, limit: float, bar: Bar, shortest: float = SHORTEST
+    table: accounting.LoopTimes,
+    part: accounting.Part,
+    limit: float,
+    bar: Bar,
+    shortest: float = strength.SHORTEST_BATCH,
 ) -> Weighed:
     """Judges a part of the loops' time against the share that may be lost.
 
@@ -65,21 +64,23 @@ def weigh(
     values = part(batches)
     seconds = float(sum(end - start for start, end in table.pieces()))
     share = _share(table, part, shortest)
-    level = repeated(batches.start, values, limit, bar)
+    level = strength.of_batches(batches.start, values, limit, bar)
     needed = None
-    if level is Level.CLEAN and (share > limit or seconds < FEWEST * SHORTEST):
-        level, needed = Level.NOT_MEASURABLE, max(FEWEST * length, 2 * seconds)
+    if level is Level.CLEAN and (
+        share > limit or seconds < strength.FEWEST_BATCHES * strength.SHORTEST_BATCH
+    ):
+        level, needed = Level.NOT_MEASURABLE, max(strength.FEWEST_BATCHES * length, 2 * seconds)
     since, until = float(table.start.min()), float(table.end.max())
     worst = max(share, _worst(part(accounting.cut(table, shortest))))
     return Weighed(level, share, worst, _interval(values, share), since, until, seconds, needed)
 
 
-def _length(table: accounting.Bins, part: accounting.Part, limit: float, shortest: float) -> float:
+def _length(table: accounting.LoopTimes, part: accounting.Part, limit: float, shortest: float) -> float:
     """How long a batch must be, s. Where each of the shortest is at the cap, none differs from the next."""
     values = part(accounting.cut(table, shortest))
     if values.size and values.min() >= e_values.CAP * limit:
         return shortest
-    return max(shortest, MEMORIES * _memory(table, part, limit))
+    return max(shortest, strength.BATCH_MEMORIES * _memory(table, part, limit))
 
 
 def _interval(values: Floats, share: float) -> tuple[float, float] | None:
@@ -90,55 +91,23 @@ def _interval(values: Floats, share: float) -> tuple[float, float] | None:
     return min(low, share), max(high, share)
 
 
-def _memory(table: accounting.Bins, part: accounting.Part, limit: float) -> float:
+def _memory(table: accounting.LoopTimes, part: accounting.Part, limit: float) -> float:
     """The autocorrelation time, s, of what the bets see: the part with its peaks cut off."""
     width = table.length
     fine = accounting.cut(table, width)
     values = np.minimum(part(fine), e_values.CAP * limit)
     pieces = np.split(values, np.flatnonzero(np.diff(fine.piece)) + 1) if values.size else []
-    return width * dependent.correlation_time(pieces)
+    return width * correlation_time(pieces)
 
 
-def _share(table: accounting.Bins, part: accounting.Part, shortest: float) -> float:
+def _share(table: accounting.LoopTimes, part: accounting.Part, shortest: float) -> float:
     """The part of all the time, added up over windows; bin by bin where the stretches are short."""
     windows = accounting.cut(table, shortest)
     if windows.start.size == 0:
         return accounting.share(table, part) or 0.0
-    return float(np.average(part(windows), weights=windows.wanted))
+    return float(np.average(part(windows), weights=windows.demanded))
 
 
 def _worst(values: Floats) -> float:
     """The mean of the largest tenth of the values; 0 where there are none."""
     return float(np.sort(values)[-max(1, values.size // 10) :].mean()) if values.size else 0.0
-
-
-def repeated(times: Floats, values: Floats, limit: float, bar: Bar) -> Level:
-    """CLEAN; NOTICE when the whole or one session proves it; STRONG when it is there in two, hours apart.
-
-    The proof bounds the chance of being wrong; coming back tells a habit from a neighbour's bad evening.
-    So a session that repeats what is proven need only refute the limit at 95 % by itself.
-    """
-    parts = dependent.sessions(times)[: bar.sessions]
-    proven = any(
-        of.size >= FEWEST and e_values.proves(of, limit, bar.capital)
-        for of in (values, *(values[part] for part in parts))
-    )
-    return strength(proven, sum(e_values.proves(values[part], limit, e_values.REFUTED) for part in parts))
-
-
-def strength(proven: bool, in_sessions: int) -> Level:  # noqa: FBT001  the first of two facts, not a switch
-    """How much weight evidence has: it must come back hours later to be strong."""
-    if not proven:
-        return Level.CLEAN
-    return Level.STRONG if in_sessions >= 2 else Level.NOTICE
-
-
-def strength_of(times: Sequence[float], standing: Sequence[bool], fewest: int, part: float) -> Level:
-    """The same for rounds that each stand or not: at least ``fewest``, and ``part`` of them, must stand."""
-
-    def proven(places: Sequence[int]) -> bool:
-        stood = sum(standing[i] for i in places)
-        return stood >= max(fewest, ceil(part * len(places) - 1e-9))
-
-    proofs = [proven(places) for places in dependent.sessions(times)]
-    return strength(any(proofs) or proven(range(len(times))), sum(proofs))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vpsbench.analyzer.cpu import accounting
-from vpsbench.analyzer.cpu.weighing import SHORTEST
+from vpsbench.analyzer.strength import SHORTEST_BATCH
 from vpsbench.model import Metric, Record, Series
 from vpsbench.monitors import cpu_times, disks
 from vpsbench.probes.disk_file import metrics as disk_file
@@ -102,7 +102,7 @@ def delivered(record: Record, metric: Metric, workload: Workload) -> Delivered |
     times, widths, rates = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.argsort(times)
     widths = np.where(widths > PAUSE, 1.0, widths)[order]
-    if widths.sum() < SHORTEST:
+    if widths.sum() < SHORTEST_BATCH:
         return None
     found = Delivered(workload, times[order], widths, rates[order])
     return replace(found, gain=_gain(record, metric, workload, found.mean), stolen=stolen(record, found))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vpsbench.analyzer.cpu.daily_rhythm import Course
+from vpsbench.analyzer.statistics.daily_rhythm import HourlyValues
 from vpsbench.model import Metric, Record
 from vpsbench.monitors import disks
 from vpsbench.probes.disk_file import metrics as disk_file
@@ -148,17 +148,17 @@ def quantiles(found: Reads, width: float = 600.0, fewest: int = 100) -> Floats:
     ])  # fmt: skip
 
 
-def hourly(record: Record, found: Reads) -> Course:
+def hourly(record: Record, found: Reads) -> HourlyValues:
     """The p99 of each hour, in s; NaN where fewer than ``FEWEST_CALM`` reads tell it."""
     hour = np.floor((record.run.started + found.at) / 3600).astype(np.int64)
     if not hour.size:
-        return Course(0, np.zeros(0))
+        return HourlyValues(0, np.zeros(0))
     values = np.full(hour[-1] - hour[0] + 1, np.nan)
     cuts = np.flatnonzero(np.diff(hour)) + 1
     for place, latencies in zip(hour[np.r_[0, cuts]], np.split(found.latency, cuts), strict=True):
         if latencies.size >= FEWEST_CALM:
             values[place - hour[0]] = np.quantile(latencies, 0.99)
-    return Course(int(hour[0]), values)
+    return HourlyValues(int(hour[0]), values)
 
 
 @dataclass(frozen=True, slots=True)

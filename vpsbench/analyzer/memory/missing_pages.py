@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from vpsbench.analyzer.cpu.weighing import strength
+from vpsbench.analyzer import strength
 from vpsbench.analyzer.memory import page_touches
 from vpsbench.analyzer.memory.page_touches import Border
-from vpsbench.analyzer.statistics import dependent
-from vpsbench.analyzer.statistics.dependent import share_difference, wilson
+from vpsbench.analyzer.statistics.proportions import share_difference, wilson
+from vpsbench.analyzer.statistics.sessions import sessions as in_sessions
 from vpsbench.model import Level, Record
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def _evidence(border: Border, rounds: list[Round], younger: float) -> Evidence:
 
 def _level(shown: Evidence, z: float, sessions: int) -> Level:
     """All together prove it; sessions that repeat it need only show it round by round."""
-    parts = [shown.since(places) for places in dependent.sessions([r.t for r in shown.rounds])[:sessions]]
+    parts = [shown.since(places) for places in in_sessions([r.t for r in shown.rounds])[:sessions]]
     proven = any(shown.proves(places, z) for places in (shown.since(range(len(shown.rounds))), *parts))
-    level = strength(proven, sum(map(bool, parts)))
+    level = strength.of_proofs(proven, sum(map(bool, parts)))
     if level is Level.STRONG and _typical(shown) < page_touches.DISK:
         return Level.NOTICE  # the host compresses, or has slower memory: less grave than a disk
     return level

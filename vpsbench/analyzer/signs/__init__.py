@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics import sessions
 from vpsbench.model import Finding, Guest, Metric, Plan, Profile, Record
 
 Promise = Literal["cpu", "memory", "disk", "virtualization", "measurement"]
@@ -39,7 +39,7 @@ def one_if(promised: Callable[[Plan], object]) -> Claims:
 
 def one_each_look(profile: Profile, guest: Guest, plan: Plan | None) -> int:  # noqa: ARG001  likewise
     """One about the whole run, and one about each of its sessions: what can become strong by coming back."""
-    return dependent.looks(profile.duration)
+    return sessions.looks(profile.duration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.cpu.weighing import strength_of
+from vpsbench.analyzer import strength
 from vpsbench.analyzer.memory import allowances
 from vpsbench.analyzer.signs import Sign
 from vpsbench.model import Alternative, Finding, Level, Metric, Record, Series
@@ -170,7 +170,7 @@ def _level(record: Record, taken: Taken, least: float) -> Level:
         return Level.CLEAN if beyond <= 0 else Level.STRONG if strong else Level.NOTICE
     if taken.series == xen_memory.LOW and taken.grown <= least:
         return Level.NOT_MEASURABLE
-    return strength_of(taken.times.tolist(), (taken.values > least).tolist(), 2, 0.0)
+    return strength.of_rounds(taken.times.tolist(), (taken.values > least).tolist(), 2, 0.0)
 
 
 def _ground(record: Record, level: Level) -> str:

@@ -1,7 +1,7 @@
 """Doubt: the guest's clocks disagree, so it was paused, or its seconds are not seconds.
 
-Durations rest on the boot clock, and steps of the wall clock change none of them: those are told and touch
-nothing (no ``since``). A pause of the whole guest hides what happened meanwhile: it has its time range.
+Durations rest on the boot clock. Steps of the wall clock change none of them, so those are reported without a
+time range. A pause of the whole guest hides what happened meanwhile: it has its time range.
 """
 
 from __future__ import annotations
@@ -29,14 +29,18 @@ def look(record: Record) -> list[Finding]:
     found = [f for f in (_wall(record), _pause(record)) if f]
     if found:
         return found
-    return [_finding(Level.CLEAN, f"The clocks agreed{_compared(record)}.")]
+    return [_agreed(record)]
 
 
-def _compared(record: Record) -> str:
+def _agreed(record: Record) -> Finding:
     if record.named(clocks.RTC):
-        return ": wall clock within 0.1 s, battery clock without a jump"
-    return (
-        ": wall clock within 0.1 s; there is no battery clock here, so a pause of the whole guest is not seen"
+        claim = "The clocks agreed: wall clock within 0.1 s, battery clock without a jump."
+        return _finding(Level.CLEAN, "agreed", claim)
+    return _finding(
+        Level.CLEAN,
+        "no_battery_clock",
+        "The clocks agreed: wall clock within 0.1 s; without a battery clock, a pause of the whole guest is "
+        "not seen here.",
     )
 
 
@@ -47,7 +51,8 @@ def _wall(record: Record) -> Finding | None:
         return None
     return _finding(
         Level.DOUBT,
-        f"The wall clock moved by {drift:.2f} s against the time since boot; times of day are "
+        "wall_clock_moved",
+        f"The wall clock moved by {drift:.2f} s against the time since boot: times of day are "
         "uncertain, durations are not.",
         drift,
     )
@@ -61,6 +66,7 @@ def _pause(record: Record) -> Finding | None:
         return None
     return _finding(
         Level.DOUBT,
+        "stood_still",
         f"The guest stood still for about {span(abs(jump))} without noticing: its battery clock "
         "jumped against its own.",
         abs(jump),
@@ -76,11 +82,16 @@ def _jump(times: Floats, offsets: Floats) -> tuple[float, float, float]:
 
 
 def _finding(
-    level: Level, claim: str, measured: float | None = None, when: tuple[float, float] | None = None
+    level: Level,
+    ground: str,
+    claim: str,
+    measured: float | None = None,
+    when: tuple[float, float] | None = None,
 ) -> Finding:
     return Finding(
         sign=SIGN.name,
         level=level,
+        ground=ground,
         claim=claim,
         measured=measured,
         unit="s",

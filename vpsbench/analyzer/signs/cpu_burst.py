@@ -34,56 +34,60 @@ IDLE: Final = {
 
 
 def look(record: Record) -> list[Finding]:
-    """Looks for a knee in the longest stretch of load on all vCPUs."""
+    """Looks for a lasting fall in the longest stretch of load on all vCPUs."""
     table = accounting.bins(record, arm="all")
     if table.wall.size == 0:
         return [
             Finding(
                 sign=SIGN.name,
                 level=Level.NOT_MEASURABLE,
-                claim="The vCPUs were never loaded all together in this run, so no throttle can be seen.",
+                claim="The vCPUs were never all loaded together in this run, so no throttle can be seen.",
+                ground="never_together",
                 series=loss_findings.SERIES,
             )
         ]
+    found = burst_findings.judge(_full_load(record, table))
+    own = loss_findings.own_limit(record, found.since or 0.0, found.until or 0.0)
+    if own and found.level is Level.NOTICE:
+        further = f"{found.further} But {own.said}. {own.further}".lstrip()
+        return [replace(found, level=Level.NOT_MEASURABLE, ground=own.ground, further=further)]
+    return [found]
+
+
+def _full_load(record: Record, table: accounting.LoopTimes) -> burst_findings.FullLoad:
+    """What each vCPU was given in the longest stretch."""
     stretch = max(table.pieces(), key=lambda p: p[1] - p[0])
     width = max(WIDTH, table.length)
     windows = accounting.cut(table.within(*stretch), width)
     plan, duty = record.run.plan, record.run.profile.duty
-    found = burst_findings.judge(
-        burst_findings.Course(
-            sign=SIGN.name,
-            what="Each vCPU",
-            say=lambda rate: f"{percent(rate)} of its time",
-            amount=lambda bucket: f"{bucket:.3g}",
-            stuff="s of full speed",
-            unit="1",
-            start=float(windows.start[0]) if windows.start.size else float(table.start.min()),
-            width=width,
-            rates=duty * (1 - accounting.lost(windows)),
-            series=loss_findings.SERIES,
-            disclosed=bool(plan and plan.cpu_burst),
-            enough=loss_findings.cap(plan),
-            reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
-            load=loss_findings.load(record),
-            floor=FLOOR,
-            fewest=max(change_point.LEAST_BINS, round(SHORTEST / width)),
-            find=fall,
-        )
+    return burst_findings.FullLoad(
+        sign=SIGN.name,
+        what="Each vCPU",
+        say=lambda rate: f"{percent(rate)} of its time",
+        amount=lambda bucket: f"{bucket:.3g}",
+        stuff="s of full speed",
+        unit="1",
+        start=float(windows.start[0]) if windows.start.size else float(table.start.min()),
+        width=width,
+        rates=duty * (1 - accounting.lost(windows)),
+        series=loss_findings.SERIES,
+        disclosed=bool(plan and plan.cpu_burst),
+        enough=loss_findings.cap(plan),
+        reloads=lambda fall: list(_reloads(record, stretch[1], fall)),
+        how=loss_findings.load(record),
+        floor=FLOOR,
+        fewest=max(change_point.LEAST_BINS, round(SHORTEST / width)),
+        find=fall,
     )
-    quota = loss_findings.own_quota(record, found.since or 0.0, found.until or 0.0)
-    if quota and found.level is Level.NOTICE:
-        claim = f"{found.claim[:-1]}; but {loss_findings.quota_in_words(record, quota)}."
-        return [replace(found, level=Level.NOT_MEASURABLE, claim=claim)]
-    return [found]
 
 
-def fall(rates: Floats, width: float) -> change_point.Knee | None:
-    """The knee; its low rate is the mean to the load's end: half seconds vary with a quota's periods."""
+def fall(rates: Floats, width: float) -> change_point.ChangePoint | None:
+    """The lasting fall. Its low rate is a mean to the end: half seconds vary with a quota's periods."""
     found = change_point.throttled(rates, width)
     return found and replace(found, low=float(rates[round(found.at / width) + 2 :].mean()))
 
 
-def _reloads(record: Record, load_ended: float, fall: change_point.Knee) -> Iterator[Reload]:
+def _reloads(record: Record, load_ended: float, fall: change_point.ChangePoint) -> Iterator[Reload]:
     """The rests that followed a load directly, and what each load after them got until it fell again."""
     table, duty = accounting.bins(record, arm="refill"), record.run.profile.duty
     middle = (fall.low + fall.high) / 2
@@ -106,9 +110,9 @@ def _reloads(record: Record, load_ended: float, fall: change_point.Knee) -> Iter
 def _used(record: Record, since: float, until: float) -> float:
     """What this guest itself used of each vCPU while it rested, s: that fills no bucket.
 
-    From the last reading in the rest to the first after it that is what starting the loops took, and then the
-    load. What lies between the load before and the first reading in the rest is mostly that load: as much is
-    taken to have been used there as in the rest.
+    Between the last reading in the rest and the first after it, the loops start, and then they load. The
+    time before the first reading in the rest is mostly the load before: there the guest is taken to have
+    used as much as in the rest.
     """
     used, load = 0.0, 0.0
     for series in record.named(cpu_times.TIME):

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer import multiplicity
-from vpsbench.analyzer.cpu.weighing import FEWEST, MEMORIES, SHORTEST, repeated
+from vpsbench.analyzer import multiplicity, strength
 from vpsbench.analyzer.disk.delivered import (
     BANDWIDTH,
     IOPS,
@@ -30,7 +29,8 @@ from vpsbench.analyzer.disk.delivered import (
     others,
 )
 from vpsbench.analyzer.signs import Sign, one_each_look
-from vpsbench.analyzer.statistics import dependent, e_values
+from vpsbench.analyzer.statistics import e_values
+from vpsbench.analyzer.statistics.autocorrelation import correlation_time
 from vpsbench.guest import storage
 from vpsbench.model import Alternative, Finding, Guest, Level, Metric, Plan, Profile, Record, Selected
 from vpsbench.wording.figures import percent, span
@@ -101,9 +101,9 @@ def _telling(ways: list[Delivered], least: float) -> Delivered:
 
 def _weigh(record: Record, promise: PromisedRate, best: Delivered) -> Finding:
     times, lacking, length = _batches(best, promise.least)
-    level = repeated(times, np.minimum(lacking, COUNTS), ALLOWED, multiplicity.bar(record))
+    level = strength.of_batches(times, np.minimum(lacking, COUNTS), ALLOWED, multiplicity.bar(record))
     if level is Level.CLEAN:
-        enough = span(max(FEWEST * length, 2 * best.widths.sum()))
+        enough = span(max(strength.FEWEST_BATCHES * length, 2 * best.widths.sum()))
         further = (
             f"That is too short, or too uneven, to prove that it falls short; {enough} of load would do."
         )
@@ -122,9 +122,14 @@ def _batches(found: Delivered, least: float) -> tuple[Floats, Floats, float]:
     """Batches that no pause cuts: their beginnings, what each lacked (a share), and their length in s."""
     pieces = np.split(np.arange(found.times.size), np.flatnonzero(np.diff(found.times) > PAUSE) + 1)
     seen = np.minimum(_lacking(found, found.rates, least), COUNTS)
-    count = round(max(SHORTEST, MEMORIES * dependent.correlation_time([seen[piece] for piece in pieces])))
+    count = round(
+        max(
+            strength.SHORTEST_BATCH,
+            strength.BATCH_MEMORIES * correlation_time([seen[piece] for piece in pieces]),
+        )
+    )
     if seen.min() == COUNTS:  # then none differs from the next
-        count = round(SHORTEST)
+        count = round(strength.SHORTEST_BATCH)
     batches = [
         piece[start : start + count] for piece in pieces for start in range(0, piece.size - count + 1, count)
     ]

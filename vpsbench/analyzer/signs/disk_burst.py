@@ -15,7 +15,8 @@ import numpy as np
 from vpsbench.analyzer.burst import burst_findings
 from vpsbench.analyzer.burst.refill import Reload
 from vpsbench.analyzer.signs import Sign, one_each_look
-from vpsbench.analyzer.statistics import change_point, dependent
+from vpsbench.analyzer.statistics import change_point
+from vpsbench.analyzer.statistics.sessions import sessions as in_sessions
 from vpsbench.model import Finding, Level, Record, Selected, Series
 from vpsbench.monitors import disks
 from vpsbench.probes.disk_file import metrics as disk_file
@@ -79,7 +80,7 @@ def _look(record: Record) -> Finding:
     if found.level is not Level.NOTICE:
         return found
     times = [one.start for one in courses if burst_findings.confirmed(one)]
-    if (sessions := len(dependent.sessions(times))) < 2:
+    if (sessions := len(in_sessions(times))) < 2:
         return found
     return replace(_add(found, f"It was so in {sessions} sessions hours apart."), level=Level.STRONG)
 
@@ -88,9 +89,9 @@ def _add(found: Finding, sentence: str) -> Finding:
     return replace(found, further=f"{found.further} {sentence}".lstrip())
 
 
-def _course(record: Record, part: Stretch) -> burst_findings.Course:
+def _course(record: Record, part: Stretch) -> burst_findings.FullLoad:
     plan = record.run.plan
-    return burst_findings.Course(
+    return burst_findings.FullLoad(
         sign=SIGN.name,
         what="The disk",
         say=lambda rate: f"{rate:,.0f} reads/s",
@@ -138,7 +139,7 @@ def followers(record: Record, burst: Stretch) -> dict[str, list[Stretch]]:
     return {name: [one] for name, one in found.items() if one}
 
 
-def reloads(record: Record, burst: Stretch, fall: change_point.Knee) -> Iterator[Reload]:
+def reloads(record: Record, burst: Stretch, fall: change_point.ChangePoint) -> Iterator[Reload]:
     """The rests that followed a burst, and what each load after them got."""
     parts = followers(record, burst)
     before = max([burst, *parts.pop(DRAINED, [])], key=lambda one: one.end)
@@ -207,7 +208,7 @@ def _surplus(disk: list[Series], before: Floats, load: Floats, low: float) -> fl
     return counted - low * (until - since)
 
 
-def laid_out(record: Record, burst: Stretch, fall: change_point.Knee) -> float:
+def laid_out(record: Record, burst: Stretch, fall: change_point.ChangePoint) -> float:
     """What writing the file had taken of a bucket of B when the burst began, in its reads.
 
     Of a bucket of operations it takes next to nothing, as its writes are large.
@@ -237,7 +238,7 @@ def _taken(counted: list[tuple[Floats, Floats]], since: float, until: float, low
     return taken
 
 
-def kind(record: Record, burst: Stretch, fall: change_point.Knee) -> str:
+def kind(record: Record, burst: Stretch, fall: change_point.ChangePoint) -> str:
     """What is capped: "operations", "bandwidth", "both", "neither", or "unknown" where it was not tried."""
     large = _after(record, "drained", burst.end)
     if large is None or large.rates.size < change_point.FEWEST:

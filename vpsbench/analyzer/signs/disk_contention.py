@@ -15,14 +15,14 @@ from typing import Final
 
 import numpy as np
 
-from vpsbench.analyzer import multiplicity
-from vpsbench.analyzer.cpu import daily_rhythm, weighing
+from vpsbench.analyzer import multiplicity, strength
 from vpsbench.analyzer.disk import sparse_reads
 from vpsbench.analyzer.signs import Sign, one_claim
-from vpsbench.analyzer.statistics import dependent, e_values
+from vpsbench.analyzer.statistics import daily_rhythm, e_values
+from vpsbench.analyzer.statistics.autocorrelation import correlation_time
 from vpsbench.model import Alternative, Finding, Level, Record
 from vpsbench.probes.disk_file import metrics as disk_file
-from vpsbench.wording.figures import percent, span
+from vpsbench.wording.figures import hours, percent, span
 
 SERIES: Final = (disk_file.SPARSE_LATENCY, disk_file.SPARSE_LATE)
 LIMIT: Final = 0.01  # of the time, in which reads may be slow; more is not the p99 of a calm disk
@@ -65,7 +65,7 @@ class _Weighed:
 
 def _weighed(record: Record, found: sparse_reads.Reads, kept: sparse_reads.Reads, slow: float) -> Finding:
     fine = sparse_reads.batches(kept, slow, sparse_reads.length(kept))
-    if fine.slow.size < weighing.FEWEST:
+    if fine.slow.size < strength.FEWEST_BATCHES:
         seen = span(fine.slow.size * sparse_reads.length(kept))
         return _unable("too_short", f"{seen} without I/O of this guest's own are too short")
     told = weighed(kept, slow, fine, multiplicity.bar(record).capital)
@@ -97,14 +97,14 @@ def weighed(kept: sparse_reads.Reads, slow: float, fine: sparse_reads.Batches, b
     pieces = np.split(
         np.minimum(fine.slow, e_values.CAP * LIMIT), np.flatnonzero(np.diff(fine.start) > width * 1.5) + 1
     )
-    memory = width * dependent.correlation_time(pieces)
+    memory = width * correlation_time(pieces)
     values = fine.slow
     if memory > width:
-        values = sparse_reads.batches(kept, slow, weighing.MEMORIES * memory).slow
+        values = sparse_reads.batches(kept, slow, strength.BATCH_MEMORIES * memory).slow
     long, far = lasting(fine)
     share = max(float(fine.slow.mean()), long / (width * fine.slow.size))
     low, high = e_values.interval(values) if values.size else (0.0, 1.0)
-    proven = values.size >= weighing.FEWEST and e_values.proves(values, LIMIT, bar)
+    proven = values.size >= strength.FEWEST_BATCHES and e_values.proves(values, LIMIT, bar)
     return _Weighed(share, (min(low, share), max(high, share)), long, far, proven)
 
 
@@ -152,7 +152,7 @@ def _stretches(told: _Weighed) -> str:
     )
 
 
-def by_hour(course: daily_rhythm.Course) -> str:
+def by_hour(course: daily_rhythm.HourlyValues) -> str:
     """A sentence on the hours of the day; empty where the run is too short for one, or they do not differ."""
     if course.days < 2 or course.covered < daily_rhythm.COVERED:
         return ""
@@ -160,7 +160,7 @@ def by_hour(course: daily_rhythm.Course) -> str:
     worst, best = (exp(mean) for mean in found.shares)
     if not found.regular or worst < max(sparse_reads.LEAST, SWELL * best):
         return ""
-    quarters = [daily_rhythm.hours(start, daily_rhythm.QUARTER) for start in (found.worst, found.best)]
+    quarters = [hours(start, daily_rhythm.QUARTER) for start in (found.worst, found.best)]
     return (
         f"The hours of the day differ, and alike on each of {found.days} days: an hour's p99 was "
         f"{_ms(worst)} between {quarters[0]}, and {_ms(best)} between {quarters[1]} (geometric means)."

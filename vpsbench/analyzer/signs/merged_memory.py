@@ -20,7 +20,7 @@ import numpy as np
 
 from vpsbench.analyzer import multiplicity
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics.proportions import share_difference
 from vpsbench.model import Alternative, Finding, Level, Record
 from vpsbench.probes import merge
 from vpsbench.wording.figures import percent, span
@@ -159,7 +159,7 @@ def _found(usable: list[Age], standing: list[Age]) -> Finding:
         ground="merged",
         promised="memory of this guest's own",
         measured=worst.excess,
-        interval=dependent.share_difference(slow * counts[0], counts[0], unique * counts[1], counts[1], Z),
+        interval=share_difference(slow * counts[0], counts[0], unique * counts[1], counts[1], Z),
         unit="1",
         since=standing[0].t,
         until=standing[-1].t,

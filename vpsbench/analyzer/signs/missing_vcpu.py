@@ -1,12 +1,13 @@
 """Fewer vCPUs than were sold: not there at all, or there but not all at the same time.
 
 Two vCPUs that share one core's time each get all of it alone and half of it together. So what all of them
-deliver together is compared with what each delivers alone; where each loses as much alone, others take it.
+deliver together is compared with what each delivers alone. Where each loses as much alone, others take it.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from vpsbench.analyzer import multiplicity
 from vpsbench.analyzer.cpu import accounting, loss_findings
@@ -44,15 +45,16 @@ def _counted(record: Record, sold: int, seen: int) -> Finding:
     own = [word for word in facts.get("kernel.options", "").split() if word.startswith(OPTIONS)]
     present = _count(facts.get("cpu.present", ""))
     claim = f"The guest has {seen} of the {sold} vCPUs sold"
-    level = Level.STRONG
+    level, ground = Level.STRONG, "fewer_than_sold"
     if own or (present or 0) >= sold:
-        level = Level.NOT_MEASURABLE
+        level, ground = Level.NOT_MEASURABLE, "kernel_option" if own else "switched_off"
         why = f"its own kernel option {' '.join(own)}" if own else f"{present} are there, but switched off"
         claim += f", but that is the guest's own doing ({why}), so nothing can be said about the host"
     return Finding(
         sign=SIGN.name,
         level=level,
         claim=f"{claim}.",
+        ground=ground,
         promised=vcpus(sold),
         measured=float(seen),
         unit="1",
@@ -70,82 +72,108 @@ def _count(listed: str) -> int | None:
     return len(cpus(listed)) if listed else None
 
 
+class _Answer(NamedTuple):
+    """What is said, and which of the sign's answers it is."""
+
+    level: Level
+    ground: str
+    claim: str
+    further: str = ""
+
+
 def _together(record: Record) -> Finding:
     table = accounting.loaded(record)
     count = len(accounting.vcpus(record))
     alone = accounting.bins(record, arm="single")
     if count < 2 or not table.wall.size:
-        return _finding(Level.CLEAN if count else Level.NOT_MEASURABLE, _nothing_to_share(record, count))
+        return _finding(_nothing_to_share(record, count))
     allowed = loss_findings.limit(record.run.plan, max(LEAST, MISSING / count))
     loss = loss_findings.Loss(
         "", table, weigh(table, accounting.lost, allowed, multiplicity.bar(record)), allowed
     )
     level, delivered = loss.weighed.level, count * (1 - loss.weighed.share)
-    together = f"All {count} vCPUs together delivered {delivered:.2f} vCPUs in {span(loss.weighed.seconds)}"
+    together = (
+        f"The {count} vCPUs together delivered the time of {delivered:.2f} vCPUs in "
+        f"{span(loss.weighed.seconds)}"
+    )
     if level in loss_findings.ACCUSING:
-        level, claim = _shared(record, loss, together, alone)
+        answer = _shared(record, loss, together, alone)
     elif level is Level.CLEAN:
-        claim = f"{together}: at most {percent(allowed)} of each was missing."
+        answer = _Answer(level, "all_there", f"{together}: at most {percent(allowed)} of each was missing.")
     else:
         claim = f"{together}, which is too short or too uneven to say that they are not all there."
-    return _finding(level, claim, record, loss, count)
+        answer = _Answer(level, "unsettled", claim)
+    return _finding(answer, record, loss, count)
 
 
-def _shared(
-    record: Record, loss: loss_findings.Loss, together: str, alone: accounting.Bins
-) -> tuple[Level, str]:
+def _shared(record: Record, loss: loss_findings.Loss, together: str, alone: accounting.LoopTimes) -> _Answer:
     """What a proven loss of all together means, beside what each lost alone."""
-    if quota := loss_findings.own_quota(record, loss.weighed.since, loss.weighed.until):
-        return Level.NOT_MEASURABLE, f"{together}, but {loss_findings.quota_in_words(record, quota)}."
+    if own := loss_findings.own_limit(record, loss.weighed.since, loss.weighed.until):
+        return _Answer(Level.NOT_MEASURABLE, own.ground, f"{together}, but {own.said}.", own.further)
     single = accounting.share(alone, accounting.lost)
     if single is None:
-        return Level.NOT_MEASURABLE, (
-            f"{together}; whether each gets its time alone, as vCPUs that share cores do, was not measured."
+        return _Answer(
+            Level.NOT_MEASURABLE,
+            "never_alone",
+            f"{together}, but none was loaded alone, so it is not known whether they share cores.",
         )
     if single > ALONE * loss.weighed.share:
-        return Level.CLEAN, (
+        return _Answer(
+            Level.CLEAN,
+            "lost_alone_too",
             f"{together}, and each alone lost {percent(single)} of its time, too: others take it, not the "
-            "vCPUs from each other."
+            "vCPUs from each other.",
         )
-    return loss.weighed.level, (
+    return _Answer(
+        loss.weighed.level,
+        "not_at_the_same_time",
         f"{together}, though each alone lost only {percent(single)} of its time: "
-        "they are not all there at the same time."
+        "they are not all there at the same time.",
     )
 
 
-def _nothing_to_share(record: Record, count: int) -> str:
+def _nothing_to_share(record: Record, count: int) -> _Answer:
     plan = record.run.plan
     sold = (
         f"{vcpus(plan.vcpus)} sold, and there" if plan and plan.vcpus else "No number of vCPUs was promised"
     )
     if count == 1:
-        return f"{sold}; only one was under test, so they cannot take time from each other."
-    return f"{sold}; they were never loaded together in this run, so what they deliver is not known."
+        claim = f"{sold}; only one was under test, so they cannot take time from each other."
+        return _Answer(Level.CLEAN, "one_vcpu", claim)
+    return _Answer(
+        Level.CLEAN if count else Level.NOT_MEASURABLE,
+        "never_together",
+        f"{sold}; they were never loaded together in this run, so what they deliver is not known.",
+    )
 
 
 def _finding(
-    level: Level,
-    claim: str,
+    answer: _Answer,
     record: Record | None = None,
     loss: loss_findings.Loss | None = None,
     count: int = 0,
 ) -> Finding:
+    said = Finding(
+        sign=SIGN.name,
+        level=answer.level,
+        ground=answer.ground,
+        claim=answer.claim,
+        further=answer.further,
+        series=loss_findings.SERIES,
+    )
     if record is None or loss is None:
-        return Finding(sign=SIGN.name, level=level, claim=claim, series=loss_findings.SERIES)
+        return said
     weighed = loss.weighed
     low, high = weighed.interval or (0.0, 1.0)
-    return Finding(
-        sign=SIGN.name,
-        level=level,
-        claim=claim,
+    return replace(
+        said,
         promised=f"{count} vCPUs at the same time",
         measured=count * (1 - weighed.share),
         interval=(count * (1 - high), count * (1 - low)),
         unit="1",
         since=weighed.since,
         until=weighed.until,
-        series=loss_findings.SERIES,
-        alternatives=loss_findings.alternatives(record, loss.table, level),
+        alternatives=loss_findings.alternatives(record, loss.table, answer.level),
     )
 
 

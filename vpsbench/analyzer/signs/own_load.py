@@ -1,7 +1,7 @@
 """Doubt: the guest's own other work was in the way of the measurement.
 
-Own waiting is known and taken out, so a moderate load is only told. Where it leaves the loops too little,
-or where the guest itself swapped while its memory was tested, the finding has the time range that it spoils.
+The loops' run-queue delay is known and taken out, so a moderate load is only reported. A finding has a time
+range, which it spoils, where the loops were left too little, or where the guest swapped in the memory test.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ def look(record: Record) -> list[Finding]:
     return [f for f in (_cpu(table), _memory(record)) if f] or [_nothing(table)]
 
 
-def _nothing(table: accounting.Bins) -> Finding:
-    share = table.own_share
+def _nothing(table: accounting.LoopTimes) -> Finding:
+    share = table.run_queue_share
     return Finding(
         sign=SIGN.name,
         level=Level.CLEAN if table.wall.size else Level.NOT_MEASURABLE,
         claim=(
-            f"The guest's own other work took {percent(share)} of the vCPUs under test."
+            f"Other work of this guest took {percent(share)} of the vCPUs under test."
             if table.wall.size
-            else "No vCPU was under test in this run, so nothing is known of the guest's own work."
+            else "No vCPU was under test in this run, so the guest's own work is not known."
         ),
+        ground="little" if table.wall.size else "nothing_measured",
         measured=share if table.wall.size else None,
         unit="1",
         series=SERIES,
     )
 
 
-def _cpu(table: accounting.Bins) -> Finding | None:
-    share = table.own_share
+def _cpu(table: accounting.LoopTimes) -> Finding | None:
+    share = table.run_queue_share
     if share <= TOLD:
         return None
     spoilt = share > SPOILT
@@ -52,6 +53,7 @@ def _cpu(table: accounting.Bins) -> Finding | None:
         sign=SIGN.name,
         level=Level.DOUBT,
         claim=f"Other processes of this guest took {percent(share)} of the vCPUs under test, {effect}.",
+        ground="spoilt" if spoilt else "taken_out",
         measured=share,
         unit="1",
         since=float(table.start.min()) if spoilt else None,
@@ -71,6 +73,7 @@ def _memory(record: Record) -> Finding | None:
         sign=SIGN.name,
         level=Level.DOUBT,
         claim=f"The guest itself swapped {swapped:.0f} pages in the memory test: close programs and repeat.",
+        ground="swapped",
         measured=swapped,
         unit="1",
         since=max(began, default=min(times)),

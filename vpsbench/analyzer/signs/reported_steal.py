@@ -32,7 +32,7 @@ def look(record: Record) -> list[Finding]:
             loss,
             promised=f"at most {percent(allowed)} of a busy vCPU's time stolen ({_kind(plan)})",
             claim=_claim(record, loss),
-            beside=f"Steal took {percent(loss.weighed.share)}",
+            beside=f"Steal took {percent(loss.weighed.share)} of busy vCPUs' time",
             series=(loop.STEAL, loop.WALL, cpu_times.TIME),
         )
     ]
@@ -47,16 +47,17 @@ def _kind(plan: Plan | None) -> str:
     return f"a {kind} plan" if kind else "no plan says shared or dedicated, so as if shared"
 
 
-def _no_clock(record: Record, table: accounting.Bins) -> Finding:
-    """Nothing reported where nothing can be: the measured loss stands beside it."""
+def _no_clock(record: Record, table: accounting.LoopTimes) -> Finding:
+    """Nothing can be reported here; the measured loss stands beside that."""
     because = record.run.guest.steal_clock.because
     weighed = weigh(table, accounting.lost, DEDICATED, multiplicity.bar(record))
     return Finding(
         sign=SIGN.name,
         level=Level.NOT_MEASURABLE,
+        ground="no_steal_clock",
         claim=(
-            f"Steal cannot be read here ({because}); what busy vCPUs lost in all, measured without it, "
-            f"is {percent(weighed.share)} of their time."
+            f"Steal cannot be read here ({because}). Measured without it, busy vCPUs lost "
+            f"{percent(weighed.share)} of their time in all."
         ),
         measured=weighed.share,
         interval=weighed.interval,
@@ -82,17 +83,17 @@ def _claim(record: Record, loss: loss_findings.Loss) -> str:
         )
     if weighed.needed is not None:
         return (
-            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, "
+            f"Steal took {share} of busy vCPUs' time in {span(weighed.seconds)}{context}, and "
             f"{loss_findings.unsettled(weighed, loss.allowed)}"
         )
     return (
         f"In {span(weighed.seconds)} of {load} steal took {share} of the vCPUs' time, within the "
-        f"{allowed} allowed{context}; {loss_findings.excluded(weighed)}."
+        f"{allowed} allowed{context}."
     )
 
 
 def _context(record: Record) -> str:
-    """Steal over the whole run, idle times included, from the monitor."""
+    """Steal over the whole run, idle times included, as the monitor saw it."""
     clocks = [s for s in record.named(cpu_times.TIME, state="steal") if s.times.size > 1]
     seconds = sum(float(s.times[-1] - s.times[0]) for s in clocks)
     grown = sum(max(0.0, float(s.values[-1] - s.values[0])) for s in clocks)

@@ -1,13 +1,14 @@
 """Doubt: pyperf itself calls some of the scores unstable.
 
-Its own words are read, as ``pyperf check`` printed them after each turn, and no threshold is added. No
-promise rests on scores: the doubt has no time range, so it is told and touches no verdict.
+It reads what ``pyperf check`` printed after each turn, and adds no threshold. No promise rests on scores, so
+the doubt has no time range: it is reported and touches no verdict.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import Final
 
 from vpsbench.analyzer.signs import Sign
@@ -37,17 +38,16 @@ def look(record: Record) -> list[Finding]:
     """What pyperf objects to, over all turns; or that it does not; or that it was not asked."""
     checks = [turn.raw[CHECK] for turn in record.turns if CHECK in turn.raw]
     if not checks:
-        claim = (
-            "Whether the scores are stable is not known: this run did not keep pyperf's own checks of them."
-        )
-        return [_finding(Level.NOT_MEASURABLE, claim)]
+        claim = "This run did not keep pyperf's own checks, so it is not known whether the scores are stable."
+        return [_finding(Level.NOT_MEASURABLE, "not_checked", claim)]
     scores = {(s.labels["benchmark"], s.labels["arm"]) for s in record.named(TIME)}
     found = [objection for text in checks for objection in objections(text)]
     if not found:
-        return [_finding(Level.CLEAN, f"pyperf has no objection to the {len(scores)} scores.", 0)]
+        return [_finding(Level.CLEAN, "steady", f"pyperf has no objection to the {len(scores)} scores.", 0)]
     unstable = len({score for score, _ in found})
-    claim = f"pyperf calls {unstable} of {len(scores)} scores unstable: {'; '.join(_reasons(found))}."
-    return [_finding(Level.DOUBT, claim, unstable)]
+    claim = f"pyperf calls {unstable} of {len(scores)} scores unstable."
+    said = _finding(Level.DOUBT, "unstable", claim, unstable)
+    return [replace(said, further=" ".join(f"{reason}." for reason in _reasons(found)))]
 
 
 def _reasons(found: list[tuple[str, str]]) -> list[str]:
@@ -62,8 +62,8 @@ def _reasons(found: list[tuple[str, str]]) -> list[str]:
 def _reason(kind: str, about: list[tuple[int, str]]) -> str:
     figures = {figure for figure, _ in about}
     most = f"{'up to ' if len(figures) > 1 else ''}{max(figures)} %"
-    words = kind[0].lower() + kind[1:].replace("{}", most)
-    return f"{words} ({_where([score for _, score in about])})"
+    words = kind.replace("{}", most)
+    return f"{words[0].upper()}{words[1:]} ({_where([score for _, score in about])})"
 
 
 def _where(scores: list[str]) -> str:
@@ -79,8 +79,16 @@ def _listed(words: list[str]) -> str:
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
-def _finding(level: Level, claim: str, measured: int | None = None) -> Finding:
-    return Finding(sign=SIGN.name, level=level, claim=claim, measured=measured, unit="1", series=(TIME,))
+def _finding(level: Level, ground: str, claim: str, measured: int | None = None) -> Finding:
+    return Finding(
+        sign=SIGN.name,
+        level=level,
+        ground=ground,
+        claim=claim,
+        measured=measured,
+        unit="1",
+        series=(TIME,),
+    )
 
 
 SIGN = Sign(

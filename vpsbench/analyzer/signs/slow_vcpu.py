@@ -1,14 +1,14 @@
 """Less work without a gap: vCPUs that share a core, its cache or its clock do less in each second they run.
 
-The loop's turns a second of CPU delivered, all vCPUs together against each alone. Siblings on one core get
-0.5 to 0.65 of a core each; clocks that fall when all cores are busy, and caches, cost a part of that. It is a
-fact to report; a broken promise only where whole cores were sold.
+It compares the loop's iterations a second of delivered CPU: all vCPUs together against each alone. Siblings
+on one core get 0.5 to 0.65 of a core each. Clocks that fall when all cores are busy, and caches, cost a part
+of that. It is a fact to report, and a broken promise only where whole cores were sold.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ EDGE: Final = (TAIL, 1 - TAIL)
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
-    """Turns a CPU-second of one vCPU, bin by bin; ``alone`` may be empty."""
+    """Iterations a second of CPU of one vCPU, bin by bin; ``alone`` may be empty."""
 
     vcpu: str
     together: Floats
@@ -42,6 +42,15 @@ class _Rates:
         slow, fast = np.quantile(self.alone, EDGE)
         middle = np.median(self.together) / np.median(self.alone)
         return float(middle), float(low / fast), float(high / slow)
+
+
+class _Answer(NamedTuple):
+    """What is said, and which of the sign's answers it is."""
+
+    level: Level
+    ground: str
+    claim: str
+    further: str = ""
 
 
 def look(record: Record) -> list[Finding]:
@@ -57,30 +66,33 @@ def look(record: Record) -> list[Finding]:
     ]
     found = [one for one in found if one.together.size >= FEWEST]
     if not found:
-        return [_finding(record, Level.NOT_MEASURABLE, "The loops ran too short to tell how fast they work.")]
+        claim = "The loops ran too short to tell how fast they work."
+        return [_finding(record, _Answer(Level.NOT_MEASURABLE, "too_short", claim))]
     both = [one for one in found if one.alone.size >= FEWEST]
     if len(both) < len(found) or len(found) == 1:
-        return [_finding(record, *_unpaired(record, found))]
+        return [_finding(record, _unpaired(record, found))]
     return [_compared(record, both)]
 
 
-def _rates(table: accounting.Bins) -> Floats:
+def _rates(table: accounting.LoopTimes) -> Floats:
     return accounting.work_rates(table)[1]
 
 
 def _spread(found: list[_Rates]) -> str:
     """How much the rates of each vCPU scatter, at the worst."""
     spreads = [np.ptp(np.quantile(one.together, EDGE)) / np.median(one.together) for one in found]
-    return f"the middle nine tenths of its readings lie within {percent(float(max(spreads)))}"
+    return f"the middle nine tenths of readings lie within {percent(float(max(spreads)))}"
 
 
-def _unpaired(record: Record, found: list[_Rates]) -> tuple[Level, str]:
-    steady = f"A vCPU's work a second of CPU: {_spread(found)}"
+def _unpaired(record: Record, found: list[_Rates]) -> _Answer:
+    scatter = f"Of a vCPU's work a second of CPU, {_spread(found)}."
     if len(found) == 1:
-        return Level.CLEAN, f"{steady}; with one vCPU under test there is no other to share a core with."
+        claim = "With one vCPU under test there is no other to share a core with."
+        return _Answer(Level.CLEAN, "one_vcpu", claim, scatter)
     level = Level.NOT_MEASURABLE if _promised(record) else Level.CLEAN
     ran = "long enough to tell" if any(one.alone.size for one in found) else "in this run"
-    return level, f"{steady}; whether vCPUs share cores is not known, as not each was loaded alone {ran}."
+    claim = f"Not each vCPU was loaded alone {ran}, so it is not known whether vCPUs share cores."
+    return _Answer(level, "never_alone", claim, scatter)
 
 
 def _promised(record: Record) -> bool:
@@ -89,27 +101,32 @@ def _promised(record: Record) -> bool:
 
 def _compared(record: Record, both: list[_Rates]) -> Finding:
     worst = min(both, key=lambda one: one.ratio[0])
-    ratio, low, high = worst.ratio
+    ratio, _, high = worst.ratio
     fact = (
         f"With all {len(both)} vCPUs busy each did {percent(ratio)} or more of the work a second of CPU "
-        f"that it does alone ({_spread(both)})"
+        "that it does alone"
     )
+    scatter = f"Of a vCPU's work a second of CPU, {_spread(both)}."
     if high >= SHARED:
-        return _finding(record, Level.CLEAN, f"{fact}.", (ratio, low, high))
-    siblings = f"{fact}: as vCPUs do that are threads of one core, or share its cache"
-    if not _promised(record):
-        return _finding(record, Level.CLEAN, f"{siblings}. No plan promises whole cores.", (ratio, low, high))
-    return _finding(record, Level.NOTICE, f"{siblings}. Whole cores were promised.", (ratio, low, high))
+        answer = _Answer(Level.CLEAN, "as_fast_together", f"{fact}.", scatter)
+        return _finding(record, answer, worst.ratio)
+    siblings = f"{fact}, as threads of one core do, or vCPUs that share its cache."
+    answer = (
+        _Answer(Level.NOTICE, "whole_cores_promised", siblings, f"{scatter} Whole cores were promised.")
+        if _promised(record)
+        else _Answer(Level.CLEAN, "slower_together", siblings, f"{scatter} No plan promises whole cores.")
+    )
+    return _finding(record, answer, worst.ratio)
 
 
-def _finding(
-    record: Record, level: Level, claim: str, ratio: tuple[float, float, float] | None = None
-) -> Finding:
+def _finding(record: Record, answer: _Answer, ratio: tuple[float, float, float] | None = None) -> Finding:
     table = accounting.bins(record)
     return Finding(
         sign=SIGN.name,
-        level=level,
-        claim=claim,
+        level=answer.level,
+        ground=answer.ground,
+        claim=answer.claim,
+        further=answer.further,
         promised="a whole core for each vCPU" if _promised(record) else None,
         measured=ratio[0] if ratio else None,
         interval=ratio[1:] if ratio else None,
@@ -117,7 +134,7 @@ def _finding(
         since=float(table.start.min()) if table.wall.size else None,
         until=float(table.end.max()) if table.wall.size else None,
         series=(loop.ITERATIONS, *loss_findings.SERIES),
-        alternatives=_alternatives(record) if level in loss_findings.ACCUSING else (),
+        alternatives=_alternatives(record) if answer.level in loss_findings.ACCUSING else (),
     )
 
 

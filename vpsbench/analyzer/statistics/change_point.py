@@ -1,4 +1,4 @@
-"""Burst, then throttle: one knee in a rate, and whether it is more than noise that wanders.
+"""A rate that falls once and for good: where its change point lies, and whether it is more than noise.
 
 The best single step is placed by least squares. How much of the variance it explains is compared with
 what the best step explains in a random walk of the same length: the longest memory that noise can
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics import bootstrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-FEWEST: Final = 3  # bins on each side of a knee
+FEWEST: Final = 3  # bins on each side of a change point
 LEAST_BINS: Final = 15  # below that nothing is said
-# Series are averaged into this many bins at most: fine ones place a knee, coarse ones see through noise.
+# Series are averaged into this many bins at most: fine ones place the change, coarse ones see through noise.
 MOST_BINS: Final = (120, 30)
-# A small bucket is used up in the first moments of a long load: its knee is looked for in these parts, too.
+# A small bucket is used up in the first moments of a long load: so these parts of it are searched, too.
 PARTS: Final = (1, 4, 16)
 ASTRAY: Final = 0.1  # of what follows such a part may differ from the low rate
 LEAST_DROP: Final = 0.2
@@ -32,7 +32,7 @@ LEAST_TAIL: Final = 0.2  # of the time, for which the low rate must last to the 
 # The share of variance that the best step explains in a random walk whose blips were taken out, at about
 # 1 in 10,000 (1 in 3,000 for 20 bins).
 EXPLAINED: Final = 0.96
-# Where the low rate is as flat as only a limit makes it, what came before may be as uneven as its machine.
+# Only a limit makes a low rate so flat; then what came before may be as uneven as it likes.
 FLAT: Final = 0.1  # of the low rate, by which nine in ten of its bins differ at most
 EVEN: Final = 0.03  # likewise, by which their middle half does
 LEAST_FLAT: Final = 15  # bins
@@ -43,7 +43,7 @@ RESAMPLES: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Knee:
+class ChangePoint:
     """A step down. Rates as the series; ``bucket`` in rate times s; ``at`` s since the series began."""
 
     at: float
@@ -56,12 +56,12 @@ class Knee:
 
     @property
     def drop(self) -> float:
-        """The part of the first rate that is gone after the knee."""
+        """The part of the first rate that is gone after the change point."""
         return 1 - self.low / self.high if self.high > 0 else 0.0
 
 
-def throttled(rates: Floats, width: float) -> Knee | None:
-    """The knee of a rate that is flat, falls once, and stays low to the end; None where there is none.
+def throttled(rates: Floats, width: float) -> ChangePoint | None:
+    """Where a rate that was flat falls once and stays low to the end; None where it does not.
 
     Args:
         rates: one value a bin, at least ``LEAST_BINS`` of them.
@@ -69,16 +69,16 @@ def throttled(rates: Floats, width: float) -> Knee | None:
     """
     parts = (rates[: -(-rates.size // part)] for part in PARTS)
     found = (
-        _knee(*_averaged(part, width, most), rates[part.size :])
+        _change_point(*_averaged(part, width, most), rates[part.size :])
         for part in parts
         for most in MOST_BINS
         if part.size >= LEAST_BINS
     )
-    return next((knee for knee in found if knee), None)
+    return next((one for one in found if one), None)
 
 
-def _knee(values: Floats, width: float, rest: Floats) -> Knee | None:
-    """The knee of a part of the load; in the ``rest``, which follows it, the rate must stay as low."""
+def _change_point(values: Floats, width: float, rest: Floats) -> ChangePoint | None:
+    """The change point of a part of the load; in the ``rest`` after it the rate must stay as low."""
     place, explained = _step(_calmed(values))
     ceiling = _ceiling(values)
     place = ceiling or place
@@ -90,7 +90,7 @@ def _knee(values: Floats, width: float, rest: Floats) -> Knee | None:
         return None
     size = bucket(values, place, width)
     least, most = _interval(values, place, width, moves=not ceiling)
-    return Knee(
+    return ChangePoint(
         place * width, high, low, size, (min(least, size), max(most, size)), explained, flat=bool(ceiling)
     )
 
@@ -165,7 +165,7 @@ def _interval(values: Floats, place: int, seconds: float, *, moves: bool) -> tup
     random = np.random.default_rng(0)  # the same record gives the same report
     found = []
     for _ in range(RESAMPLES):
-        drawn = np.concatenate([dependent.redrawn(part, random) for part in (values[:place], values[place:])])
+        drawn = np.concatenate([bootstrap.redrawn(part, random) for part in (values[:place], values[place:])])
         found.append(bucket(drawn, _step(_calmed(drawn))[0] if moves else place, seconds))
     low, high = np.quantile(found, (0.025, 0.975))
     return float(low), float(high)

@@ -31,7 +31,7 @@ def judge(record: Record) -> Judgement:
 
 def completed(record: Record) -> Record:
     """The record as signs look at it: with its declared claims, and estimates of losses that no loop saw."""
-    return replace(unseen_losses.with_estimates(record), claims=declaration.of(record))
+    return replace(unseen_losses.assuming_equal_shares(record), claims=declaration.of(record))
 
 
 def ask(sign: Sign, record: Record) -> list[Finding]:

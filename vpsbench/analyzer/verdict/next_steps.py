@@ -7,7 +7,7 @@ from typing import Final
 
 from vpsbench.analyzer.memory import page_touches
 from vpsbench.analyzer.signs import Sign
-from vpsbench.analyzer.statistics import dependent
+from vpsbench.analyzer.statistics import sessions
 from vpsbench.analyzer.verdict.promises import Item
 from vpsbench.model import Finding, Level, Record, Status, Word
 from vpsbench.wording.figures import percent, span
@@ -85,7 +85,7 @@ def _about(amount: float) -> str:
 def _repeat(item: Item, grounds: Grounds, record: Record) -> str:
     if any(found.level is Level.STRONG for found, _ in grounds):
         return "" if record.run.plan else "A plan that says what was sold (`--plan`) would settle it."
-    if dependent.most_sessions(record.run.profile.duration) > 1:
+    if sessions.most_sessions(record.run.profile.duration) > 1:
         return "Measure again on another day: what stays comes back in two sessions hours apart."
     return f"{LONGER} looks in two sessions hours apart ({STANDARD.get(item.promise, 'four hours')})."
 

@@ -128,19 +128,19 @@ def _split(sums: dict[str, Floats], parts: _Parts) -> dict[str, Floats]:
     return accounting.parts(sums, clock="reported" in parts)
 
 
-def _whole(table: accounting.Bins) -> dict[str, Floats]:
+def _whole(table: accounting.LoopTimes) -> dict[str, Floats]:
     return {name: np.array([getattr(table, name).sum()]) for name in accounting.SUMMED}
 
 
-def _loss(table: accounting.Bins, parts: _Parts) -> float:
+def _loss(table: accounting.LoopTimes, parts: _Parts) -> float:
     """The share that went to the outside, reported or not."""
     found = _split(_whole(table), parts)
-    return float((found["reported"] + found["hidden"])[0]) / max(float(table.wanted.sum()), 1e-9)
+    return float((found["reported"] + found["hidden"])[0]) / max(float(table.demanded.sum()), 1e-9)
 
 
-def _in_all(table: accounting.Bins, parts: _Parts, *, explained: bool) -> str:
+def _in_all(table: accounting.LoopTimes, parts: _Parts, *, explained: bool) -> str:
     """The parts over the whole run, in words, to 0.01 %."""
-    found, wanted = _split(_whole(table), parts), max(float(table.wanted.sum()), 1e-9)
+    found, wanted = _split(_whole(table), parts), max(float(table.demanded.sum()), 1e-9)
     said = []
     for key in ("delivered", *(k for k in parts if k != "delivered")):
         part, taken = parts[key], round(float(found[key][0]) / wanted, 4)
@@ -149,13 +149,13 @@ def _in_all(table: accounting.Bins, parts: _Parts, *, explained: bool) -> str:
     return f"In all: {listed(said)}."
 
 
-def _loop_stack(table: accounting.Bins, t_axis: TimeAxis, parts: _Parts) -> Spec:
+def _loop_stack(table: accounting.LoopTimes, t_axis: TimeAxis, parts: _Parts) -> Spec:
     # Loops on several vCPUs end their bins at the same moments: the distinct ones are the rhythm.
     over = grid(np.unique(np.round(table.middle, 1)), (), t_axis.span)
     sums = {name: over.total(table.middle, getattr(table, name)) for name in accounting.SUMMED}
-    filled = sums["wanted"] > 0
+    filled = sums["demanded"] > 0
     found = _split(sums, parts)
-    shares = tuple(found[k] / np.where(filled, sums["wanted"], 1.0) for k in parts)
+    shares = tuple(found[k] / np.where(filled, sums["demanded"], 1.0) for k in parts)
     return stack(
         t_axis, [(part.name, part.colour) for part in parts.values()], trace(over, filled, shares, WIDE), 110
     )

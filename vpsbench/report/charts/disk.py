@@ -65,7 +65,7 @@ def burst_charts(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
         yield _doses(loads)
 
 
-def _burst(record: Record, part: Stretch, found: change_point.Knee | None) -> Chart:
+def _burst(record: Record, part: Stretch, found: change_point.ChangePoint | None) -> Chart:
     after = disk_burst.followers(record, part) if found else {}
     groups = [("burst", BLUE, [part]), ("larger reads", ORANGE, after.get(DRAINED, []))]
     groups.append(("after a rest", GREEN, [one for job in after for one in after[job] if job != DRAINED]))

@@ -85,7 +85,7 @@ def applied(record: Record) -> Applied:
     spells: dict[str, list[tuple[float, float]]] = defaultdict(list)
     unknown: list[Turn] = []
     if table.wall.size:
-        rows["cpu"].append(np.vstack([table.start, table.end, table.wanted]))
+        rows["cpu"].append(np.vstack([table.start, table.end, table.demanded]))
         spells["cpu"] += table.pieces()
     for turn in record.turns:
         spell = (turn.started, turn.started + turn.elapsed)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.cpu import accounting, daily_rhythm
+from vpsbench.analyzer.cpu import accounting, losses_by_hour
 from vpsbench.analyzer.signs import cpu_quota
 from vpsbench.analyzer.signs import daily_rhythm as daily_rhythm_sign
+from vpsbench.analyzer.statistics import daily_rhythm
 from vpsbench.model import Record
 from vpsbench.probes.cpu_loop import metrics as loop
 from vpsbench.report.charts.vegalite import BLUE, GREY, Absent, Chart, Curve, Scale, TimeAxis, scatter
@@ -39,7 +40,7 @@ class ByHour:
     scale: Callable[[float], Scale]
     shows: str
 
-    def chart(self, course: daily_rhythm.Course, lasted: float) -> Chart | Absent:
+    def chart(self, course: daily_rhythm.HourlyValues, lasted: float) -> Chart | Absent:
         """Each hour of each day, and from three days on the mean; absent in runs of less than a day."""
         if course.days < 1:
             return Absent(self.title, f"it takes a day of measuring; this run lasted {duration(lasted)}")
@@ -62,7 +63,7 @@ class ByHour:
 
 def _within(values: Floats, top: float) -> tuple[float, float]:
     """The interval of a mean, as far as the chart reaches."""
-    low, high = daily_rhythm.spread(values) or _BARE
+    low, high = daily_rhythm.mean_interval(values) or _BARE
     return max(low, 0.0), min(high, top)
 
 
@@ -84,7 +85,7 @@ _LOSS: Final = ByHour(
 def hour_chart(record: Record, t_axis: TimeAxis) -> Iterator[Chart | Absent]:
     """Loss by hour of the day, over runs of a day and more."""
     del t_axis
-    yield _LOSS.chart(daily_rhythm.course(record), record.run.elapsed)
+    yield _LOSS.chart(losses_by_hour.lost_by_hour(record), record.run.elapsed)
 
 
 def _rows(points: list[tuple[float, float, float, float]]) -> Floats:

@@ -81,7 +81,7 @@ def _rates(record: Record, vcpu: str, arms: set[str]) -> Floats:
     """Rows of (time, rounds of the loop a second delivered) in the order of time."""
     found = []
     for table in (accounting.bins(record, vcpu=vcpu, arm=arm) for arm in arms):
-        delivered = table.wanted - table.gap - table.short_gap
+        delivered = table.demanded - table.gap - table.short_gap
         known = (table.iterations > 0) & (delivered > _LEAST)
         found.append(np.column_stack([table.end[known], table.iterations[known] / delivered[known]]))
     rows = np.concatenate(found)

@@ -1,4 +1,4 @@
-"""The daily rhythm: what busy vCPUs lost by hour of the day (UTC), or another figure; and are days alike?
+"""The daily rhythm of a figure: its values by hour of the day (UTC), and whether the days are alike.
 
 The unit is one hour of one day. All bins in it meet the same neighbours, so however many there are they count
 as one value, and an interval for an hour of the day rests on as many values as there were days.
@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vpsbench.analyzer.cpu import accounting
-from vpsbench.model import Record
-
 if TYPE_CHECKING:
-    from vpsbench.model import Floats
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 DAY: Final = 24  # h
 QUARTER: Final = 6  # h; what is called a busy or a quiet time of the day
@@ -34,14 +33,13 @@ DRAWS: Final = 9_999
 ALPHA: Final = 0.01  # the chance that a machine without a rhythm is said to have one
 SWING: Final = 0.01  # the least difference between quarters of the day that is worth a word
 COVERED: Final = 0.75  # of the hours must have been seen; the others are interpolated for the test
-WINDOW: Final = 10.0  # s; shorter stretches of load are left out
 # Student's t for an interval of 95 %, by the number of values less one; more values use the last.
 STUDENT: Final = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """One figure for each hour by the clock from the first on, such as the share that busy vCPUs lost.
+class HourlyValues:
+    """One figure for each hour by the clock from the first on, NaN where there is none.
 
     ``first`` counts hours since 1970, UTC. ``values`` has NaN where nothing was measured.
     """
@@ -105,19 +103,7 @@ class Rhythm:
         return self.regular and self.swing >= SWING
 
 
-def course(record: Record) -> Course:
-    """The lost share hour by hour, from all vCPUs together, as a run went."""
-    windows = accounting.cut(accounting.loaded(record), WINDOW)
-    hour = np.floor((record.run.started + (windows.start + windows.end) / 2) / 3600).astype(int)
-    if hour.size == 0:
-        return Course(0, np.zeros(0))
-    first = int(hour.min())
-    wanted = np.bincount(hour - first, windows.wanted)
-    taken = np.bincount(hour - first, accounting.lost(windows) * windows.wanted)
-    return Course(first, taken / np.where(wanted > 0, wanted, np.nan))
-
-
-def spread(values: Floats) -> tuple[float, float] | None:
+def mean_interval(values: Floats) -> tuple[float, float] | None:
     """The interval of a mean, where each value stands for one day; None for less than two."""
     if values.size < 2:
         return None
@@ -125,20 +111,20 @@ def spread(values: Floats) -> tuple[float, float] | None:
     return float(values.mean()) - half, float(values.mean()) + half
 
 
-def rhythm(found: Course) -> Rhythm:
-    """Compares the days of a course of two days at least, of which enough is covered."""
+def rhythm(found: HourlyValues) -> Rhythm:
+    """Compares the days of values of two days at least, of which enough is covered."""
     quarters = {start: found.quarter(start) for start in range(DAY)}
     means = {k: float(np.nanmean(days)) for k, days in quarters.items() if np.isfinite(days).any()}
     worst, best = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     apart = quarters[worst] - quarters[best]
     swing = means[worst] - means[best]
-    low, high = spread(apart[np.isfinite(apart)]) or (0.0, 1.0)
+    low, high = mean_interval(apart[np.isfinite(apart)]) or (0.0, 1.0)
     shares = (means[worst], means[best])
     interval = (max(0.0, min(low, swing)), min(1.0, max(high, swing)))
     return Rhythm(found.days, worst, best, shares, interval, chance(_whole(found)))
 
 
-def _whole(found: Course) -> Floats:
+def _whole(found: HourlyValues) -> Floats:
     """The whole days without holes."""
     lost = found.values[: DAY * found.days]
     seen = np.flatnonzero(np.isfinite(lost))
@@ -173,9 +159,3 @@ def _daily(power: Floats, days: int) -> Floats:
         beside = power[..., at - reach : at].sum(axis=-1) + power[..., at + 1 : at + reach + 1].sum(axis=-1)
         found += np.log1p(power[..., at] / np.maximum(beside, least))
     return found
-
-
-def hours(start: int, length: int) -> str:
-    """``18:00 and 24:00 UTC``."""
-    end = start + length if start + length == DAY else (start + length) % DAY
-    return f"{start:02}:00 and {end:02}:00 UTC"
