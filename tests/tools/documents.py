@@ -87,7 +87,8 @@ def _commands() -> Iterator[str]:
 
 
 def _profiles() -> Iterator[str]:
-    found = [profiles.load_profile(path.stem) for path in profiles.folder().glob("*.toml")]
+    options = {name: probe.options for name, probe in collect(probes, "PROBE", Probe).items()}
+    found = [profiles.load_profile(path.stem, options) for path in profiles.folder().glob("*.toml")]
     ordered = sorted(found, key=lambda one: one.duration)
     return table(("profile", "what it is for"), ((one.name, one.description) for one in ordered))
 
