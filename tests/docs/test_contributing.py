@@ -75,7 +75,8 @@ def test_the_guide_quotes_a_file_of_every_kind() -> None:
 
 
 def test_a_sign_is_one_file_and_its_fixtures(tree: Path) -> None:
-    said = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/analyzer/signs", "-k", "short_of_memory")
+    chosen = ("tests/analyzer/signs", "-k", "short_of_memory")
+    said = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
     assert " passed" in said
 
 

@@ -15,8 +15,10 @@ LONGEST: Final = 40  # words a sentence
 AVERAGE: Final = 20
 ALL: Final = documents.documents()
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+PATH: Final = re.compile(r"(?<![\w/~.])(?:vpsbench|tests|profiles|docs)/[\w./-]*\w")
 HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n- ")
+QUOTED: Final = re.compile(r"^`([\w./-]+)`$", re.MULTILINE)
 CODE: Final = re.compile(r"```.*?```", re.DOTALL)
 
 
@@ -92,15 +94,14 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
     assert set(DOCS.rglob("*.md")) <= reached
 
 
-PATHS: Final = re.compile(r"\b(?:vpsbench|tests|profiles|docs)/[\w./-]*\w")
-
-
-@pytest.mark.parametrize("path", [one for one in ALL if one.name != "CHANGELOG.md"], ids=name)
+@pytest.mark.parametrize("path", ALL, ids=name)
 def test_every_file_that_is_named_is_there(path: Path) -> None:
-    text = re.sub(r"\]\([^)]*\)", "", path.read_text(encoding="utf-8"))
-    missing = [one for one in PATHS.findall(text) if not (TREE / one).exists()]
-    assert not [one for one in missing if one not in ON_OTHER_MACHINES]
+    text = path.read_text(encoding="utf-8")
+    examples = set(QUOTED.findall(text))  # test_contributing.py makes them
+    assert not {one for one in PATH.findall(text) if not (TREE / one).exists()} - examples
 
 
-# Paths of a user's own machine, and those of the examples in CONTRIBUTING.md, which test_contributing.py makes.
-ON_OTHER_MACHINES: Final = ("vpsbench/key.pem",)
+@pytest.mark.parametrize("path", sorted((TREE / "vpsbench").rglob("*.py")), ids=name)
+def test_every_document_that_the_code_names_is_there(path: Path) -> None:
+    for one in re.findall(r"\bdocs/[\w./-]*\w", path.read_text(encoding="utf-8")):
+        assert (TREE / one).exists()
