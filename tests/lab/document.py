@@ -37,12 +37,8 @@ def written(text: str, book: str, results: list[RunResult], facts: dict[str, Any
 
 
 def _tables(results: list[RunResult]) -> dict[str, list[str]]:
-    (_, *windows), (_, *figures) = matrix.cpu_errors(results)
-    return {
-        "windows": _lines(*windows),
-        "figures": _lines(*figures),
-        "signs": _signs(results),
-    }
+    windows, figures = (_lines(head, rows) for _, head, rows in matrix.cpu_errors(results))
+    return {"windows": windows, "figures": figures, "signs": _signs(results)}
 
 
 def _lines(head: cpu_tables.Cells, rows: list[cpu_tables.Cells]) -> list[str]:
