@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.lab import cpu_tables, matrix
+from tests.lab.errors import LabError
 from tests.lab.matrix import RunResult
 from tests.tools import documents
 
@@ -24,12 +25,12 @@ def written(text: str, book: str, results: list[RunResult], facts: dict[str, Any
         facts: when, and by which commit.
 
     Raises:
-        LookupError: the document has no table of these scenarios.
+        LabError: the document has no table of these scenarios.
     """
     wanted = {f"{book}-{name}": lines for name, lines in _tables(results).items() if lines}
     marked = wanted.keys() & set(documents.NAMES.findall(text))
     if not marked:
-        raise LookupError(f"it has none of the tables {', '.join(wanted) or book}")
+        raise LabError(f"docs/lab.md marks none of the tables {', '.join(wanted) or book}")
     about = f"{facts['date']}, commit {facts['commit']}. Runs: {len(results)}."
     for name in sorted(marked):
         text = documents.replaced(text, name, [about, "", *wanted[name]])

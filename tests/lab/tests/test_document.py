@@ -6,6 +6,7 @@ import pytest
 
 from tests.lab import document
 from tests.lab.accuracy import Window
+from tests.lab.errors import LabError
 from tests.lab.matrix import Row, RunResult
 from tests.places import DOCS
 from tests.tools import documents
@@ -41,7 +42,7 @@ def test_a_table_without_results_and_those_of_other_scenarios_stay() -> None:
 
 
 def test_scenarios_that_the_document_does_not_know_are_told() -> None:
-    with pytest.raises(LookupError, match="yours-signs"):
+    with pytest.raises(LabError, match="yours-signs"):
         document.written(marked("mine-signs"), "yours", [run()], FACTS)
 
 
