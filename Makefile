@@ -1,5 +1,5 @@
 # make bench   sets everything up and measures this machine (about 10 minutes), with a report at the end
-# make test    sets everything up and runs the tests
+# make test    sets everything up and runs linters, types and tests; make lint: only linters and types
 # make benchmark   measures what vpsbench itself costs (about 8 minutes), and writes docs/benchmarks.md
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
 # make lab-boot   runs on machines that systemd has booted: logins, reboots, power cuts (root; about half an hour); TRIALS="…"

@@ -30,11 +30,17 @@ signs. All days are simulated as the signs see them (`tests/calibration/`), with
 run of `standard`, or, one day in four, of `quick`, on two vCPUs; each draws whether the plan says shared or
 dedicated, and whether a steal clock shows what is taken.
 
-**Honest** is a host that keeps every promise, if only just: on the average it takes exactly what it may (5
-% shown on a shared plan, 1 % shown on a dedicated one, 1 % unseen), a fifth of the disk's speed (and a
-tenth of what a plan says of it), one single read in a hundred is slow, and 0.5 % of the held pages is gone
-in a round at the most; held pages are up to four times as slow as the control anyway, and vCPUs do 75 to
-105 % together of the work that they do alone. Real hosts that take less are accused less often. Noise is
+**Honest** is a host that keeps every promise, if only just:
+
+- On average it takes exactly what it may of the CPU time: 5 % shown on a shared plan, 1 % shown on a
+  dedicated one, 1 % unseen.
+- It takes a fifth of the disk's speed, and a tenth of what a plan says of it. One single read in a hundred
+  is slow.
+- 0.5 % of the held pages is gone in a round at the most. Held pages are up to four times as slow as the
+  control anyway.
+- vCPUs do 75 to 105 % together of the work that they do alone.
+
+Real hosts that take less are accused less often. Noise is
 lognormal (its logarithm has a standard deviation of 1), with the autocorrelation named from second to
 second.
 """
@@ -54,11 +60,11 @@ scheduler makes them; only cpu_quota reads those.
 POWER = """
 ## Power
 
-Of 100 days: accused, and (strong). “15 min” to “60 min”: so long a load on all vCPUs without a pause, with
-as many claims declared as `standard` has; `quick` has 165 s of load, `standard` 75 min, and 10 min more two
-and a half hours later."""
+Of 100 days: accused, and (strong). “15 min” to “60 min” are loads of that length on all vCPUs without a
+pause, with as many claims declared as `standard` has. `quick` has 165 s of load. `standard` has 75 min, and
+10 min more two and a half hours later. """
 OTHERS = """
-## Why tools that look for changes place knees here, and accuse nobody
+## Why tools that look for change points find them here, and accuse nobody
 
 75 minutes of load that lose 1 %, as 450 values of 10 s: of 100 series, in how many something was found.
 Only the last row has a change. vpsbench asks another question: whether more than 1 % is lost on the
@@ -155,7 +161,7 @@ def _others(said: Sequence[tuple[str, str, bool]]) -> Iterator[str]:
 
 def _whole(whole: Sequence[bool]) -> Iterator[str]:
     yield "\n## Through the whole program\n"
-    yield f"{sum(whole)} of {len(whole)} days said the same, word by word, after the real collector had"
+    yield f"{sum(whole)} of {len(whole)} days said the same, word by word, after the real store had"
     yield "written them and they had been read back from SQLite.\n"
 
 

@@ -15,9 +15,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.lab import lanes, matrix, places, scenario
+from tests.lab import document, lanes, matrix, places, scenario
 from tests.lab.errors import status
 from tests.lab.matrix import RunResult
+from tests.places import DOCS
 
 _STANDARD: Final = places.LAB / "scenarios.toml"
 _BAD: Final = {"miss", "false accusation", "no run"}
@@ -33,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--file", type=Path, default=_STANDARD, help="scenarios of your own")
     parser.add_argument("--smoke", action="store_true", help="only the short run; fails on what is wrong")
     parser.add_argument("--again", action="store_true", help="judge the runs that lie there, run nothing")
+    parser.add_argument("--document", action="store_true", help="write the tables into docs/lab.md, too")
     parser.add_argument("--list", action="store_true", help="only list the scenarios")
     parser.add_argument("--lanes", type=int, default=min(2, os.cpu_count() or 1), help="guests side by side")
     parser.add_argument("--repeat", type=int, help="instead of what the scenarios say")
@@ -57,7 +59,11 @@ def main() -> int:
     lab = lanes.Lab(book, args.out, args.lanes, stop, lambda text: console.print(text, markup=False))
     tasks = lanes.tasks(chosen, 1 if args.smoke else args.repeat)
     results = lab.again(tasks) if args.again else lab.run(tasks)
-    _write(args.out, results, _facts(began, stop))
+    facts = _facts(began, stop)
+    _write(args.out, results, facts)
+    if args.document:
+        page = DOCS / "lab.md"
+        page.write_text(document.written(page.read_text(), args.file.stem, results, facts))
     _print(console, results)
     console.print(f"{args.out}/matrix.md, {(time.monotonic() - began) / 60:.1f} min")
     if stop.is_set():

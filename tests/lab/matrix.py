@@ -156,7 +156,7 @@ def as_markdown(results: list[RunResult], facts: dict[str, Any]) -> str:
     lines += [
         f"- {row.scenario} #{row.repetition}, {row.sign}: {row.outcome}. {row.claim}" for row in wrong
     ] or ["None."]
-    lines += ["", "## Scenario by sign", "", *_table(results), ""]
+    lines += ["", "## Scenario by sign", "", *by_sign(results), ""]
     for title, head, table in cpu_errors(results):
         lines += [f"## {title}", "", *cpu_tables.markdown(head, table), ""]
     lines += ["## Runs", "", *_runs(results), ""]
@@ -183,7 +183,8 @@ def telling(row: Row) -> bool:
     return notable(row) or row.error is not None
 
 
-def _table(results: list[RunResult]) -> Iterator[str]:
+def by_sign(results: list[RunResult]) -> Iterator[str]:
+    """The table of scenarios and signs, as Markdown."""
     yield "| scenario | sign | expected | found | outcome | estimate | truth | error |"
     yield "|---|---|---|---|---|---:|---:|---:|"
     for result in results:

@@ -43,8 +43,12 @@ def rendered(tree: Path) -> str:
     )
 
 
-def test_monitors_and_trees_are_found() -> None:
-    assert {"cpu_times", "memory"} <= MONITORS.keys()
+def test_every_monitor_is_found() -> None:
+    files = Path(vpsbench.monitors.__file__).parent.glob("*.py")
+    assert list(MONITORS) == sorted({path.stem for path in files} - {"__init__"})
+
+
+def test_trees_are_found() -> None:
     assert {"kvm", "xen"} <= {tree.name for tree in TREES}
 
 

@@ -99,7 +99,7 @@ def test_the_load_and_the_command_to_repeat_it_are_told() -> None:
     assert facts["cpu probe"][0].startswith("3 turns, 2 min")
     assert facts["memory held at most"] == ("922 MiB",)
     assert facts["command"] == ("vpsbench run --profile quick --plan PLAN.toml --seed 42",)
-    assert any("docs/method.md" in line for line in facts["thresholds"])
+    assert any("docs/method" in line for line in facts["thresholds"])
 
 
 def test_the_versions_behind_the_scores_are_told_once() -> None:

@@ -101,7 +101,7 @@ def watch(folder: Path) -> list[Row]:
     return [
         Row("a tick of all monitors, CPU time", 1e3 * ticks, "ms", 1, tuple(names)),
         Row(
-            "a second of the whole run (tick, packing, storing), CPU time",
+            "a second of the whole run (tick, encoding, storing), CPU time",
             1e3 * cost,
             "ms",
             math.inf,

@@ -15,7 +15,7 @@ histogram of each tenth. Ours and bare fio make it of the same bins.
 Of all ratios, on a log scale, the Hodges-Lehmann estimate (the median of the means of every two), which
 wastes less than the median does, and its 95 % interval by Wilcoxon's signed ranks. Assumed: pairs or seconds
 are independent, and their log ratios symmetric, as those of pairs are where only chance says who goes first.
-Prints a table for docs/method.md. Needs a disk that nobody else uses.
+Prints a table for docs/method/disk.md. Needs a disk that nobody else uses.
 """
 
 from __future__ import annotations

@@ -263,7 +263,7 @@ def _repeat(record: Record) -> Section:
         _fact("command", command),
         _fact("vpsbench", f"version {run.guest.vpsbench}, Python {run.guest.python}"),
         *_scores(record.turns),
-        _fact("thresholds", "published with their sources and error rates in docs/method.md of this version"),
+        _fact("thresholds", "published with their sources and error rates in docs/method of this version"),
         _fact("run", f"number {run.id} in its database, {run.state}"),
     )
     note = (

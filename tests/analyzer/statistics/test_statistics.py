@@ -193,7 +193,7 @@ class TestBatches:
 
 
 class TestFalseAlarms:
-    """The quick version of the table in docs/method.md: exactly the procedure that accuses."""
+    """The quick version of docs/calibration.md: exactly the procedure that accuses."""
 
     @pytest.mark.parametrize("memory", [0.0, 0.5, 0.8, 0.95, 0.99])
     @pytest.mark.parametrize("seconds", [240, 3600])

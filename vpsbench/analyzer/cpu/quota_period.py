@@ -11,7 +11,7 @@ Coherence at a frequency is the length of the weighted mean of unit vectors (Ray
 exact grid, about 1 / sqrt(gaps) for chance. The fundamental is the longest period that is about as coherent
 as any, as its harmonics are as coherent as itself. Then, for that period: the phase must hold from the
 beginning to the end, most periods must have their loss, and all about the same one. Thresholds were set on
-simulated schedulers (docs/method.md).
+simulated schedulers (docs/method/cpu-quota.md).
 """
 
 from __future__ import annotations

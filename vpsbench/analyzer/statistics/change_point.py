@@ -3,7 +3,7 @@
 The best single step is placed by least squares. How much of the variance it explains is compared with
 what the best step explains in a random walk of the same length: the longest memory that noise can
 have. Noise of any shorter memory, a steady drift and a sine stay below that, so nothing about the
-noise has to be estimated. Critical values were simulated (docs/method.md).
+noise has to be estimated. Critical values were simulated (docs/method/bursts.md).
 """
 
 from __future__ import annotations

@@ -1,0 +1,130 @@
+"""Writes the tables of the documents that follow from the code: ``python -m tests.tools.documents``.
+
+Such a table stands between the lines ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.places import TREE
+from vpsbench import commands, monitors, probes, profiles
+from vpsbench.analyzer import signs
+from vpsbench.analyzer.signs import Sign
+from vpsbench.commands import Command
+from vpsbench.monitors import Monitor
+from vpsbench.plugins import collect
+from vpsbench.probes import Probe
+
+BEGIN: Final = "<!-- table: {name} -->\n"
+END: Final = "<!-- end of table -->\n"
+NAMES: Final = re.compile(re.escape(BEGIN).replace(r"\{name\}", r"([\w-]+)"))
+PARTS: Final = {
+    "cpu": "CPU",
+    "memory": "memory",
+    "disk": "disk",
+    "virtualization": "virtualization",
+    "measurement": "the measurement itself",
+}
+Cells = tuple[str, ...]
+
+
+def documents() -> list[Path]:
+    """All documents that a reader meets."""
+    return [*sorted(TREE.glob("*.md")), *sorted((TREE / "docs").rglob("*.md"))]
+
+
+def replaced(text: str, name: str, lines: Iterable[str]) -> str:
+    """The same text with other lines in the table of that name.
+
+    Raises:
+        LookupError: it has no such table.
+    """
+    begin = BEGIN.format(name=name)
+    head, found, rest = text.partition(begin)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended:
+        raise LookupError(f"no table {name}: {begin.strip()} and {END.strip()}")
+    return "\n".join((f"{head}{begin}", *lines, "", f"{END}{tail}"))
+
+
+def current(text: str) -> str:
+    """The same text with all tables that follow from the code as they should be."""
+    for name in NAMES.findall(text):
+        if name in TABLES:
+            text = replaced(text, name, TABLES[name]())
+    return text
+
+
+def table(head: Cells, rows: Iterable[Cells]) -> Iterator[str]:
+    """The lines of a table."""
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _signs() -> Iterator[str]:
+    found = collect(signs, "SIGN", Sign).values()
+    ordered = sorted(found, key=lambda sign: list(PARTS).index(sign.promise))
+    return table(
+        ("question", "sign", "about"),
+        ((f"{one.question}{_told(one)}", one.name, PARTS[one.promise]) for one in ordered),
+    )
+
+
+def _told(sign: Sign) -> str:
+    return "" if sign.accuses else " (told only)"
+
+
+def _commands() -> Iterator[str]:
+    found = collect(commands, "COMMAND", Command).values()
+    rows = ((f"`vpsbench {one.name.replace('_', '-')}`", one.help) for one in found)
+    return table(("command", "what it does"), rows)
+
+
+def _profiles() -> Iterator[str]:
+    options = {name: probe.options for name, probe in collect(probes, "PROBE", Probe).items()}
+    found = [profiles.load_profile(path.stem, options) for path in profiles.folder().glob("*.toml")]
+    ordered = sorted(found, key=lambda one: one.duration)
+    return table(("profile", "what it is for"), ((one.name, one.description) for one in ordered))
+
+
+def _probes() -> Iterator[str]:
+    found = collect(probes, "PROBE", Probe)
+    return table(("probe", "what it measures"), ((name, _about(probes.__name__, name)) for name in found))
+
+
+def _monitors() -> Iterator[str]:
+    found = collect(monitors, "MONITOR", Monitor)
+    return table(("monitor", "what it reads"), ((name, _about(monitors.__name__, name)) for name in found))
+
+
+def _about(package: str, module: str) -> str:
+    """The first line of a module's docstring."""
+    return (sys.modules[f"{package}.{module}"].__doc__ or "").partition("\n")[0]
+
+
+TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    "signs": _signs,
+    "commands": _commands,
+    "profiles": _profiles,
+    "probes": _probes,
+    "monitors": _monitors,
+}
+
+
+def main() -> None:
+    """Writes every document anew whose tables are not current."""
+    for path in documents():
+        text = path.read_text(encoding="utf-8")
+        if (wanted := current(text)) != text:
+            path.write_text(wanted, encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(TREE)} written\n")
+
+
+if __name__ == "__main__":
+    main()
