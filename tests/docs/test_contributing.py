@@ -41,6 +41,17 @@ print(json.dumps([[one.metric.name, one.value] for one in samples]))
 """
 
 
+DATABASE: Final = """
+import sys
+from pathlib import Path
+from tests.builders import example_run
+from vpsbench.store.writer import Collector
+
+with Collector(Path(sys.argv[1])) as collector:
+    example_run.fill(collector, 3)
+"""
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this tree with every quoted file in it."""
@@ -71,7 +82,9 @@ def run(tree: Path, *words: str) -> str:
 
 def test_the_guide_quotes_a_file_of_every_kind() -> None:
     kinds = {str(Path(name).parent) for name in FILES if name.startswith("vpsbench/")}
-    assert kinds == {"vpsbench/" + name for name in ("analyzer/signs", "probes", "monitors", "commands")}
+    assert kinds == {
+        "vpsbench/" + name for name in ("analyzer/signs", "probes", "monitors", "export", "commands")
+    }
 
 
 def test_a_sign_is_one_file_and_its_fixtures(tree: Path) -> None:
@@ -107,6 +120,15 @@ def test_a_monitor_is_one_file_and_its_text(tree: Path) -> None:
     after = golden.read_text(encoding="utf-8").splitlines()
     assert [line for line in after if line not in before] == ["load_average: load.minute{} 0.42"]
     assert not [line for line in before if line not in after]
+
+
+def test_an_export_is_one_file(tree: Path, tmp_path: Path) -> None:
+    database, out = str(tmp_path / "a.db"), tmp_path / "a.jsonl"
+    run(tree, "-c", DATABASE, database)
+    run(tree, "-m", "vpsbench", "export", "--db", database, "--jsonl", str(out))
+    found = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    steal = {"state": "steal", "vcpu": "0"}
+    assert {"t": 1.0, "metric": "cpu.time", "labels": steal, "value": 1 / 7} in found
 
 
 def test_a_command_is_one_file(tree: Path) -> None:

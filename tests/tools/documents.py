@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from tests.places import TREE
-from vpsbench import commands, monitors, probes, profiles
+from vpsbench import commands, export, monitors, probes, profiles
 from vpsbench.analyzer import signs
 from vpsbench.analyzer.signs import Sign
+from vpsbench.analyzer.verdict.promises import ITEMS, Item, line_of
 from vpsbench.commands import Command
+from vpsbench.export import Export
 from vpsbench.monitors import Monitor
 from vpsbench.plugins import collect
 from vpsbench.probes import Probe
@@ -103,6 +105,38 @@ def _monitors() -> Iterator[str]:
     return table(("monitor", "what it reads"), ((name, _about(monitors.__name__, name)) for name in found))
 
 
+def _exports() -> Iterator[str]:
+    found = collect(export, "EXPORT", Export)
+    return table(("option", "what it writes"), ((f"`--{name}`", one.help) for name, one in found.items()))
+
+
+def _lines() -> Iterator[str]:
+    """What a buyer would list, and which sign weighs on which line of it."""
+    found = list(collect(signs, "SIGN", Sign).values())
+    return table(
+        ("line", "without a plan", "deciding signs", "others that weigh on it"),
+        (
+            (
+                f"{PARTS[item.promise]}: `{item.name}`",
+                item.implied or "",
+                _names(sign for sign in found if item.decided_by(sign)),
+                _names(sign for sign in found if _weighs(sign, item)),
+            )
+            for item in ITEMS
+        ),
+    )
+
+
+def _weighs(sign: Sign, item: Item) -> bool:
+    """Whether it weighs on a line that it does not decide: under a full plan, or under none."""
+    always = [one for one in ITEMS if one.implied]
+    return not item.decided_by(sign) and any(line_of(sign, lines) is item for lines in (ITEMS, always))
+
+
+def _names(found: Iterable[Sign]) -> str:
+    return ", ".join(sign.name for sign in found)
+
+
 def _about(package: str, module: str) -> str:
     """The first line of a module's docstring."""
     return (sys.modules[f"{package}.{module}"].__doc__ or "").partition("\n")[0]
@@ -111,6 +145,8 @@ def _about(package: str, module: str) -> str:
 TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "signs": _signs,
     "commands": _commands,
+    "exports": _exports,
+    "lines": _lines,
     "profiles": _profiles,
     "probes": _probes,
     "monitors": _monitors,
