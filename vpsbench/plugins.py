@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def names(package: ModuleType) -> list[str]:
+    """The modules directly in ``package``, sorted; none of them is imported."""
+    modules = (m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg)
+    return sorted(set(modules) - {"__main__"})
+
+
 def collect(package: ModuleType, attribute: str, kind: type[T]) -> dict[str, T]:
     """All ``attribute``s of the modules directly in ``package``, by module name, sorted.
 
@@ -22,8 +28,7 @@ def collect(package: ModuleType, attribute: str, kind: type[T]) -> dict[str, T]:
         TypeError: a module does not define ``attribute`` as a ``kind`` of its own name.
     """
     found: dict[str, T] = {}
-    modules = (m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg)
-    for name in sorted(set(modules) - {"__main__"}):
+    for name in names(package):
         value = getattr(importlib.import_module(f"{package.__name__}.{name}"), attribute, None)
         if not isinstance(value, kind) or getattr(value, "name", None) != name:
             raise TypeError(

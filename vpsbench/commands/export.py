@@ -16,7 +16,7 @@ from vpsbench import export
 from vpsbench.commands import Command
 from vpsbench.errors import VpsbenchError
 from vpsbench.export import Export, Source
-from vpsbench.plugins import collect
+from vpsbench.plugins import collect, names
 from vpsbench.wiring import stored_run
 
 _STDOUT: Final = "-"
@@ -97,7 +97,7 @@ def _whole(path: Path) -> Iterator[Path]:
 
 COMMAND = Command(
     name="export",
-    help=f"write a run for other tools: {', '.join(_exports())}",
+    help=f"write a run for other tools: {', '.join(names(export))}",
     examples="""\
 vpsbench export --csv readings.csv
 vpsbench export 3 --db there.db --sqlite run3.db --datasette metadata.json
