@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -154,6 +155,22 @@ def test_findings_of_another_state_of_the_source_are_not_called_forged(home: Pat
     assert found.problems == []
     assert "another state of" in " ".join(found.notes)
     assert not found.judged
+
+
+def test_findings_that_another_state_only_words_otherwise_are_checked_but_for_their_words(
+    home: Path, tmp_path: Path
+) -> None:
+    folder = _unpacked(home, tmp_path)
+    path = folder / contents.FINDINGS
+    told = json.loads(path.read_text())
+    told["findings"][0]["claim"] = "Other words."
+    path.write_text(json.dumps(told))
+    about = folder / contents.ABOUT
+    about.write_text(about.read_text().replace(build_id.digest(), "0" * 64))
+    found = check(_packed(folder, bundles.key(home)))
+    assert found.problems == []
+    assert "the sentences themselves were not checked" in " ".join(found.notes)
+    assert found.judged
 
 
 def test_bundle_of_another_database_format_is_not_called_changed(home: Path, tmp_path: Path) -> None:
