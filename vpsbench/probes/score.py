@@ -9,16 +9,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
-
-import pyperf
+from typing import TYPE_CHECKING, Any, Final
 
 from vpsbench.model import Guest, Kind, Metric
 from vpsbench.probes import Emit, Probe, Request
 from vpsbench.probes.conduct.duty_cycle import DutyCycle
-from vpsbench.probes.score_suite.outputs import ARMS, put_together
+from vpsbench.probes.score_suite.benchmarks import ARMS, BENCHMARKS
 from vpsbench.probes.score_suite.raw_outputs import raw_name
-from vpsbench.probes.score_suite.suite import BENCHMARKS
+
+if TYPE_CHECKING:
+    import pyperf
 
 TIME: Final = Metric(
     "score.time", "s", Kind.GAUGE, "lower",
@@ -121,6 +121,9 @@ def run(request: Request, emit: Emit) -> None:
     if plan:
         left = ", ".join(f"{benchmark} ({arm})" for benchmark, arm in plan)
         emit.event("score_cut", f"no time was left for {left}")
+    # pyperf takes 30 ms to load: only a turn needs it, and not who asks for the probe's metrics.
+    from vpsbench.probes.score_suite.outputs import put_together  # noqa: PLC0415
+
     if scores := put_together([measured]):
         emit.raw("pyperf check", _check(scores, request.folder))
 

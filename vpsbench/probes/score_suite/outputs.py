@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 import pyperf
 
 from vpsbench.probes.score_suite import raw_outputs
+from vpsbench.probes.score_suite.benchmarks import ARMS
 from vpsbench.probes.score_suite.raw_outputs import Output
-
-ARMS: Final = {"single": "one vCPU", "all": "all vCPUs"}
 
 
 def put_together(raws: Iterable[Mapping[str, str]]) -> pyperf.BenchmarkSuite | None:

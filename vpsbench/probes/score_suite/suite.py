@@ -21,6 +21,7 @@ from typing import Any, Final
 import pyperf
 
 from vpsbench import __version__
+from vpsbench.probes.score_suite.benchmarks import BENCHMARKS
 
 try:
     import ssl
@@ -81,7 +82,6 @@ VERSIONS: Final = {
     "zlib_version": zlib.ZLIB_RUNTIME_VERSION,
     "vpsbench_version": __version__,
 }
-BENCHMARKS: Final = ("hashing", "compression", "json", "sqlite", "regex", "float", "bigint")
 
 
 def main() -> None:
