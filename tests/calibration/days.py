@@ -72,7 +72,7 @@ class Machine:
         cold: how much slower held pages are anyway.
         merged: share of the equal pages that it keeps once.
         work: turns of a loop a CPU-second, all together over one alone.
-        knee: (after which part of a load, what is left of the speed) of a burst bucket.
+        fall: (after which part of a load, what is left of the speed) of a burst bucket.
         own: share of the time that the guest's owner uses himself.
         jumps: the clock steps; ``holes``: readings are missing.
         host: of single gaps, as ``gap_records`` knows it.
@@ -88,7 +88,7 @@ class Machine:
     cold: float = 1.0
     merged: float = 0.0
     work: float = 1.0
-    knee: tuple[float, float] | None = None
+    fall: tuple[float, float] | None = None
     own: float = 0.0
     jumps: bool = False
     holes: bool = False
@@ -170,9 +170,9 @@ def _turn(  # noqa: PLR0913, PLR0917  all that a turn of the loop depends on
     wall, places = np.full(count, width), (start + width * np.arange(count)).astype(int)
     mean = machine.lost if arm == "all" or machine.alone is None else machine.alone
     share = np.clip(mean * course[places], 0, 1)
-    if machine.knee and arm == "all":
-        fast = np.arange(count) < machine.knee[0] * count
-        share = np.where(fast, share, 1 - machine.knee[1] * (1 - share))
+    if machine.fall and arm == "all":
+        fast = np.arange(count) < machine.fall[0] * count
+        share = np.where(fast, share, 1 - machine.fall[1] * (1 - share))
     waited = own[places] * wall
     taken = share * (wall - waited)
     if machine.jumps and random.random() < 0.5:
@@ -219,8 +219,8 @@ def _disk(random: np.random.Generator, machine: Machine, schedule: Schedule) -> 
 def _job(random: np.random.Generator, machine: Machine, start: float, length: float) -> tuple[Floats, Floats]:
     times = start + 1.0 + np.arange(length)
     left = 1 - np.clip(machine.taken * machine.course(random, times, 1.0), 0, 1)
-    if machine.knee:
-        left = np.where(times - start < machine.knee[0] * length, left, machine.knee[1] * left)
+    if machine.fall:
+        left = np.where(times - start < machine.fall[0] * length, left, machine.fall[1] * left)
     return times, np.asarray(FULL * left * lognormal(random, times.size, 0.5, 0.03), dtype=np.float64)
 
 

@@ -74,7 +74,7 @@ CASES: Final = (
         Case(
             sign,
             f"{left:.0%} left after a third",
-            Machine(course=MEMORY, lost=0.03, taken=0.1, knee=(0.33, left)),
+            Machine(course=MEMORY, lost=0.03, taken=0.1, fall=(0.33, left)),
         )
         for sign in ("cpu_burst", "disk_burst")
         for left in (0.7, 0.5, 0.1)

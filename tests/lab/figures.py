@@ -129,7 +129,7 @@ def _ran(truth: Truth, stretches: list[Stretch]) -> float | None:
 
 
 def _change_point(record: Record) -> change_point.ChangePoint | None:
-    """The knee that the sign finds in the longest load of all vCPUs."""
+    """The change point that the sign finds in the longest load of all vCPUs."""
     table = accounting.bins(record, arm="all")
     longest = max(table.pieces(), key=lambda piece: piece[1] - piece[0], default=(0.0, 0.0))
     rates = 1 - accounting.lost(accounting.cut(table.within(*longest), cpu_burst.WIDTH))

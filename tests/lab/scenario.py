@@ -12,26 +12,15 @@ from tests.lab.errors import LabError
 from tests.lab.faults import AnyFault
 from tests.lab.machine import Machine, OwnLimits, Strict
 from tests.lab.quantities import Seconds
+from vpsbench.analyzer import signs
+from vpsbench.analyzer.signs import Sign
+from vpsbench.plugins import collect
 
 # All signs that accuse. A scenario may also expect what is still to come.
-BUILT: Final = (
-    "missing_memory",
-    "vanishing_memory",
-    "memory_corrupt",
-    "ballooned_memory",
-    "memory_guarantee",
-    "merged_memory",
-    "reported_steal",
-    "hidden_steal",
-    "missing_vcpu",
-    "slow_vcpu",
-    "cpu_quota",
-    "cpu_burst",
-    "disk_burst",
-    "disk_contention",
-    "disk_below_plan",
-    "missing_disk",
-    "virtualization_mismatch",
+BUILT: Final = tuple(
+    name
+    for name, sign in collect(signs, "SIGN", Sign).items()
+    if sign.accuses and sign.promise != "measurement"
 )
 
 

@@ -28,7 +28,7 @@ def curve(chart: Chart, name: str) -> dict[str, Any]:
     return next(values for values in chart.spec["data"]["values"] if values["of"] == name)
 
 
-def test_the_burst_its_knee_and_all_that_followed() -> None:
+def test_the_burst_its_change_point_and_all_that_followed() -> None:
     chart = drawn("disk_burst/fires_bucket_refills")["burst"]
     assert curve(chart, "burst")["y"][:7] == [3010, 3002, 3000, 3001, 3000, 1000, 200]
     assert curve(chart, "larger reads")["x"][0] == 62
@@ -48,7 +48,7 @@ def test_what_came_back_stands_beside_what_a_bucket_takes() -> None:
     assert due["low"] == [pytest.approx(0.85 * y) for y in due["y"]]
 
 
-def test_a_steady_disk_has_no_knee_and_no_doses() -> None:
+def test_a_steady_disk_has_no_change_point_and_no_doses() -> None:
     found = drawn("disk_burst/silent_slow_steady")
     assert "refill" not in found
     assert len(found["burst"].spec["layer"]) == 2, "points and whiskers, and no rule"

@@ -100,7 +100,7 @@ def test_a_quota_takes_as_much_of_others_of_the_guest_whomever_its_gaps_hit(
     labels = {"vcpu": "0", "arm": "all", "duty": "1"}
     bins = {"wall": np.ones(120), "gap": by_second(gaps), "own_wait": by_second(waits)}
     bins |= {"long_own_wait": by_second(long), "own_wait_in_gaps": np.zeros(120)}
-    end = end + np.random.default_rng(1).uniform(-uneven, uneven, end.size).cumsum()  # then it has no comb
+    end = end + np.random.default_rng(1).uniform(-uneven, uneven, end.size).cumsum()  # then it has no period
     minute, waited = end <= 60, np.where(ours, end - 0.085, end)
     spells = {"one_gap": (end, gaps), "one_wait": (waited, waits)}
     record = replace(

@@ -1,4 +1,4 @@
-"""The comb of a quota: found under every simulated quota, and never in honest contention."""
+"""The period of a quota: found under every simulated quota, and never in honest contention."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ QUOTAS = {
 def quota(
     starts: host_scheduler.Floats, ends: host_scheduler.Floats, seconds: float = SECONDS
 ) -> QuotaPeriod | None:
-    """The comb, where nobody's taking of turns would look the same."""
+    """The quota period, where nobody's taking of turns would look the same."""
     found = quota_period.find(starts, ends, 0.0, seconds)
     return None if found is None or found.like_alternation else found
 
@@ -64,7 +64,7 @@ def test_a_periods_loss_is_a_mean_as_it_jumps_by_the_hosts_tick() -> None:
 
 @pytest.mark.parametrize("seconds", [15.0, SECONDS])
 @pytest.mark.parametrize("make", host_scheduler.HONEST, ids=lambda f: f.__name__)
-def test_contention_has_no_comb(make: host_scheduler.Make, seconds: float) -> None:
+def test_contention_has_no_period(make: host_scheduler.Make, seconds: float) -> None:
     for seed in range(12):
         assert quota(*make(np.random.default_rng([31, seed]), seconds), seconds) is None, seed
 

@@ -1,4 +1,4 @@
-"""Evidence, batches and knees: right on noise, and found where there is something."""
+"""Evidence, batches and change points: right on noise, and found where there is something."""
 
 from __future__ import annotations
 

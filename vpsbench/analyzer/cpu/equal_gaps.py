@@ -33,10 +33,10 @@ ROUNDS: Final = 10  # until the number of gaps and their distance agree
 def taken(
     record: Record, labels: dict[str, str], table: LoopTimes, stretch: tuple[float, float]
 ) -> float | None:
-    """The share of a stretch that the host takes of whoever runs; None where own waits do not tell.
+    """The share of a stretch that the host takes of whoever runs; None where run-queue delays do not tell.
 
     Args:
-        record: has the single gaps and own waits in this stretch.
+        record: has the single gaps and run-queue delays in this stretch.
         labels: the loop's.
         table: its bins.
         stretch: begin and end, s.
