@@ -3,6 +3,7 @@
 # make benchmark   measures what vpsbench itself costs (about 8 minutes), and writes docs/benchmarks.md
 # make lab     runs the ground-truth lab: real hypervisors with real faults (root; about an hour)
 # make lab-boot   runs on machines that systemd has booted: logins, reboots, power cuts (root; about half an hour); TRIALS="…"
+# make docs    writes what in README.md and docs/ follows from the code
 # make calibrate   measures how often signs accuse wrongly, and how soon rightly (half an hour); SIGNS="…": only those
 # make bench PROFILE=standard PLAN=my-plan.toml;  make lab SCENARIOS="clean-1 hidden-steal-50" SCENARIO_FILE=mine.toml
 
@@ -18,7 +19,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint benchmark lab lab-smoke lab-boot calibrate clean
+.PHONY: bench test lint docs benchmark lab lab-smoke lab-boot calibrate clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/.bench
@@ -50,6 +51,9 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	@echo 'setting up (once): Python packages for the tests into $(VENV)' >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.bench
+
+docs: $(VENV)/.test
+	@$(BIN)/python -m tests.tools.documents
 
 benchmark: $(VENV)/.test
 	@.ci/packages sar=sysstat vmstat=procps

@@ -44,5 +44,5 @@ def test_what_a_probe_writes_to_disk_is_among_its_metrics() -> None:
 
 
 def test_the_page_is_what_the_program_writes() -> None:
-    """Where it is not: python -m tests.tools.metrics_page."""
+    """Where it is not: make docs."""
     assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page()

@@ -1,4 +1,4 @@
-"""What tools that look for changes say of the same courses: why they place change points here and accuse nobody."""
+"""What tools that look for changes say of the same courses: they place change points, and accuse nobody."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def anchors(text: str) -> set[str]:
 @pytest.mark.parametrize("path", ALL, ids=name)
 def test_the_tables_are_those_of_the_code(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert documents.current(text) == text, "run: python -m tests.tools.documents"
+    assert documents.current(text) == text, "run: make docs"
 
 
 def test_a_table_of_every_kind_stands_somewhere() -> None:

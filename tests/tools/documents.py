@@ -1,4 +1,4 @@
-"""Writes the tables of the documents that follow from the code: ``python -m tests.tools.documents``.
+"""Writes the tables of the documents that follow from the code: ``make docs``.
 
 Such a table stands between the lines ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.places import TREE
+from tests.tools import metrics_page
 from vpsbench import commands, export, monitors, probes, profiles
 from vpsbench.analyzer import signs
 from vpsbench.analyzer.signs import Sign
@@ -160,6 +161,9 @@ def main() -> None:
         if (wanted := current(text)) != text:
             path.write_text(wanted, encoding="utf-8")
             sys.stdout.write(f"{path.relative_to(TREE)} written\n")
+    if metrics_page.PAGE.read_text(encoding="utf-8") != (wanted := metrics_page.page()):
+        metrics_page.PAGE.write_text(wanted, encoding="utf-8")
+        sys.stdout.write(f"{metrics_page.PAGE.relative_to(TREE)} written\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md, which tells of every metric: ``python -m tests.tools.metrics_page``."""
+"""What docs/metrics.md says: every metric, by the probe or monitor that owns it. ``make docs`` writes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ A gauge is a value by itself. Of a counter only the growth means something.
 "Better" says which way is better for you; a dash means that neither is by itself.
 
 `vpsbench export` writes all of it, and [sql.md](sql.md) tells how to ask for it.
-A program writes this page from the code: `python -m tests.tools.metrics_page`.
+A program writes this page from the code: `make docs`.
 """
 KINDS = {
     "probe": "Probes\n\nThey load the machine for a while, turn by turn.",
@@ -55,7 +55,3 @@ def _row(metric: Metric, owner: Owner, all_: tuple[Owner, ...]) -> str:
     better = "-" if metric.better == "neither" else metric.better
     meaning = f"{metric.help[0].upper()}{metric.help[1:].rstrip('.')}.{also}".replace("|", "\\|")
     return f"| `{metric.name}` | {metric.unit} | {metric.kind} | {better} | {meaning} |\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
