@@ -18,7 +18,7 @@ _NO_CLOCK: Final = {
     "bhyve": "no steal clock is known on bhyve: 0 there proves nothing",
     "bare-metal": "no hypervisor, so nobody to steal: it stays 0",
 }
-_KVM: Final = "steal is 0 so far; whether KVM counts it stands in CPUID (x86, root), not readable here"
+_KVM: Final = "steal is 0 so far; CPUID says whether KVM counts it (x86, root), but is not readable here"
 _UNKNOWN: Final = {
     "kvm": _KVM,
     "firecracker": _KVM,

@@ -121,8 +121,8 @@ def build(judgement: Judgement) -> Page:
 def headline(judgement: Judgement) -> str:
     """The verdict in one plain sentence."""
     verdict = judgement.verdict
-    meant = [f"the {_meant(p.promise)}" for p in verdict.promises if p.word == verdict.word]
-    what = listed(list(dict.fromkeys(meant))) or "something"
+    meant = dict.fromkeys(f"the {_meant(p.promise)}" for p in verdict.promises if p.word == verdict.word)
+    what = listed(list(meant)) or "something"
     if verdict.word == Word.BROKEN:
         return f"No: {what} {'were' if len(meant) > 1 else 'was'} not delivered as promised in this run."
     if verdict.word == Word.SUSPECT:

@@ -127,8 +127,8 @@ SAID = {
     ),
     "hidden_steal/silent_cap_kept": (
         "In 2.5 min of full load 51 % of the vCPUs' time was lost unseen (the guest's steal counter showed "
-        "0 %), within the 52 % allowed. If it goes on as in the 2.5 min measured, a mean loss above 60 % is "
-        "excluded."
+        "0 %), within the 52 % allowed. If it goes on as in the 2.5 min measured, a mean loss above 60 % "
+        "over a longer time is excluded."
     ),
     "hidden_steal/silent_own_quota": (
         "Busy vCPUs lost 50 % of their time, but a CPU quota of 100 % of one vCPU is set on a cgroup that "
@@ -140,8 +140,8 @@ SAID = {
         "(lxc): ask who set that limit, as the plan names none."
     ),
     "hidden_steal/silent_slow_swings": (
-        "Busy vCPUs lost 1.03 % of their time unseen in 4.0 min of measuring, and 2.86 % in the worst tenth "
-        "of it: too short or too uneven to judge against 1 %. About 3.3 h of measuring would do."
+        "Busy vCPUs lost 1.03 % of their time unseen in 4.0 min of measuring, and 2.86 % in the worst tenth"
+        " of it: too short or too uneven to judge against 1 %. About 3.3 h of measuring would be enough."
     ),
     "hidden_steal/silent_throttled": (
         "Busy vCPUs lost 50 % of their time, but a cgroup that is visible from in here was throttled for "
@@ -188,8 +188,8 @@ SAID = {
         "host gave that time to others (30 % over the whole run, idle times included)."
     ),
     "reported_steal/silent_cap_kept": (
-        "In 2.5 min of full load steal took 41 % of the vCPUs' time, within the 43 % allowed. If it goes on "
-        "as in the 2.5 min measured, a mean loss above 51 % is excluded."
+        "In 2.5 min of full load steal took 41 % of the vCPUs' time, within the 43 % allowed. If it goes on"
+        " as in the 2.5 min measured, a mean loss above 51 % over a longer time is excluded."
     ),
     "reported_steal/silent_clock_unknown": (
         "Steal cannot be read here (CPUID is for root). Measured without it, busy vCPUs lost 0.1 % of their "
@@ -200,25 +200,25 @@ SAID = {
         "is visible from in here. That explains it, so nothing can be said about the host."
     ),
     "slow_vcpu/fires_siblings": (
-        "With all 2 vCPUs busy each did 58 % or more of the work a second of CPU that it does alone, as "
-        "threads of one core do, or vCPUs that share its cache. Of a vCPU's work a second of CPU, the "
-        "middle nine tenths of readings lie within 3.48 %. Whole cores were promised."
+        "With all 2 vCPUs busy each did 58 % or more of the work per second of CPU time that it does alone,"
+        " as threads of one core do, or vCPUs that share its cache. A vCPU's work per second of CPU time "
+        "varied by 3.48 % in the middle nine tenths of readings. Whole cores were promised."
     ),
     "slow_vcpu/silent_lower_clock": (
-        "With all 2 vCPUs busy each did 90 % or more of the work a second of CPU that it does alone. Of a "
-        "vCPU's work a second of CPU, the middle nine tenths of readings lie within 3.48 %."
+        "With all 2 vCPUs busy each did 90 % or more of the work per second of CPU time that it does alone."
+        " A vCPU's work per second of CPU time varied by 3.48 % in the middle nine tenths of readings."
     ),
     "slow_vcpu/silent_never_alone": (
-        "Not each vCPU was loaded alone in this run, so it is not known whether vCPUs share cores. Of a "
-        "vCPU's work a second of CPU, the middle nine tenths of readings lie within 3.48 %."
+        "Not each vCPU was loaded alone in this run, so it is not known whether vCPUs share cores. A vCPU's"
+        " work per second of CPU time varied by 3.48 % in the middle nine tenths of readings."
     ),
     "slow_vcpu/silent_one_vcpu": (
-        "With one vCPU under test there is no other to share a core with. Of a vCPU's work a second of CPU, "
-        "the middle nine tenths of readings lie within 3 %."
+        "With one vCPU under test there is no other to share a core with. A vCPU's work per second of CPU "
+        "time varied by 3 % in the middle nine tenths of readings."
     ),
     "slow_vcpu/silent_siblings_of_a_common_plan": (
-        "With all 2 vCPUs busy each did 58 % or more of the work a second of CPU that it does alone, as "
-        "threads of one core do, or vCPUs that share its cache. Of a vCPU's work a second of CPU, the "
-        "middle nine tenths of readings lie within 3.48 %. No plan promises whole cores."
+        "With all 2 vCPUs busy each did 58 % or more of the work per second of CPU time that it does alone,"
+        " as threads of one core do, or vCPUs that share its cache. A vCPU's work per second of CPU time "
+        "varied by 3.48 % in the middle nine tenths of readings. No plan promises whole cores."
     ),
 }

@@ -32,8 +32,9 @@ SAID = cpu_words.SAID | {
         "the best (13 points apart). That breaks no promise; it says when to measure again."
     ),
     "daily_rhythm/silent_one_day": (
-        "Each hour of the day was seen once, so no daily rhythm can be told; two full days would do. Busy "
-        "vCPUs lost most between 18:00 and 19:00 UTC, 22 %, and least between 16:00 and 17:00 UTC, 1.97 %."
+        "Each hour of the day was seen once, so no daily rhythm can be told; two full days would be enough."
+        " Busy vCPUs lost most between 18:00 and 19:00 UTC, 22 %, and least between 16:00 and 17:00 UTC, "
+        "1.97 %."
     ),
     "daily_rhythm/silent_short": (
         "Only two full days can tell a daily rhythm from chance; this run lasted 10 min."

@@ -65,9 +65,9 @@ SAID = {
         "it waited for them."
     ),
     "disk_below_plan/silent_too_short": (
-        "The disk delivered 200 I/O a second (reads of 4 KiB) of the 3,000 I/O a second promised,"
-        " in 30 s of load. That is too short, or too uneven, to prove that it falls short; 100 s "
-        "of load would do."
+        "The disk delivered 200 I/O a second (reads of 4 KiB) of the 3,000 I/O a second promised, in 30 s "
+        "of load. That is too short, or too uneven, to prove that it falls short; 100 s of load would be "
+        "enough."
     ),
     "disk_below_plan/silent_unknown_disk": (
         "The disk delivered 200 I/O a second (reads of 4 KiB) of the 3,000 I/O a second promised,"
@@ -88,12 +88,12 @@ SAID = {
         "neighbour, or work of the host's own: which of them cannot be told."
     ),
     "disk_contention/silent_evenings": (
-        "Single reads of 4 KiB, a few each second, took 0.453 ms at the median; in 0.41 % of the "
-        "time they took more than 2.28 ms, three times what 99 % of them keep to in the calm "
-        "parts of the run. The p99 of the worst ten minutes was 2.91 ms, 2.09 ms to 3.49 ms. A "
-        "slowness that is there all the time, or at other hours, cannot be seen so. The hours of "
-        "the day differ, and alike on each of 3 days: an hour's p99 was 2.39 ms between 14:00 and"
-        " 20:00 UTC, and 0.791 ms between 06:00 and 12:00 UTC (geometric means)."
+        "Single reads of 4 KiB, a few each second, took 0.453 ms at the median; in 0.41 % of the time they "
+        "took more than 2.28 ms, three times what 99 % of them keep to in the calm parts of the run. The "
+        "p99 of the worst ten minutes was 2.91 ms, 2.09 ms to 3.49 ms. A slowness that is there all the "
+        "time, or at other hours, cannot be seen in this way. The hours of the day differ, and alike on "
+        "each of 3 days: an hour's p99 was 2.39 ms between 14:00 and 20:00 UTC, and 0.791 ms between 06:00 "
+        "and 12:00 UTC (geometric means)."
     ),
     "disk_contention/silent_one_event": (
         "Single reads of 4 KiB, a few each second, took 0.399 ms at the median; in 1.69 % of the "

@@ -116,19 +116,18 @@ SAID = {
         "but in too few touches to prove it. Held for longer, it would show."
     ),
     "merged_memory/fires_after_one_scan": (
-        "The host keeps equal pages of this guest's memory only once: after 2.2 min 99 % of the "
-        "pages that had a twin were slow at their first write, and 0.12 % of the unique pages "
-        "beside them. The medians were 4.1 µs and 0.3 µs. At a second write 0.15 % of the pages "
-        "that had a twin were slow."
+        "The host keeps equal pages of this guest's memory only once: after 2.2 min 99 % of the duplicate "
+        "pages were slow at their first write, and 0.12 % of the unique pages beside them. The medians were"
+        " 4.1 µs and 0.3 µs. At a second write 0.15 % of the duplicate pages were slow."
     ),
     "merged_memory/silent_given_back": (
         "Whether the host merges equal pages cannot be told. Only 30 MiB were left available: all"
         " was given back."
     ),
     "merged_memory/silent_never": (
-        "No merged pages were seen in memory left alone for up to 2.2 min: 0.24 % of duplicates "
-        "and 0.12 % of unique pages were slow at their first write. That clears nobody: a large "
-        "host needs hours to come round, and many merge only when they run short of memory."
+        "No merged pages were seen in memory left alone for up to 2.2 min: 0.24 % of duplicate pages and "
+        "0.12 % of unique pages were slow at their first write. That does not clear the host. A large host "
+        "needs hours to scan its memory, and many merge only when they run short of memory."
     ),
     "merged_memory/silent_own_kernel_merges": (
         "Whether the host merges equal pages cannot be told. The guest's own kernel merged pages meanwhile."
@@ -183,8 +182,8 @@ SAID = {
         "VMware's host gives this machine at most 2.00 GiB of the 4.00 GiB sold."
     ),
     "memory_guarantee/silent_docker": (
-        "This is no container of a kind that is sold, and nothing here says what is guaranteed. A"
-        " limit of 256 MiB on /sys/fs/cgroup is the owner's own."
+        "This is no container of a kind that is sold, and nothing here says how much is guaranteed. A limit"
+        " of 256 MiB on /sys/fs/cgroup is the owner's own."
     ),
     "memory_guarantee/silent_openvz_unreadable": ("No guarantee and no limit of the host's is visible."),
     "memory_guarantee/silent_owners_slice": (

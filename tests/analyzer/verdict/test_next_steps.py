@@ -33,7 +33,7 @@ def test_a_clean_cpu_says_how_much_load_would_exclude_what_a_shared_plan_may_los
     bound = next(f for f in judge(build(GOOD)).findings if f.sign == "hidden_steal").interval
     assert bound is not None
     needed = span(150 * bound[1] / 0.05)
-    said = f"About {needed} of load would exclude an average loss of more than 5 % over it."
+    said = f"About {needed} of load would exclude a mean loss above 5 % over a longer time."
     assert steps(GOOD)["cpu"] == said
 
 

@@ -218,10 +218,10 @@ def _neighbour(load: FullLoad, reloads: Sequence[Reload], told: Response) -> Alt
     doses = f"after rests of {refill.rests(reloads)} came back {_returned(load, reloads)}"
     because = {
         Response.NOT_TRIED: "only rests and a second burst would tell, as an allowance refills; not measured",
-        Response.UNCLEAR: f"{doses}, which is neither what an allowance takes back nor nothing",
+        Response.UNCLEAR: f"{doses}, which is neither nothing nor what such an allowance would give back",
         Response.NOTHING_BACK: f"{doses}: no rest refills it, so it is a limit that stays, or a neighbour",
-        Response.FILLS: f"{doses}, as much as an allowance takes that refills at the low rate, within "
-        f"{percent(refill.TOLERANCE)}; a neighbour's leaving follows no rest of ours",
+        Response.FILLS: f"{doses}: as much, within {percent(refill.TOLERANCE)}, as an allowance gives back "
+        "that refills at the low rate; whether a neighbour leaves does not depend on our rests",
     }
     return Alternative(
         "a neighbour who came at that moment and stayed, or a device's own cache that was full",

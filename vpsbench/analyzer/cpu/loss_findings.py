@@ -142,7 +142,7 @@ def _answer(weighed: Weighed) -> tuple[str, str]:
     if weighed.level in ACCUSING:
         return "exceeds", ""
     if weighed.needed is not None:
-        return "unsettled", f"About {span(weighed.needed)} of measuring would do."
+        return "unsettled", f"About {span(weighed.needed)} of measuring would be enough."
     return "within", f"{excluded(weighed)}."
 
 
@@ -220,12 +220,12 @@ def unsettled(weighed: Weighed, allowed: float) -> str:
 def excluded(weighed: Weighed) -> str:
     """What follows a clean claim: what the measurement leaves possible, if it goes on as measured."""
     if weighed.interval is None:
-        return "It was too uneven to say what loss is possible on the long run"
+        return "It was too uneven to say what loss is possible over a longer time"
     if weighed.interval[1] >= 1:
-        return "Too little was measured to exclude any loss on the long run"
+        return "Too little was measured to exclude any loss over a longer time"
     return (
         f"If it goes on as in the {span(weighed.seconds)} measured, a mean loss above "
-        f"{percent(weighed.interval[1])} is excluded"
+        f"{percent(weighed.interval[1])} over a longer time is excluded"
     )
 
 
@@ -276,7 +276,7 @@ def _isolated_event() -> Alternative:
     return Alternative(
         "one isolated event, such as a live migration",
         ruled_out=True,
-        because="the evidence stands without its largest batch and the larger one beside it",
+        because="the evidence holds even without its largest batch of readings and the larger one beside it",
         kind=ISOLATED_EVENT,
     )
 

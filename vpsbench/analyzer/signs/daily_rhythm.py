@@ -61,7 +61,8 @@ def _too_little(values: HourlyValues, elapsed: float) -> _Answer:
     often = "once" if values.values.size <= DAY + 1 else "once or twice"
     return _Answer(
         "seen_once",
-        f"Each hour of the day was seen {often}, so no daily rhythm can be told; two full days would do.",
+        f"Each hour of the day was seen {often}, so no daily rhythm can be told; "
+        "two full days would be enough.",
         f"Busy vCPUs lost most between {hours(worst, 1)}, {percent(lost[worst])}, and least "
         f"between {hours(best, 1)}, {percent(lost[best])}.",
     )

@@ -105,7 +105,8 @@ def _weigh(record: Record, promise: PromisedRate, best: Delivered) -> Finding:
     if level is Level.CLEAN:
         enough = span(max(strength.FEWEST_BATCHES * length, 2 * best.widths.sum()))
         further = (
-            f"That is too short, or too uneven, to prove that it falls short; {enough} of load would do."
+            f"That is too short, or too uneven, to prove that it falls short; "
+            f"{enough} of load would be enough."
         )
         return _finding(promise, best, Level.NOT_MEASURABLE, "too_short", further)
     low, high = e_values.interval(lacking)

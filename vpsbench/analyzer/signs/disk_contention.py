@@ -129,7 +129,7 @@ def _answer(level: Level, kept: sparse_reads.Reads, slow: float, told: _Weighed)
     if level is Level.NOT_MEASURABLE:
         return "uneven", seen, "That is too uneven, or too seldom, to tell others from chance."
     if level is Level.CLEAN:
-        hidden = "A slowness that is there all the time, or at other hours, cannot be seen so."
+        hidden = "A slowness that is there all the time, or at other hours, cannot be seen in this way."
         return "steady", seen, f"{worst} {hidden}"
     ground, seen = ("lasting", _stretches(told)) if told.lasting >= LASTING else ("often", seen)
     which = "It is a neighbour, or work of the host's own: which of them cannot be told."

@@ -175,7 +175,7 @@ def _answer(record: Record, limits: list[DeclaredLimit]) -> tuple[Level, str, st
     """The level, which answer it is, and its sentence."""
     unknown = Level.NOT_MEASURABLE
     if not limits and not allowances.in_sold_container(record):
-        claim = "This is no container of a kind that is sold, and nothing here says what is guaranteed."
+        claim = "This is no container of a kind that is sold, and nothing here says how much is guaranteed."
         return unknown, "no_container", claim
     if not limits:
         return unknown, "none_visible", f"No guarantee and no limit of the host's is visible{_why(record)}."

@@ -149,12 +149,12 @@ def _found(usable: list[Age], standing: list[Age]) -> Finding:
         level=Level.NOTICE,
         claim=(
             f"The host keeps equal pages of this guest's memory only once: after {span(worst.age)} "
-            f"{percent(slow)} of the pages that had a twin were slow at their first write, and "
+            f"{percent(slow)} of the duplicate pages were slow at their first write, and "
             f"{percent(unique)} of the unique pages beside them."
         ),
         further=(
             f"The medians were {worst.median('duplicate')} and {worst.median('unique')}. At a second write "
-            f"{percent(worst.slow('duplicate', worst.second))} of the pages that had a twin were slow."
+            f"{percent(worst.slow('duplicate', worst.second))} of the duplicate pages were slow."
         ),
         ground="merged",
         promised="memory of this guest's own",
@@ -181,8 +181,8 @@ def _alternatives(usable: list[Age], standing: list[Age], worst: Age) -> tuple[A
         Alternative(
             "chance",
             ruled_out=True,
-            because=f"arms dealt at random differ as much with p = {worst.chance():.1g}; "
-            f"{len(standing)} of {len(usable)} ages stand",
+            because=f"pages dealt at random to the two groups differ as much with p = {worst.chance():.1g}; "
+            f"{len(standing)} of {len(usable)} ages show the difference",
         ),
         Alternative(
             "merging that costs nobody anything",
@@ -200,12 +200,12 @@ def _nothing(usable: list[Age]) -> Finding:
         level=Level.NOT_MEASURABLE,
         claim=(
             f"No merged pages were seen in memory left alone for up to {span(max(a.age for a in usable))}: "
-            f"{percent(most.slow('duplicate'))} of duplicates and {percent(most.slow('unique'))} of unique "
-            "pages were slow at their first write."
+            f"{percent(most.slow('duplicate'))} of duplicate pages and "
+            f"{percent(most.slow('unique'))} of unique pages were slow at their first write."
         ),
         further=(
-            "That clears nobody: a large host needs hours to come round, and many merge only when they run "
-            "short of memory."
+            "That does not clear the host. A large host needs hours to scan its memory, and many merge only "
+            "when they run short of memory."
         ),
         ground="none_seen",
         measured=most.excess,

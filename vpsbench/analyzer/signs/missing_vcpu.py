@@ -143,7 +143,7 @@ def _nothing_to_share(record: Record, count: int) -> _Answer:
     return _Answer(
         Level.CLEAN if count else Level.NOT_MEASURABLE,
         "never_together",
-        f"{sold}; they were never loaded together in this run, so what they deliver is not known.",
+        f"{sold}; the vCPUs were never loaded together in this run, so what they deliver is not known.",
     )
 
 

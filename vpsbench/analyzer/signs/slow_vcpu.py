@@ -81,11 +81,12 @@ def _rates(table: accounting.LoopTimes) -> Floats:
 def _spread(found: list[_Rates]) -> str:
     """How much the rates of each vCPU scatter, at the worst."""
     spreads = [np.ptp(np.quantile(one.together, EDGE)) / np.median(one.together) for one in found]
-    return f"the middle nine tenths of readings lie within {percent(float(max(spreads)))}"
+    share = percent(float(max(spreads)))
+    return f"A vCPU's work per second of CPU time varied by {share} in the middle nine tenths of readings."
 
 
 def _unpaired(record: Record, found: list[_Rates]) -> _Answer:
-    scatter = f"Of a vCPU's work a second of CPU, {_spread(found)}."
+    scatter = _spread(found)
     if len(found) == 1:
         claim = "With one vCPU under test there is no other to share a core with."
         return _Answer(Level.CLEAN, "one_vcpu", claim, scatter)
@@ -103,10 +104,10 @@ def _compared(record: Record, both: list[_Rates]) -> Finding:
     worst = min(both, key=lambda one: one.ratio[0])
     ratio, _, high = worst.ratio
     fact = (
-        f"With all {len(both)} vCPUs busy each did {percent(ratio)} or more of the work a second of CPU "
-        "that it does alone"
+        f"With all {len(both)} vCPUs busy each did {percent(ratio)} or more of the work per second of CPU "
+        "time that it does alone"
     )
-    scatter = f"Of a vCPU's work a second of CPU, {_spread(both)}."
+    scatter = _spread(both)
     if high >= SHARED:
         answer = _Answer(Level.CLEAN, "as_fast_together", f"{fact}.", scatter)
         return _finding(record, answer, worst.ratio)

@@ -60,7 +60,7 @@ def _loss_bound(grounds: Grounds, record: Record) -> str:
     if bound <= ALLOWED or not load:
         return ""
     needed = span(load * bound / ALLOWED)
-    return f"About {needed} of load would exclude an average loss of more than {percent(ALLOWED)} over it."
+    return f"About {needed} of load would exclude a mean loss above {percent(ALLOWED)} over a longer time."
 
 
 def _left_alone(grounds: Grounds, record: Record) -> str:
